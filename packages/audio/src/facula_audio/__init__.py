@@ -1,0 +1,1 @@
+"""Facula's audio package."""

@@ -1,0 +1,1 @@
+"""Facula's lightning package."""

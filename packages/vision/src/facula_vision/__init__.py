@@ -1,0 +1,1 @@
+"""Facula's vision package."""
