@@ -133,7 +133,8 @@ def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> T
 
 
 def _is_built_as(tree: Any, spec: TreeSpec) -> bool:
-    if type(tree) is not spec.type or len(tree) != len(spec.children):
+    cls: Any = type(tree)
+    if cls is not spec.type or len(tree) != len(spec.children):
         return False
     return spec.kind != _DICT or set(tree) == set(spec.keys)
 
