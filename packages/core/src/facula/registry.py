@@ -162,9 +162,12 @@ class Registry:
 
     def _ask_plugins(self) -> None:
         with LOCK:
-            if (
-                self._state != "empty" or self._fill is None
-            ):  # filled meanwhile, or a plugin looks up while it registers
+            if self._state == "filling":
+                raise RuntimeError(
+                    f"{self.kind}: expected no look-up by a plugin that is being loaded, got one. "
+                    "Move it from the plugin's module or hook into the function that needs it."
+                )
+            if self._state == "filled" or self._fill is None:  # another thread was faster
                 return
             self._state = "filling"
             try:

@@ -96,7 +96,7 @@ class _Host:
             return
         if self.state == "loading":
             raise RuntimeError(
-                "plugins: expected no look-up while plugins are imported, got one. "
+                "plugins: expected no look-up by a plugin that is being loaded, got one. "
                 "Move it from the plugin's module into the function that needs it."
             )
         self.state = "loading"
@@ -177,7 +177,7 @@ def _isolated(plugin: Plugin) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         plugin.status = "skipped"
         plugin.file = _place(error) or plugin.file
-        plugin.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        plugin.error = ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split())]))
     finally:
         plugin.seconds += perf_counter() - started
 
