@@ -1,4 +1,4 @@
-"""Every check of the project, each one command: `nox -s quickstart`, `tests`, `lint`, `types`, `parity`, `bench`, `docs`, `build`.
+"""Every check of the project is one command: `nox -s` quickstart, tests, lint, types, parity, bench, docs or build.
 
 Each session does its own set-up in `.nox/` and keeps it until a requirement changes.
 """

@@ -13,13 +13,15 @@ from facula.plugins.tables import TABLES
 if TYPE_CHECKING:
     from facula.plugins.hookspecs import API_VERSION, hookimpl
     from facula.plugins.manager import Plugin, block, plugins
+    from facula.registry import Registrar
 
-__all__ = ["API_VERSION", "TABLES", "Plugin", "block", "hookimpl", "plugins"]
+__all__ = ["API_VERSION", "TABLES", "Plugin", "Registrar", "block", "hookimpl", "plugins"]
 
 _HOMES = {
     "API_VERSION": "facula.plugins.hookspecs",
     "hookimpl": "facula.plugins.hookspecs",
     "Plugin": "facula.plugins.manager",
+    "Registrar": "facula.registry",
     "block": "facula.plugins.manager",
     "plugins": "facula.plugins.manager",
 }
