@@ -12,7 +12,7 @@ requires_api = ">=1.0,<2"
 def facula_register_devices(registry: Registrar) -> None:
     registry.add("cpu", "facula.devices.cpu:CPU")
     registry.add("cuda", "facula.devices.cuda:CUDA")
-    registry.add("meta", "facula.devices.meta:Meta")
+    registry.add("meta", "facula.devices.meta:MetaDevice")
 
 
 @hookimpl
