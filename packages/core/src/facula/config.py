@@ -1,11 +1,11 @@
-"""The settings that come from the environment, all in one place; each is read when it is asked for."""
+"""The settings of the process, all in one place: the environment's, each read when it is asked for, and the threads."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["SETTINGS", "home", "plugin_filter"]
+__all__ = ["SETTINGS", "get_num_threads", "home", "plugin_filter", "set_num_threads"]
 
 SETTINGS = {
     "FACULA_HOME": "folder of downloaded datasets and weights (default: facula in the user's cache folder)",
@@ -28,3 +28,43 @@ def plugin_filter() -> tuple[frozenset[str], frozenset[str]]:
     only = frozenset(word for word in words if word and not word.startswith("-"))
     never = frozenset(word[1:].strip() for word in words if word.startswith("-"))
     return only, never
+
+
+_threads: int | None = None
+
+
+def get_num_threads() -> int:
+    """The number of threads that one op may use: what `set_num_threads` said, else the processors this process may run on.
+
+    >>> import facula
+    >>> facula.get_num_threads() >= 1
+    True
+    """
+    if _threads is not None:
+        return _threads
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_num_threads(count: int, /) -> None:
+    """Let one op use this many threads, in our kernels and in BLAS alike.
+
+    Errors: TypeError for what is no int; RuntimeError for a number below one.
+
+    >>> import facula
+    >>> before = facula.get_num_threads()
+    >>> facula.set_num_threads(1)
+    >>> facula.get_num_threads()
+    1
+    >>> facula.set_num_threads(before)
+    """
+    from threadpoolctl import threadpool_limits  # reads the libraries that are loaded: slow, and rarely asked for
+
+    global _threads
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"set_num_threads: expected an int, got {type(count).__name__}. Pass e.g. 4.")
+    if count < 1:
+        raise RuntimeError(f"set_num_threads: expected a positive integer, got {count}. Pass 1 to use no other thread.")
+    threadpool_limits(limits=count, user_api="blas")
+    _threads = count
