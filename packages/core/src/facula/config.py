@@ -34,7 +34,7 @@ _threads: int | None = None
 
 
 def get_num_threads() -> int:
-    """The number of threads that one op may use: what `set_num_threads` said, else the processors this process may run on.
+    """The number of threads that one op may use: what `set_num_threads` said, else the processors of this process.
 
     >>> import facula
     >>> facula.get_num_threads() >= 1
