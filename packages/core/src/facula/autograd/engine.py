@@ -1,0 +1,348 @@
+"""Backward: walk the nodes below the outputs in falling order of birth, and add up what flows into each leaf.
+
+Without `create_graph` gradients are raw arrays wherever a record has an array formula, and accumulate in place once the
+engine owns them; with it they are tensors and every vjp is itself recorded.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.state import state
+from facula.autograd.tape import FREED, Leaf, Node, Pick, current
+from facula.devices import base as devices
+from facula.tensors.tensor import Tensor, wrap
+
+_birth = operator.attrgetter("seq")
+
+
+def _below(starts: Iterable[Any]) -> list[Any]:
+    """All nodes that can be reached, youngest first, leaves last."""
+    nodes = set(starts)
+    stack = list(nodes)
+    while stack:
+        for e in stack.pop().edges:
+            if e is not None and e not in nodes:
+                nodes.add(e)
+                stack.append(e)
+    return sorted(nodes, key=_birth, reverse=True)
+
+
+def _unbroadcast_array(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum an array over the dimensions that broadcasting to its shape had added or stretched."""
+    lead = g.ndim - len(shape)
+    dims = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
+    return g.sum(axis=dims, keepdims=True).reshape(shape)
+
+
+def unbroadcast(g: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`_unbroadcast_array` for tensors, recorded."""
+    lead = g.ndim - len(shape)
+    dims = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.array.shape[i + lead] != 1])
+    out: Tensor = g.sum(dims, keepdim=True).reshape(shape)
+    return out
+
+
+def _check_gradient(output: Tensor, gradient: Any, name: str) -> Tensor:
+    """The gradient to start from; ones for a scalar output."""
+    if gradient is None:
+        if output.array.size != 1:
+            raise RuntimeError(
+                f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}. Reduce it first, e.g. .sum(), or pass a gradient."
+            )
+        return output.new_ones(output.shape) if output.is_meta else _ones_like(output)
+    if not isinstance(gradient, Tensor):
+        raise TypeError(f"{name}: gradients can be either Tensors or None, but got {type(gradient).__name__}. Convert it with facula.as_tensor().")
+    if gradient.array.shape != output.array.shape:
+        raise RuntimeError(
+            f"{name}: Mismatch in shape: expected a gradient of shape {tuple(output.shape)}, got {tuple(gradient.shape)}. Give one number per output element."
+        )
+    return gradient
+
+
+def _ones_like(output: Tensor) -> Tensor:
+    return wrap(devices.kind_of(output.array).xp.ones(output.array.shape, output.array.dtype))
+
+
+def _hooked(node: Any, g: Any, kinds: tuple[str, ...] = ("tensor", "retain")) -> Any:
+    """Run tensor hooks on a gradient (a Tensor), in order of registration."""
+    for kind, hook in list(node.hooks.values()):
+        if kind == "retain" and "retain" in kinds:
+            target = hook()
+            if target is not None:
+                kept = g.detach().clone() if not state.grad else g
+                target.grad = kept if target.grad is None else target.grad + kept
+        elif kind == "tensor":
+            new = hook(g)
+            if new is not None:
+                g = new
+    return g
+
+
+def _run(roots: Sequence[Any], seeds: Sequence[Tensor], retain: bool, create_graph: bool, wanted: set[Any] | None, sink: Callable[..., None]) -> None:
+    """The loop. `sink(node, gradient, owned)` gets what arrives at leaves, and at the nodes in `wanted`."""
+    table: dict[Any, Any] = {}
+    owned: set[Any] = set()
+    order = _below(roots)
+    needed = None if wanted is None else _towards(order, wanted)
+    for root, seed in zip(roots, seeds, strict=True):
+        g = seed if create_graph else seed.array
+        table[root] = table[root] + g if root in table else g
+    for n in order:
+        g = table.pop(n, None)
+        if g is None:
+            continue
+        kind = type(n)
+        if n.hooks:
+            if kind is Node and n.op.returns:
+                pass
+            else:
+                t = _hooked(n, g if create_graph else wrap(g))
+                g = t if create_graph else t.array
+                owned.discard(n)
+        if kind is Leaf:
+            sink(n, g, n in owned)
+            continue
+        if wanted is not None and n in wanted:
+            sink(n, g, False)
+        if needed is not None and n not in needed:
+            continue
+        if kind is Pick:
+            slots = table.get(n.parent)
+            if slots is None:
+                slots = table[n.parent] = [None] * len(n.parent.metas)
+            slots[n.index] = g
+            continue
+        if n.kept is FREED:
+            raise RuntimeError(
+                f"{n.op.name}: Trying to backward through the graph a second time, but what it kept has been freed. Pass retain_graph=True the first time."
+            )
+        results = _step(n, g, create_graph)
+        if not retain and n.kept:
+            n.kept = FREED
+        _spread(n, g, results, table, owned, needed, create_graph)
+
+
+def _step(n: Any, g: Any, create_graph: bool) -> Any:
+    """Call a node's backward; arrays in and out unless a graph is made."""
+    op = n.op
+    if type(g) is list:
+        g = tuple(g)
+    if create_graph:
+        results = op.backward(n, g)
+        return _node_hooks(n, results, g) if n.hooks else results
+    backward = op.array_backward
+    first = next(x for x in g if x is not None) if type(g) is tuple else g
+    if backward is not None and first.dtype.kind == "f" and first.dtype.itemsize > 2 and hasattr(first, "astype") and not state.interpreters:
+        results = backward(n, g)
+    else:
+        tensors = tuple(None if x is None else wrap(x) for x in g) if type(g) is tuple else wrap(g)
+        results = tuple(r.array if isinstance(r, Tensor) else r for r in op.backward(n, tensors))
+    if n.hooks:
+        tensors = tuple(None if x is None else wrap(x) for x in g) if type(g) is tuple else wrap(g)
+        results = _node_hooks(n, tuple(None if r is None else wrap(r) for r in results), tensors)
+        results = tuple(None if r is None else r.array for r in results)
+    return results
+
+
+def _node_hooks(n: Any, results: Any, g: Any) -> Any:
+    for kind, hook in list(n.hooks.values()):
+        if kind == "node":
+            new = hook(tuple(results), g if type(g) is tuple else (g,))
+            results = results if new is None else new
+    return results
+
+
+def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any], needed: Any, create_graph: bool) -> None:
+    """Add a node's results to what its edges have so far."""
+    edges = n.edges
+    for k, target in enumerate(edges):
+        if target is None:
+            continue
+        ng = results[k]
+        if ng is None or (needed is not None and target not in needed and type(target) is not Leaf):
+            continue
+        if create_graph:
+            if ng.array.shape != n.shapes[k]:
+                ng = unbroadcast(ng, n.shapes[k])
+            have = table.get(target)
+            table[target] = ng if have is None else have + ng
+            continue
+        fresh = ng is not g
+        if ng.shape != n.shapes[k]:
+            ng = _unbroadcast_array(ng, n.shapes[k]) if hasattr(ng, "astype") else unbroadcast(wrap(ng), n.shapes[k]).array
+        have = table.get(target)
+        if have is None:
+            table[target] = ng
+            if fresh and getattr(ng, "base", 0) is None and not (k and any(ng is r for r in results[:k])):
+                owned.add(target)
+        elif target in owned and type(have) is np.ndarray and have.dtype == ng.dtype:
+            np.add(have, ng, out=have)
+        elif hasattr(have, "astype"):
+            table[target] = np.asarray(have + ng) if type(have) is np.ndarray else have + ng
+            owned.add(target)
+        else:
+            table[target] = (wrap(have) + wrap(ng)).array
+
+
+def _towards(order: list[Any], wanted: set[Any]) -> set[Any]:
+    """The nodes from which a wanted node can be reached (themselves wanted ones excluded, unless more lies below)."""
+    reaching: set[Any] = set()
+    useful = set(wanted)
+    for n in reversed(order):
+        if any(e in useful for e in n.edges if e is not None):
+            reaching.add(n)
+            useful.add(n)
+    return reaching | {w for w in wanted if type(w) is Leaf}
+
+
+def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
+    """Add a gradient to `.grad` of a leaf's tensor."""
+    t = leaf.tensor()
+    if t is None:
+        return
+    if create_graph:
+        t.grad = g if t.grad is None else t.grad + g
+    else:
+        if g.dtype != t.array.dtype:
+            g, owned = g.astype(t.array.dtype), True
+        if t.grad is None:
+            if not owned or (type(g) is np.ndarray and (not g.flags.c_contiguous or not g.flags.writeable)):
+                g = g.copy()
+            t.grad = wrap(g)
+        elif type(t.grad.array) is np.ndarray and t.grad.node is None:
+            np.add(t.grad.array, g, out=t.grad.array)
+            if t.grad.version is not None:
+                t.grad.version.count += 1
+        else:
+            t.grad = t.grad + wrap(g)
+    if leaf.post_hooks:
+        for hook in list(leaf.post_hooks.values()):
+            hook(t)
+
+
+def _starts(outputs: Sequence[Tensor], gradients: Sequence[Any], name: str) -> tuple[list[Any], list[Tensor]]:
+    roots, seeds = [], []
+    for output, gradient in zip(outputs, gradients, strict=True):
+        node = current(output).node
+        if node is None:
+            raise RuntimeError(f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Call requires_grad_() on an input.")
+        roots.append(node)
+        seeds.append(_check_gradient(output, gradient, name))
+    return roots, seeds
+
+
+class _quiet:
+    """Gradients of the backward itself are recorded only with create_graph; NumPy's warnings are off."""
+
+    def __init__(self, create_graph: bool) -> None:
+        self.create_graph, self.errors = create_graph, np.errstate(all="ignore")
+
+    def __enter__(self) -> None:
+        self.before = state.grad
+        state.set_grad(self.create_graph)
+        self.errors.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        self.errors.__exit__(*exc)
+        state.set_grad(self.before)
+
+
+def _list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, Tensor) or value is None else list(value)
+
+
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    """Add the gradients of `tensors` to `.grad` of all leaves below them, or of `inputs` only.
+
+    >>> import facula
+    >>> x = facula.tensor([1., 2.], requires_grad=True)
+    >>> facula.autograd.backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    outputs = _list(tensors)
+    gradients = [None] * len(outputs) if grad_tensors is None else _list(grad_tensors)
+    roots, seeds = _starts(outputs, gradients, "backward")
+    retain = create_graph if retain_graph is None else retain_graph
+    wanted = None
+    if inputs is not None:
+        chosen = _list(inputs)
+        if not chosen:
+            raise RuntimeError("backward: `inputs` argument to backward cannot be empty. Leave it out, or name at least one tensor.")
+        nodes = [current(t).node for t in chosen]
+        if None in nodes:
+            raise RuntimeError("backward: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward.")
+        wanted = set(nodes)
+        non_leaf = {n: t for n, t in zip(nodes, chosen, strict=True) if type(n) is not Leaf}
+
+    def sink(node: Any, g: Any, owned: bool) -> None:
+        if type(node) is Leaf:
+            if wanted is None or node in wanted:
+                _accumulate(node, g, owned, create_graph)
+        else:
+            t = non_leaf[node]
+            g = g if create_graph else wrap(g.copy())
+            t.grad = g if t.grad is None else t.grad + g
+
+    with _quiet(create_graph):
+        _run(roots, seeds, retain, create_graph, wanted, sink)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of `outputs` with respect to `inputs`: sum over outputs of grad_output * d output / d input.
+
+    Errors: RuntimeError if an input does not require grad, or is not used and `allow_unused` is false.
+
+    >>> import facula
+    >>> x = facula.tensor(3., requires_grad=True)
+    >>> facula.autograd.grad(x * x, x)
+    (tensor(6.),)
+    """
+    outs, ins = _list(outputs), _list(inputs)
+    gradients = [None] * len(outs) if grad_outputs is None else _list(grad_outputs)
+    if is_grads_batched:
+        rows = [grad(outs, ins, [None if g is None else g[i] for g in gradients], True, create_graph, True) for i in range(len(gradients[0]))]
+        from facula.ops import stack
+
+        return tuple(None if column[0] is None else stack(list(column)) for column in zip(*rows, strict=True))
+    roots, seeds = _starts(outs, gradients, "grad")
+    nodes = [current(t).node for t in ins]
+    if None in nodes:
+        raise RuntimeError("grad: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward.")
+    found: dict[Any, Any] = {}
+
+    def sink(node: Any, g: Any, owned: bool) -> None:
+        if node in wanted:
+            found[node] = g if create_graph else wrap(g if owned else g.copy())
+
+    wanted = set(nodes)
+    with _quiet(create_graph):
+        _run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, wanted, sink)
+    results: list[Tensor | None] = []
+    for t, node in zip(ins, nodes, strict=True):
+        g = found.get(node)
+        if g is None:
+            if not (allow_unused or materialize_grads):
+                raise RuntimeError(
+                    "grad: One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
+                )
+            g = t.new_zeros(t.shape) if materialize_grads else None
+        elif g.array.dtype != t.array.dtype and dtypes.is_differentiable(t.array.dtype):
+            g = g.to(t.dtype)
+        results.append(g)
+    return tuple(results)

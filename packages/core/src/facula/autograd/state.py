@@ -1,0 +1,169 @@
+"""What the door asks on every call: is a gradient recorded, and is an interpreter active? One answer per thread."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+births = itertools.count()  # nodes are numbered as they are born; falling birth is a topological order
+
+
+class _State(threading.local):
+    """`mode` is what the fast doors read: 0 an interpreter is active, 1 eager without gradients, 2 eager with them."""
+
+    def __init__(self) -> None:
+        self.grad = True
+        self.inference = False
+        self.interpreters: list[Any] = []
+        self.mode = 2
+
+    def set_grad(self, enabled: bool) -> None:
+        self.grad = enabled
+        self.mode = 0 if self.interpreters else 1 + enabled
+
+
+state = _State()
+
+
+class Interpreter:
+    """Sees every op call between `with self:`; `process` gets the record, its inputs and attributes.
+
+    A subclass calls `op.bind(...)` inside `process` to go on; it is not asked about what happens meanwhile.
+    """
+
+    def __enter__(self) -> Any:
+        state.interpreters.append(self)
+        state.mode = 0
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.interpreters.pop()
+        state.set_grad(state.grad)
+
+    def process(self, op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+
+class _Mode:
+    """A grad mode: a context manager, and a decorator with or without parentheses."""
+
+    enabled = False
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        self = super().__new__(cls)
+        return self(function) if callable(function) else self
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        state.set_grad(self.enabled)
+
+    def __exit__(self, *exc: object) -> None:
+        grad, state.inference = self._before.pop()
+        state.set_grad(grad)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def _again(self) -> _Mode:
+        return type(self)()
+
+
+class no_grad(_Mode):
+    """Do not record operations for gradients, in this thread, inside `with no_grad():` or a function decorated with it.
+
+    >>> import facula
+    >>> x = facula.ones(2, requires_grad=True)
+    >>> with facula.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+
+class enable_grad(_Mode):
+    """Record operations for gradients again inside a `no_grad` region.
+
+    >>> import facula
+    >>> x = facula.ones(2, requires_grad=True)
+    >>> with facula.no_grad(), facula.enable_grad():
+    ...     (x * 2).requires_grad
+    True
+    """
+
+    enabled = True
+
+
+class set_grad_enabled(_Mode):
+    """Switch recording on or off at once; as a context manager, until its end.
+
+    >>> import facula
+    >>> with facula.set_grad_enabled(False):
+    ...     facula.is_grad_enabled()
+    False
+    """
+
+    def __new__(cls, mode: bool) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool) -> None:
+        self.enabled = bool(mode)
+        self._before = [(state.grad, state.inference)]
+        state.set_grad(self.enabled)
+
+    def __enter__(self) -> None:
+        state.set_grad(self.enabled)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        self.__exit__()
+        return super().__call__(function)
+
+    def _again(self) -> _Mode:
+        return set_grad_enabled(self.enabled)
+
+
+class inference_mode(_Mode):
+    """`no_grad` for code that will never be differentiated; `inference_mode(False)` switches recording on.
+
+    >>> import facula
+    >>> with facula.inference_mode():
+    ...     facula.is_inference_mode_enabled()
+    True
+    """
+
+    def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:
+        self = object.__new__(cls)
+        if callable(mode):
+            self.__init__(True)  # type: ignore[misc]
+            return self(mode)
+        return self
+
+    def __init__(self, mode: bool = True) -> None:
+        self.inference, self._before = bool(mode), []
+        self.enabled = not self.inference
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        state.inference = self.inference
+
+    def _again(self) -> _Mode:
+        return inference_mode(self.inference)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded for gradients in this thread."""
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return state.inference

@@ -1,0 +1,201 @@
+"""The tape: who made a tensor (`Node`), where a gradient ends (`Leaf`), what was kept for backward and if it is still true.
+
+`tensor.node` says all: None (no gradient wanted), a `Leaf`, a `Node`, or a `Pick` (one of several results of a node).
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from facula.autograd.state import births
+
+
+class Version:
+    """The write counter of one storage, shared by all tensors over it, with the name of the last writer."""
+
+    __slots__ = ("count", "writer")
+
+    def __init__(self) -> None:
+        self.count, self.writer = 0, ""
+
+
+class Node:
+    """One recorded call: where gradients go (`edges`) and what the op's vjp named (`kept`).
+
+    `version` is the counter of its result's storage once there is one, `count` what it stood at when the result was kept.
+    """
+
+    __slots__ = ("__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "seq", "shapes", "version")
+
+    def name(self) -> str:
+        return "".join(part.title() for part in self.op.name.split("_")) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that this one's gradients go to, each with the index of the result meant there."""
+        return tuple((e.parent, e.index) if type(e) is Pick else (e, 0) for e in self.edges)
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node's backward; a tuple it returns replaces grad_inputs."""
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, ("node", hook))
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class Pick:
+    """The place on the tape of result `index` of a node with several results."""
+
+    __slots__ = ("__weakref__", "hooks", "index", "parent", "seq")
+
+    def __init__(self, parent: Node, index: int) -> None:
+        self.parent, self.index, self.hooks, self.seq = parent, index, None, next(births)
+
+    @property
+    def edges(self) -> tuple[Node]:
+        return (self.parent,)
+
+    @property
+    def op(self) -> Any:
+        return self.parent.op
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        return self.parent.next_functions
+
+    def name(self) -> str:
+        return self.parent.name()
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        return self.parent.register_hook(hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class Leaf:
+    """The end of an edge. Weak, so that a tensor and its leaf are no cycle."""
+
+    __slots__ = ("__weakref__", "hooks", "post_hooks", "tensor")
+    seq = -1
+    edges = ()
+    next_functions = ()
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.hooks: dict[int, Any] | None = None
+        self.post_hooks: dict[int, Any] | None = None
+
+    @property
+    def variable(self) -> Any:
+        return self.tensor()
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` (or leaving its `with` block) takes the hook away.
+
+    >>> import facula
+    >>> x = facula.ones(2, requires_grad=True)
+    >>> with x.register_hook(lambda g: 2 * g):
+    ...     x.sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
+
+    next_id = 0
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
+        self._hooks = hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+FREED = object()  # stands in a node's `kept` once backward has used it
+
+
+def version_of(t: Any) -> Version:
+    """The counter of the storage under `t`; made on first need, since most tensors are never written."""
+    while t.root is not None:
+        t = t.root
+    version: Version | None = t.version
+    if version is None:
+        version = t.version = Version()
+        if type(t.node) is Node:
+            t.node.version, t.node.count = version, 0
+    return version
+
+
+def writes(t: Any) -> int:
+    """How often the storage under `t` has been written."""
+    version = t.version if t.root is None else t.root.version
+    return 0 if version is None else version.count
+
+
+def keep(t: Any) -> tuple[Any, int]:
+    """Remember a tensor for backward, with the count of writes at this moment."""
+    return t, writes(t)
+
+
+def spoiled(node: Node, name: str, version: Version, count: int) -> RuntimeError:
+    return RuntimeError(
+        f"{node.op.name}: kept `{name}` for its gradient, but `{version.writer}` has modified it by an inplace operation since "
+        f"(version {version.count}, expected {count}). Clone it before the write, or write out of place."
+    )
+
+
+def recall(node: Node, name: str, kept: Any) -> Any:
+    """Give a kept tensor (or Python number) back, or say which write spoiled it."""
+    if type(kept) is not tuple:
+        return kept
+    t, count = kept
+    if writes(t) != count:
+        raise spoiled(node, name, version_of(t), count)
+    return t
+
+
+def recall_array(node: Node, name: str, kept: Any) -> Any:
+    if type(kept) is not tuple:
+        return kept
+    t, count = kept
+    if writes(t) != count:
+        raise spoiled(node, name, version_of(t), count)
+    return t.array
+
+
+def recall_out_array(node: Node, array: Any) -> Any:
+    """A node keeps its own result as memory only (no cycle)."""
+    if node.version is not None and node.version.count != node.count:
+        raise spoiled(node, "out", node.version, node.count)
+    return array
+
+
+def current(t: Any) -> Any:
+    """A view whose storage was written since takes its place on the tape from the root again."""
+    root = t.root
+    if root is not None and root.version is not None and t.seen != root.version.count:
+        if root.node is not None:
+            step = root
+            for op, attrs in t.path:
+                step = op(step, *attrs)
+            t.node = step.node
+        t.seen = root.version.count
+    return t

@@ -1,0 +1,48 @@
+"""All public operators. `PUBLIC` maps each name to its record or function; PyTorch's namespaces are views of this table."""
+
+from __future__ import annotations
+
+import importlib
+import types
+from typing import Any
+
+from facula.autograd.op import Op
+from facula.autograd.primitives import clone
+
+FAMILIES = (
+    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join",
+)  # fmt: skip
+
+PUBLIC: dict[str, Any] = {"clone": clone}
+
+
+def _collect(family: str) -> None:
+    module = importlib.import_module(f"facula.ops.{family}")
+    for name, value in vars(module).items():
+        if name.startswith("_"):
+            continue
+        mine = isinstance(value, Op) and value.__module__ == module.__name__
+        if mine or (isinstance(value, types.FunctionType) and value.__module__ == module.__name__):
+            PUBLIC[name] = value
+
+
+for _family in FAMILIES:
+    _collect(_family)
+
+
+def function(name: str) -> Any:
+    """The callable of a public op: its generated door, or the composed function."""
+    found = PUBLIC[name]
+    return found.door if isinstance(found, Op) else found
+
+
+def __getattr__(name: str) -> Any:
+    if name in PUBLIC:
+        found = globals()[name] = function(name)
+        return found
+    raise AttributeError(f"module 'facula.ops' has no attribute {name!r}")
+
+
+from facula.ops import methods as _methods  # noqa: E402  (it needs PUBLIC)
+
+_methods.attach(PUBLIC)

@@ -1,0 +1,383 @@
+"""New tensors: from data, filled, counted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.primitives import cast, clone
+from facula.devices import base as devices
+from facula.devices.meta import Meta
+from facula.ops.shape import size_of
+from facula.tensors.tensor import Tensor, wrap
+
+
+def _place(array, device, requires_grad=False):
+    """A finished host array as a tensor on the device that the user asked for."""
+    to = devices.default() if device is None else devices.device(device)
+    out = wrap(array if to.type == "cpu" else devices.move(array, to))
+    return out.requires_grad_() if requires_grad else out
+
+
+def _new(shape, dtype, device, requires_grad, fill):
+    """A filled tensor; on the meta device no memory is touched."""
+    to = devices.default() if device is None else devices.device(device)
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}. Sizes must be zero or more.")
+    if to.type == "meta":
+        out = wrap(Meta(shape, dtype))
+    else:
+        out = wrap(devices.move(fill(shape, dtype), to))
+    return out.requires_grad_() if requires_grad else out
+
+
+def _float(dtype):
+    return dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
+
+
+def _numpy_data(data):
+    """Nested lists of numbers and tensors as a NumPy array."""
+    if isinstance(data, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in data):
+        return np.array([_numpy_data(x) for x in data]) if data else np.array([], dtype=float)
+    return devices.to_host(data.array) if isinstance(data, Tensor) else np.asarray(data) if not isinstance(data, np.ndarray) else data
+
+
+def _all_python(data):
+    if isinstance(data, (list, tuple)):
+        return all(_all_python(x) for x in data)
+    return isinstance(data, (bool, int, float, complex)) and not isinstance(data, np.generic)
+
+
+def _from_data(data, dtype):
+    try:
+        array = _numpy_data(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: expected sequences of equal length at every dimension, got ragged data ({error}). Pad the rows first.") from None
+    if array.dtype == object or array.dtype.kind in "SUmM":
+        kind = type(data[0]).__name__ if isinstance(data, (list, tuple)) and data else type(data).__name__
+        raise TypeError(f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (invalid data type). Convert it to numbers first.")
+    if dtype is not None:
+        with np.errstate(all="ignore"):
+            return array.astype(dtypes.numpy_of(dtype))
+    if _all_python(data):
+        if array.dtype.kind == "f" or not array.size:
+            return array.astype(dtypes.default().numpy)
+        if array.dtype.kind == "c":
+            return array.astype(dtypes.complex_of(dtypes.default().numpy))
+    return array
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A new tensor that copies `data`: numbers, nested sequences, arrays.
+
+    >>> import facula
+    >>> facula.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn("To copy construct from a tensor, it is recommended to use source.detach().clone().", UserWarning, stacklevel=2)
+        device = data.device if device is None else device
+        array = data.array if dtype is None else cast(data.detach(), dtypes.numpy_of(dtype)).array
+        out = wrap(devices.move(array.copy(), devices.device(device)))
+        return out.requires_grad_() if requires_grad else out
+    array = _from_data(data, dtype)
+    array = array.copy() if isinstance(data, np.ndarray) and np.shares_memory(array, data) else array
+    dtypes.of(array.dtype)
+    return _place(np.ascontiguousarray(array).reshape(array.shape), device, requires_grad)
+
+
+def as_tensor(data, dtype=None, device=None):
+    """`data` as a tensor, sharing its memory where that is possible."""
+    if isinstance(data, Tensor):
+        return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
+    if isinstance(data, np.ndarray):
+        out = from_numpy(data)
+        return out if dtype is None and device is None else out.to(device=device, dtype=dtype)
+    if hasattr(data, "__dlpack__"):
+        return from_numpy(np.from_dlpack(data))
+    return tensor(data, dtype=dtype, device=device)
+
+
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """`obj` as a tensor; `copy` forces (True) or forbids (False) a copy."""
+    out = as_tensor(obj, dtype, device)
+    source = obj.array if isinstance(obj, Tensor) else obj if isinstance(obj, np.ndarray) else None
+    shared = source is not None and np.shares_memory(source, out.array)
+    if copy is True and shared:
+        out = out.clone()
+    if copy is False and not shared:
+        raise ValueError(f"asarray: can't alias {type(obj).__name__} without a copy. Leave copy=None to allow one.")
+    return out.detach().requires_grad_() if requires_grad else out
+
+
+def from_numpy(ndarray):
+    """A tensor over the memory of a NumPy array: a write to either is seen by both.
+
+    >>> import facula, numpy
+    >>> a = numpy.zeros(2); t = facula.from_numpy(a); a[0] = 1
+    >>> t
+    tensor([1., 0.], dtype=facula.float64)
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__}). Use facula.tensor() for other data.")
+    dtypes.of(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError("from_numpy: At least one stride in the given numpy array is negative, expected none. Use array.copy() first.")
+    if type(ndarray) is not np.ndarray or not ndarray.dtype.isnative:
+        ndarray = np.asarray(ndarray.astype(ndarray.dtype.newbyteorder("=")))
+    return wrap(ndarray)
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """A one-dimensional tensor over the memory of a buffer."""
+    out = wrap(np.frombuffer(buffer, dtypes.numpy_of(dtype), count, offset))
+    return out.requires_grad_() if requires_grad else out
+
+
+def as_scalar_tensor(value, dtype, like):
+    """A 0-dim constant beside `like`."""
+    return wrap(Meta((), dtype) if like.is_meta else devices.move(np.asarray(value, dtype), like.device))
+
+
+def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False):
+    """A 0-dim tensor of a number."""
+    return _place(np.asarray(s, _float(dtype)), device, requires_grad)
+
+
+def _factory(name, fill, doc):
+    def make(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None, **kwargs):
+        size = size_of(size or (kwargs.pop("size"),), name)
+        if kwargs:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'. Use dtype=, device=, requires_grad=.")
+        made = _new(size, _float(dtype) if out is None or dtype is not None else out.array.dtype, device, requires_grad, fill)
+        if out is None:
+            return made
+        from facula.tensors.inplace import write_out
+
+        return write_out(out, made)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__, make.__module__ = doc, __name__
+    return make
+
+
+zeros = _factory("zeros", np.zeros, "A tensor of zeros with the shape `size`.")
+ones = _factory("ones", np.ones, "A tensor of ones with the shape `size`.")
+empty = _factory("empty", np.empty, "A tensor with the shape `size` whose elements are whatever the memory held.")
+
+
+def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """A tensor with the shape `size` filled with `fill_value`.
+
+    >>> import facula
+    >>> facula.full((2,), 7)
+    tensor([7, 7])
+    """
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    d = dtypes.scalar_dtype(value) if dtype is None else dtypes.numpy_of(dtype)
+    made = _new(size_of((size,), "full"), d, device, requires_grad, lambda shape, d: np.full(shape, value, d))
+    if out is None:
+        return made
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, made)
+
+
+def _like(name, fill, doc):
+    def make(input, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+        d = input.array.dtype if dtype is None else dtypes.numpy_of(dtype)
+        return _new(input.array.shape, d, input.device if device is None else device, requires_grad, fill)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__, make.__module__ = doc, __name__
+    return make
+
+
+zeros_like = _like("zeros_like", np.zeros, "Zeros with the shape, type and device of `input`.")
+ones_like = _like("ones_like", np.ones, "Ones with the shape, type and device of `input`.")
+empty_like = _like("empty_like", np.empty, "Uninitialised memory with the shape, type and device of `input`.")
+
+
+def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+    """`fill_value` everywhere, with the shape, type and device of `input`."""
+    d = input.dtype if dtype is None else dtype
+    return full(input.shape, fill_value, dtype=d, device=input.device if device is None else device, requires_grad=requires_grad)
+
+
+def _new_method(name, fill):
+    def make(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **kwargs):
+        size = size_of(size or (kwargs.pop("size"),), name)
+        d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
+        return _new(size, d, self.device if device is None else device, requires_grad, fill)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__, make.__module__ = f"`{name.removeprefix('new_')}` with the type and device of this tensor.", __name__
+    return make
+
+
+new_zeros, new_ones, new_empty = _new_method("new_zeros", np.zeros), _new_method("new_ones", np.ones), _new_method("new_empty", np.empty)
+
+
+def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+    """`full` with the type and device of this tensor."""
+    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device, requires_grad=requires_grad)
+
+
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+    """`tensor` with the type and device of this tensor."""
+    data = data.detach().array if isinstance(data, Tensor) else data
+    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device, requires_grad=requires_grad)
+
+
+def _number(x):
+    return x.item() if isinstance(x, Tensor) else x
+
+
+def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """start, start + step, ... below `end`.
+
+    >>> import facula
+    >>> facula.arange(1, 4)
+    tensor([1, 2, 3])
+    """
+    start, end, step = _number(start), _number(end), _number(step)
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RuntimeError("arange: step must be nonzero, got 0. Pass a positive or negative step.")
+    if (step > 0) != (end >= start) and end != start:
+        raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign, got start={start}, end={end}, step={step}. Change the sign of step.")
+    if out is not None and dtype is None:
+        d = out.array.dtype
+    elif dtype is None:
+        d = dtypes.default().numpy if any(isinstance(x, float) for x in (start, end, step)) else np.dtype(np.int64)
+    else:
+        d = dtypes.numpy_of(dtype)
+    if d.kind in "iu":
+        start, end, step = int(start), end if isinstance(end, int) else math.ceil(end) if step > 0 else math.floor(end), int(step)
+        array = np.arange(start, end, step).astype(d)
+    else:
+        count = math.ceil((end - start) / step)
+        array = (start + np.arange(count, dtype=np.float64) * step).astype(d)
+    made = _place(array, device, requires_grad)
+    if out is None:
+        return made
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, made)
+
+
+def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """`steps` numbers from `start` to `end`, evenly spaced, both included."""
+    start, end = _number(start), _number(end)
+    if steps < 0:
+        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}. Pass the count of numbers.")
+    d = _float(dtype)
+    if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
+        d = dtypes.complex_of(d)
+    made = np.linspace(start, end, steps)
+    out_ = _place((np.trunc(made) if d.kind in "iu" else made).astype(d), device, requires_grad)
+    if out is None:
+        return out_
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, out_)
+
+
+def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """base ** linspace(start, end, steps)."""
+    d = _float(dtype)
+    exponents = np.linspace(_number(start), _number(end), steps)
+    if d.kind in "iu":
+        exponents = np.trunc(exponents)
+    made = _place(np.power(float(base), exponents).astype(d), device, requires_grad)
+    if out is None:
+        return made
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, made)
+
+
+def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """The n x m matrix with ones on its diagonal."""
+    made = _new((n, n if m is None else m), _float(dtype), device, requires_grad, lambda shape, d: np.eye(*shape, dtype=d))
+    if out is None:
+        return made
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, made)
+
+
+def _moved(self, device):
+    """A recorded copy on another device; the gradient comes back."""
+    to = devices.device(device)
+    array = devices.move(self.array, to)
+    if array is self.array:
+        return self
+    if self.node is None:
+        return wrap(array)
+    from facula.ops.transfer import transfer
+
+    return transfer(self, to)
+
+
+def to(self, *args, **kwargs):
+    """This tensor with another type and/or on another device; itself if nothing changes.
+
+    >>> import facula
+    >>> facula.ones(2).to(facula.float64).dtype
+    facula.float64
+    """
+    dtype, device = kwargs.get("dtype"), kwargs.get("device")
+    for a in args[:2]:
+        if isinstance(a, Tensor):
+            dtype, device = a.dtype, a.device
+        elif isinstance(a, (str, int, devices.device)) and not isinstance(a, bool):
+            device = a
+        elif a is not None and not isinstance(a, bool):
+            dtype = a
+    if "other" in kwargs:
+        dtype, device = kwargs["other"].dtype, kwargs["other"].device
+    out = self if device is None else _moved(self, device)
+    if dtype is not None:
+        out = cast(out, dtypes.numpy_of(dtype))
+    copy = kwargs.get("copy", False) or (len(args) > 2 + (not isinstance(args[0], Tensor)) and args[-1])
+    return clone(out) if copy is True and out is self else out
+
+
+def _convert(name, dtype):
+    def convert(self, memory_format=None):
+        return cast(self, dtype.numpy)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__, convert.__module__ = f"This tensor converted to {dtype.name}.", __name__
+    return convert
+
+
+CONVERSIONS = {
+    name: _convert(name, d)
+    for name, d in {
+        "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "int": dtypes.int32, "long": dtypes.int64,
+        "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+    }.items()
+}  # fmt: skip
+
+
+def type_as(self, other):
+    """This tensor with the type of `other`."""
+    return cast(self, other.array.dtype)
+
+
+def cpu(self, memory_format=None):
+    """This tensor in host memory."""
+    return _moved(self, "cpu")
+
+
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """This tensor on a GPU."""
+    return _moved(self, "cuda" if device is None else device)

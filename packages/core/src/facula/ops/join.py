@@ -1,0 +1,118 @@
+"""Joining and splitting along a dimension: cat, stack, split, chunk, unbind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.op import op, sample
+from facula.autograd.primitives import cast
+from facula.devices.meta import Meta
+from facula.ops.index import narrow, select
+from facula.ops.rules import wrap_dim
+from facula.tensors.tensor import Tensor
+
+
+def _cat_shape(*tensors, dim):
+    first = tensors[0].shape
+    for t in tensors[1:]:
+        if t.ndim != len(first) or any(a != b for i, (a, b) in enumerate(zip(first, t.shape, strict=True)) if i != dim):
+            raise RuntimeError(
+                f"cat: Sizes of tensors must match except in dimension {dim}, expected {tuple(first)}, got {tuple(t.shape)}. Reshape it or join along another dim."
+            )
+    return Meta((*first[:dim], sum(t.shape[dim] for t in tensors), *first[dim + 1 :]), tensors[0].dtype)
+
+
+@op(_cat_shape, onnx="Concat", half=False, samples=[sample((2, 3), (4, 3), dim=0), sample((2, 3), (2, 1), (2, 2), dim=1)])
+def cat_op(xp, *tensors, dim):
+    """Tensors one after the other along `dim`."""
+    return xp.concatenate(tensors, axis=dim)
+
+
+def _cat_back(g, shapes, dim):
+    parts, start = [], 0
+    for s in shapes:
+        parts.append(g[(slice(None),) * dim + (slice(start, start + s[dim]),)])
+        start += s[dim]
+    return parts
+
+
+cat_op.vjp(tensors=_cat_back)
+cat_op.array_vjp()
+
+
+def _together(name, tensors):
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(f"{name}: expected a non-empty list of Tensors, got none. Pass at least one.")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{name}: expected Tensor as element {i} in argument 0, but got {type(t).__name__}. Convert it with facula.as_tensor().")
+    if any(t.array.dtype != tensors[0].array.dtype for t in tensors):
+        common = dtypes.result_type(t.array for t in tensors)
+        tensors = [cast(t, common) for t in tensors]
+    return tensors
+
+
+def cat(tensors, dim=0, *, out=None):
+    """`tensors` joined along an existing dimension.
+
+    >>> import facula
+    >>> facula.cat([facula.zeros(1), facula.ones(2)])
+    tensor([0., 1., 1.])
+    """
+    tensors = _together("cat", tensors)
+    kept = [t for t in tensors if t.array.ndim != 1 or t.array.shape[0]] or tensors[:1]
+    if not kept[0].ndim:
+        raise RuntimeError("cat: zero-dimensional tensor (at position 0) cannot be concatenated. Use stack() instead.")
+    result = cat_op(*kept, dim=wrap_dim(dim, kept[0].ndim))
+    if out is None:
+        return result
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, result)
+
+
+concat = concatenate = cat
+
+
+def stack(tensors, dim=0, *, out=None):
+    """`tensors` of one shape joined along a new dimension."""
+    tensors = _together("stack", tensors)
+    first = tensors[0].shape
+    for i, t in enumerate(tensors):
+        if t.shape != first:
+            raise RuntimeError(f"stack: stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}. Pad or crop them first.")
+    d = wrap_dim(dim, len(first) + 1)
+    return cat([t.unsqueeze(d) for t in tensors], d, out=out)
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Views of `tensor` along `dim`: pieces of one size, or of the sizes in a list."""
+    d = wrap_dim(dim, tensor.ndim)
+    n = tensor.shape[d]
+    if isinstance(split_size_or_sections, (int, np.integer)):
+        size = int(split_size_or_sections)
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split: split_size can only be 0 if dimension size is 0, but got dimension size of {n}. Use a positive size.")
+        return tuple(narrow(tensor, d, i, min(size, n - i)) for i in (range(0, n, size) if n else [0]))
+    sizes = [int(s) for s in split_size_or_sections]
+    if sum(sizes) != n:
+        raise RuntimeError(f"split: split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got split_sizes={sizes}. Change the sizes.")
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(narrow(tensor, d, a, s) for a, s in zip(starts, sizes, strict=True))
+
+
+def chunk(input, chunks, dim=0):
+    """At most `chunks` views of equal size (the last may be smaller) along `dim`."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk: chunk expects `chunks` to be greater than 0, got: {chunks}. Pass a positive count.")
+    n = input.shape[wrap_dim(dim, input.ndim)]
+    size = -(-n // chunks)
+    return tuple(narrow(input, dim, 0, 0) for _ in range(chunks)) if not n else split(input, size, dim)
+
+
+def unbind(input, dim=0):
+    """All views along `dim`, without that dimension."""
+    d = wrap_dim(dim, input.ndim)
+    return tuple(select(input, d, i) for i in range(input.shape[d]))

@@ -1,0 +1,138 @@
+"""Matrix products: matmul and linear; the other spellings (mm, bmm, mv, addmm, ...) are composed of them."""
+
+from __future__ import annotations
+
+from facula.autograd.op import op, sample
+from facula.devices.meta import Meta
+from facula.ops import rules
+
+_SHAPES = [((3, 4), (4, 2)), ((2, 3, 4), (4, 2)), ((2, 3, 4), (2, 4, 5)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 2)), ((2, 1, 3, 4), (5, 4, 2))]
+
+
+def _same_types(name, input, other):
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert one with .to().")
+
+
+@op(rules.matmul, onnx="MatMul", samples=[sample(*s) for s in _SHAPES])
+def matmul(xp, input, other, /):
+    """The matrix product input @ other, batched over leading dimensions."""
+    if input.dtype is not other.dtype:
+        _same_types("matmul", input, other)
+    if input.dtype.kind == "b":
+        raise RuntimeError('matmul: "addmm_impl_cpu_" not implemented for \'Bool\', expected numbers. Convert with .float() first.')
+    return xp.matmul(input, other)
+
+
+def _matmul_input(g, input, other):
+    other = other.conj()
+    if other.ndim == 1:
+        return g * other if input.ndim == 1 else g[..., None] * other
+    if input.ndim == 1:
+        return ((g[..., None, :] @ other.mT)[..., 0, :]).reshape(-1, input.shape[0]).sum(0)
+    return g @ other.mT
+
+
+def _matmul_other(g, input, other):
+    input = input.conj()
+    if input.ndim == 1:
+        return g * input if other.ndim == 1 else input[:, None] * g[..., None, :]
+    if other.ndim == 1:
+        return (input.mT @ g[..., None])[..., 0].reshape(-1, other.shape[0]).sum(0)
+    if other.ndim == 2 and input.ndim > 2:
+        return input.reshape(-1, input.shape[-1]).mT @ g.reshape(-1, g.shape[-1])
+    return input.mT @ g
+
+
+matmul.vjp(input=_matmul_input, other=_matmul_other)
+matmul.array_vjp()
+
+
+def _linear_shape(input, weight, bias=None):
+    if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
+        want = weight.shape[-1] if weight.ndim else "?"
+        fix = ""
+        if input.ndim > 1 and input.size and _product(input.shape[1:]) == want:
+            fix = f" Flatten it first, e.g. x.flatten(1) gives ({input.shape[0]}, {want})."
+        raise RuntimeError(
+            f"linear: mat1 and mat2 shapes cannot be multiplied: expected input (*, {want}) for weight {tuple(weight.shape)}, got {tuple(input.shape)}."
+            + (fix or f" Build the layer with in_features={input.shape[-1] if input.ndim else 1}, or change the input.")
+        )
+    shape = input.shape[:-1] + weight.shape[:-1]
+    if bias is not None and bias.shape not in (weight.shape[:-1], (), (1,)):
+        raise RuntimeError(f"linear: expected bias of shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}. Give one number per output feature.")
+    return Meta(shape, input.dtype)
+
+
+def _product(shape):
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+@op(_linear_shape, onnx="linear", samples=[sample((3, 4), (2, 4), (2,)), sample((2, 3, 4), (5, 4)), sample((4,), (2, 4), (2,))])
+def linear(xp, input, weight, bias=None, /):
+    """input @ weight.T + bias.   Shape: (*, in_features) -> (*, out_features)."""
+    if input.dtype is not weight.dtype:
+        _same_types("linear", input, weight)
+    if input.ndim > 2 and input.flags.c_contiguous:  # one large product instead of a batch of small ones
+        out = xp.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+        if bias is not None:
+            out += bias
+        return out.reshape(*input.shape[:-1], *weight.shape[:-1])
+    out = xp.matmul(input, weight.T)
+    if bias is None:
+        return out
+    if out.ndim:
+        out += bias
+        return out
+    return out + bias
+
+
+def _linear_input(g, weight):
+    return g[..., None] * weight if weight.ndim == 1 else g @ weight
+
+
+def _linear_weight(g, input, weight):
+    if weight.ndim == 1:
+        return (g[..., None] * input).reshape(-1, weight.shape[0]).sum(0)
+    if input.ndim == 2:
+        return g.mT @ input
+    return g.reshape(-1, g.shape[-1]).mT @ input.reshape(-1, input.shape[-1])
+
+
+linear.vjp(
+    input=lambda g, weight: _linear_input(g, weight.conj()), weight=lambda g, input, weight: _linear_weight(g, input.conj(), weight), bias=lambda g: g
+)
+linear.array_vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
+
+
+def mm(input, mat2, *, out=None):
+    """The product of two matrices (no broadcasting)."""
+    if input.ndim != 2 or mat2.ndim != 2:
+        raise RuntimeError(f"mm: expected two matrices, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() for batches.")
+    return matmul(input, mat2, out=out)
+
+
+def bmm(input, mat2, *, out=None):
+    """The products of two batches of matrices: (B, n, m) @ (B, m, p) -> (B, n, p)."""
+    if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
+        raise RuntimeError(f"bmm: batch1 must be a 3D tensor and both batches equal, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() to broadcast.")
+    return matmul(input, mat2, out=out)
+
+
+def mv(input, vec, *, out=None):
+    """The product of a matrix and a vector."""
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"mv: expected a matrix and a vector, got {tuple(input.shape)} and {tuple(vec.shape)}. Use matmul() otherwise.")
+    return matmul(input, vec, out=out)
+
+
+def dot(input, tensor, *, out=None):
+    """The sum of the products of two vectors."""
+    if input.ndim != 1 or tensor.ndim != 1:
+        raise RuntimeError(f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Use matmul() otherwise.")
+    if input.shape != tensor.shape:
+        raise RuntimeError(f"dot: inconsistent tensor size, expected tensor {tuple(input.shape)}, got {tuple(tensor.shape)}. Give vectors of one length.")
+    return matmul(input, tensor, out=out)

@@ -1,0 +1,196 @@
+"""Reductions over dimensions: sum, mean, amax, all, argmax, var, norm, ..."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.op import op, sample
+from facula.autograd.primitives import cast
+from facula.devices.meta import Meta
+from facula.ops.rules import dims_of, reduced, reduced_to, wrap_dim
+
+_DIMS = [sample((3, 4), dim=None, keepdim=False), sample((2, 3, 4), dim=(1,), keepdim=True), sample((2, 3), dim=(0,), keepdim=False)]
+
+
+def axes(dim, ndim):
+    """A `dim` argument as the axes that NumPy takes."""
+    if ndim == 0:
+        dims_of(dim, 0)
+        return ()
+    return dims_of(dim, ndim)
+
+
+def _sum_type(d):
+    return np.dtype(np.int64) if d.kind in "biu" else d
+
+
+@op(lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _sum_type(input.dtype)), onnx="ReduceSum", samples=_DIMS)
+def sum_op(xp, input, /, dim, keepdim):
+    """The sum over `dim`; integers are summed in int64."""
+    return input.sum(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=_sum_type(input.dtype))
+
+
+def spread(g, shape, dim, keepdim):
+    """Expand the gradient of a reduction back over the dimensions that it removed (arrays and tensors)."""
+    if not keepdim and shape:
+        dims = dims_of(dim, len(shape))
+        g = g.reshape(tuple(1 if i in dims else n for i, n in enumerate(shape)))
+    return g
+
+
+def _spread_array(g, shape, dim, keepdim):
+    return np.broadcast_to(spread(g, shape, dim, keepdim), shape) if type(g) is np.ndarray or isinstance(g, np.generic) else spread(g, shape, dim, keepdim) + _zeros(g, shape)
+
+
+def _zeros(g, shape):
+    from facula.devices import base as devices
+
+    return devices.kind_of(g).xp.zeros(shape, g.dtype)
+
+
+sum_op.vjp(input=lambda g, shapes, dim, keepdim: spread(g, shapes[0], dim, keepdim).expand(shapes[0]))
+sum_op.array_vjp(input=lambda g, shapes, dim, keepdim: _spread_array(g, shapes[0], dim, keepdim))
+
+
+def to_dtype(input, dtype):
+    """`input` cast to a reduction's `dtype=` argument (None: as it is)."""
+    return input if dtype is None else cast(input, dtypes.numpy_of(dtype))
+
+
+def dims(dim, name="dim"):
+    """A `dim` argument in hashable form: None, or a tuple of ints."""
+    return dim if dim is None or isinstance(dim, tuple) else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+
+
+def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The sum of all elements, or over `dim`.
+
+    >>> import facula
+    >>> facula.sum(facula.ones(2, 3), 1)
+    tensor([3., 3.])
+    """
+    if dtype is not None:
+        input = to_dtype(input, dtype)
+    return sum_op(input, dim if dim is None else dims(dim), keepdim, out=out)
+
+
+@op(reduced, onnx="ReduceMean", samples=_DIMS)
+def mean_op(xp, input, /, dim, keepdim):
+    """The mean over `dim`."""
+    if input.dtype.kind in "biu":
+        raise RuntimeError(
+            f"mean: could not infer output dtype. Input dtype must be either a floating point or complex dtype, got {input.dtype.name}. Convert with .float() first."
+        )
+    return input.mean(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=input.dtype)
+
+
+def _count(shape, dim):
+    return math.prod(shape[d] for d in dims_of(dim, len(shape))) if shape else 1
+
+
+mean_op.vjp(input=lambda g, shapes, dim, keepdim: spread(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim).expand(shapes[0]))
+mean_op.array_vjp(input=lambda g, shapes, dim, keepdim: _spread_array(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim))
+
+
+def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The mean of all elements, or over `dim`.
+
+    >>> import facula
+    >>> facula.mean(facula.tensor([1., 3.]))
+    tensor(2.)
+    """
+    return mean_op(to_dtype(input, dtype), dims(dim), keepdim, out=out)
+
+
+def _extreme(name, function, doc, onnx):
+    def forward(xp, input, /, dim, keepdim):
+        if not input.size and not all(input.shape[d] for d in axes(dim, input.ndim)):
+            raise IndexError(f"{name}: Expected reduction dim to have non-zero size, got shape {input.shape}. Check that the input is not empty.")
+        return getattr(xp, function)(input, axis=axes(dim, input.ndim), keepdims=keepdim)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    record = op(reduced, onnx=onnx, samples=_DIMS, name=name)(forward)
+
+    def gradient(g, input, out, dim, keepdim):
+        if not input.ndim:
+            return g
+        hit = input == spread(out, input.shape, dim, keepdim)
+        hit = hit.to(g.dtype)
+        return hit * (spread(g, input.shape, dim, keepdim) / hit.sum(dims_of(dim, input.ndim), keepdim=True))
+
+    record.vjp(input=gradient)
+    return record
+
+
+_amax = _extreme("amax", "max", "The maximum over `dim`; ties share the gradient.", "ReduceMax")
+_amin = _extreme("amin", "min", "The minimum over `dim`; ties share the gradient.", "ReduceMin")
+
+
+def amax(input, dim=(), keepdim=False, *, out=None):
+    """The maximum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    return _amax(input, dims(dim), keepdim, out=out)
+
+
+def amin(input, dim=(), keepdim=False, *, out=None):
+    """The minimum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    return _amin(input, dims(dim), keepdim, out=out)
+
+
+def _bool_or_byte(input):
+    return np.dtype(np.uint8) if input.dtype == np.uint8 else np.dtype(np.bool_)
+
+
+def _truth(name, doc):
+    def forward(xp, input, /, dim, keepdim):
+        return getattr(xp, name)(input, axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim).astype(_bool_or_byte(input))
+
+    forward.__name__, forward.__doc__, forward.__module__ = f"{name}_op", doc, __name__
+    rule = lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _bool_or_byte(input))  # noqa: E731
+    return op(rule, onnx=None, nondiff=True, samples=_DIMS)(forward)
+
+
+_all, _any = _truth("all", "Whether all elements are nonzero."), _truth("any", "Whether any element is nonzero.")
+
+
+def all(input, dim=None, keepdim=False, *, out=None):
+    """Whether all elements (along `dim`) are nonzero."""
+    return _all(input, dims(dim), keepdim, out=out)
+
+
+def any(input, dim=None, keepdim=False, *, out=None):
+    """Whether any element (along `dim`) is nonzero."""
+    return _any(input, dims(dim), keepdim, out=out)
+
+
+def _arg_extreme(name, doc, onnx):
+    def forward(xp, input, /, dim, keepdim):
+        if not input.size and (dim is None or not input.shape[wrap_dim(dim, input.ndim)]):
+            raise IndexError(f"{name}: Expected reduction dim to be specified for input.numel() == 0, got shape {input.shape}. Check that the input is not empty.")
+        if input.dtype.kind == "b":
+            input = input.astype(np.uint8)
+        if not input.ndim and dim is not None:
+            wrap_dim(dim, 0)
+            dim = None
+        out = getattr(xp, name)(input, axis=dim, keepdims=keepdim)
+        return out.astype(np.int64) if hasattr(out, "astype") else out
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    samples = [sample((3, 4), dim=None, keepdim=False), sample((3, 4), dim=1, keepdim=True)]
+    return op(reduced_to(np.int64), onnx=onnx, nondiff=True, samples=samples)(forward)
+
+
+_argmax, _argmin = _arg_extreme("argmax", "Where the maximum is.", "ArgMax"), _arg_extreme("argmin", "Where the minimum is.", "ArgMin")
+
+
+def argmax(input, dim=None, keepdim=False, *, out=None):
+    """The index of the maximum of all elements (flattened), or along `dim`."""
+    return _argmax(input, dim, keepdim, out=out)
+
+
+def argmin(input, dim=None, keepdim=False, *, out=None):
+    """The index of the minimum of all elements (flattened), or along `dim`."""
+    return _argmin(input, dim, keepdim, out=out)
+

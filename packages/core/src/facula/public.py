@@ -1,0 +1,152 @@
+"""Small functions and constants of PyTorch's top namespace that are neither ops nor rooms of their own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from facula import dtypes
+from facula.devices import base as devices
+from facula.devices.generator import default_generator as _default_generator
+from facula.tensors.tensor import Tensor
+
+inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
+default_generator = _default_generator()
+
+
+class layout:
+    """How elements lie in memory: `strided` (dense) here."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"facula.{self.name}"
+
+
+class memory_format(layout):
+    """The order of dimensions in memory."""
+
+
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+
+
+def _operand(x: Any) -> Any:
+    return x.array if isinstance(x, Tensor) else x
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The type that arithmetic on both (tensors or Python numbers) gives.
+
+    >>> import facula
+    >>> facula.result_type(facula.tensor([1, 2]), 1.0)
+    facula.float32
+    """
+    return dtypes.of(dtypes.result_type([_operand(tensor1), _operand(tensor2)]))
+
+
+def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
+    """The smallest type that holds values of both by PyTorch's table."""
+    return dtypes.of(dtypes.promote(type1.numpy, type2.numpy))
+
+
+def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
+    """Whether promotion allows a value of one type to be stored in the other."""
+    return not (from_.category > to.category or (from_.is_signed and from_.category == 1 and not to.is_signed and to.category == 1))
+
+
+def get_default_dtype() -> dtypes.dtype:
+    """The type of new floating-point tensors."""
+    return dtypes.default()
+
+
+def set_default_dtype(d: dtypes.dtype) -> None:
+    """Choose the type of new floating-point tensors."""
+    dtypes.set_default(d)
+
+
+def set_default_device(device: Any) -> None:
+    """Put new tensors on this device from now on (None: the CPU)."""
+    devices.set_default(device)
+
+
+def get_default_device() -> devices.device:
+    """The device of new tensors."""
+    return devices.default()
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the type of `input` is floating point."""
+    return input.is_floating_point()
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the type of `input` is complex."""
+    return input.is_complex()
+
+
+def is_signed(input: Tensor) -> bool:
+    """Whether the type of `input` has a sign."""
+    return input.is_signed()
+
+
+def is_conj(input: Tensor) -> bool:
+    """Whether `input` is a lazy conjugate (never here: conjugates are computed)."""
+    return False
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether `input` was made in inference mode (not tracked here)."""
+    return input.is_inference()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether a tensor of one element is not zero."""
+    return bool(input)
+
+
+def numel(input: Tensor) -> int:
+    """The count of elements."""
+    return input.numel()
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory without history."""
+    out: Tensor = input.detach()
+    return out
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted for PyTorch's sake: all algorithms here are deterministic."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Always true."""
+    return True
+
+
+def _typed(name: str, dtype: dtypes.dtype) -> Any:
+    def make(*args: Any) -> Any:
+        from facula import ops
+
+        if args and not isinstance(args[0], int):
+            return ops.function("tensor")(args[0], dtype=dtype)
+        return ops.function("empty")(*(args or (0,)), dtype=dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"A {dtype.name} tensor of given data, or uninitialised with given sizes."
+    return make
+
+
+FloatTensor, DoubleTensor = _typed("FloatTensor", dtypes.float32), _typed("DoubleTensor", dtypes.float64)
+HalfTensor, BFloat16Tensor = _typed("HalfTensor", dtypes.float16), _typed("BFloat16Tensor", dtypes.bfloat16)
+LongTensor, IntTensor = _typed("LongTensor", dtypes.int64), _typed("IntTensor", dtypes.int32)
+ShortTensor, CharTensor = _typed("ShortTensor", dtypes.int16), _typed("CharTensor", dtypes.int8)
+ByteTensor, BoolTensor = _typed("ByteTensor", dtypes.uint8), _typed("BoolTensor", dtypes.bool_)
