@@ -76,7 +76,13 @@ def quickstart(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of all packages, doctests included; arguments go to pytest."""
     install(session, *editable("core[fast,onnx,mpi]", "vision", "text", "audio", "lightning[plots]"), *group("test"))
-    session.run("python", "-m", "pytest", "--ignore-glob=*_torch.py", *(session.posargs or ["-q", "-n", "auto"]))
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--ignore-glob=*_torch.py",
+        *(session.posargs or ["-q", "-n", "auto", "--dist", "loadgroup"]),
+    )
 
 
 @nox.session
