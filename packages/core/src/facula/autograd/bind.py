@@ -28,12 +28,11 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"facula\.")
 DOOR = """
 def {name}({signature}):
     {types}
-    if fast and state.mode{no_out}:
-        {refresh}
+    if fast and (mode := state.mode){no_out}:
         try:
-            r = forward({call})
+            {compute}
         except Exception as error:
-            {out_}r = failed(op, error, ({inputs},), {attrs})
+            r = failed(op, error, ({inputs},), {attrs})
         t = new(Tensor)
         t.array = r if type(r) is ndarray else asarray(r)
         t.grad = t.root = t.version = t.node = None
@@ -43,11 +42,13 @@ def {name}({signature}):
     return {slow}
 """
 
-RECORD = """if state.mode == 2 and ({wants}):
-            n = t.node = new_node(Node)
-            n.op = op; n.edges = ({edges},); n.attrs = {attrs}; n.shapes = ({shapes},); n.seq = next(births)
-            n.version = n.hooks = None
-            n.kept = ({kept})"""
+RECORD = """if mode == 2:
+            {refresh}
+            if {wants}:
+                n = t.node = new_node(Node)
+                n.op = op; n.edges = ({edges},); n.attrs = {attrs}; n.shapes = ({shapes},); n.seq = next(births)
+                n.version = n.hooks = None
+                n.kept = ({kept})"""
 
 VIEW = """root = t.root = input if input.root is None else input.root
         t.path = ((op, {attrs}),) if input.root is None else (*input.path, (op, {attrs}))
@@ -57,34 +58,39 @@ _IS = "({t} is Tensor or {t} is Parameter)"
 _FLOAT = "(x0.dtype is f32 or x0.dtype is f64)"
 
 
+class _Nothing:
+    """Stands for the tensor where a Python number is."""
+
+    root = node = None
+
+
 def _tuple(names: Any) -> str:
     return f"({', '.join(names)},)" if names else "()"
 
 
+def _numbers(op: Any) -> bool:
+    """Whether the fast door takes Python numbers: operators of two operands do."""
+    return bool(op.promote) and len(op.inputs) == 2 and not op.optional
+
+
 def _types(op: Any) -> str:
-    """The part of a door that decides whether the call is plain, and takes arrays and nodes out of the inputs."""
+    """The part of a door that decides whether the call is plain, and takes the arrays out of the inputs."""
     ins = op.inputs
-    if op.promote and len(ins) == 2 and not op.optional:
+    if _numbers(op):
         a, b = ins
         floating = f" and {_FLOAT}" if op.promote == "float" else ""
-        return f"""t0 = type({a}); t1 = type({b}); fast = False
-    if t0 is Tensor or t0 is Parameter:
-        x0 = {a}.array; d = x0.dtype
-        if t1 is Tensor or t1 is Parameter:
-            x1 = {b}.array
-            fast = d is x1.dtype and type(x0) is ndarray and type(x1) is ndarray{floating}
-            if fast:
-                if {a}.root is not None: current({a})
-                if {b}.root is not None: current({b})
-                n0 = {a}.node; n1 = {b}.node
-        elif (t1 is float or t1 is int) and (d is f32 or d is f64) and type(x0) is ndarray:
-            if {a}.root is not None: current({a})
-            x1 = {b}; n0 = {a}.node; n1 = None; fast = True
+        return f"""t0 = type({a}); t1 = type({b})
+    if (t1 is Tensor or t1 is Parameter) and (t0 is Tensor or t0 is Parameter):
+        x0 = {a}.array; x1 = {b}.array; i0 = {a}; i1 = {b}
+        fast = x0.dtype is x1.dtype and type(x0) is ndarray and type(x1) is ndarray{floating}
+    elif (t1 is float or t1 is int) and (t0 is Tensor or t0 is Parameter):
+        x0 = {a}.array; x1 = {b}; d = x0.dtype; i0 = {a}; i1 = nothing
+        fast = (d is f32 or d is f64) and type(x0) is ndarray
     elif (t0 is float or t0 is int) and (t1 is Tensor or t1 is Parameter):
-        x1 = {b}.array; d = x1.dtype
-        if (d is f32 or d is f64) and type(x1) is ndarray:
-            if {b}.root is not None: current({b})
-            x0 = {a}; n0 = None; n1 = {b}.node; fast = True"""
+        x0 = {a}; x1 = {b}.array; d = x1.dtype; i0 = nothing; i1 = {b}
+        fast = (d is f32 or d is f64) and type(x1) is ndarray
+    else:
+        fast = False"""
     lines = [f"t{i} = type({name})" for i, name in enumerate(ins)]
     tests = [("({0} is None or {1})" if n in op.optional else "{1}").format(n, _IS.format(t=f"t{i}")) for i, n in enumerate(ins)]
     lines += [f"fast = {' and '.join(tests)}", "if fast:"]
@@ -96,15 +102,26 @@ def _types(op: Any) -> str:
     return "\n    ".join(lines + [f"    {t}" for t in take] + [f"    fast = {' and '.join(tests)}"])
 
 
+def _compute_line(op: Any) -> str:
+    """The call of the forward; of the bare ufunc where that is all that the forward does."""
+    arrays = ", ".join(f"x{i}" for i in range(len(op.inputs)))
+    attrs = "".join(f", {a}={a}" if a in op.keyword_only else f", {a}" for a in op.attrs)
+    call = f"forward(np, {arrays}{attrs})"
+    if not op.ufunc or "cpu" in op.kernels:
+        return f"r = {call}"
+    if not op.attrs:
+        return f"r = ufunc({arrays})"
+    return f"r = ufunc({arrays}) if {' and '.join(f'{a} is default_{a}' for a in op.attrs)} else {call}"
+
+
 def _refresh(op: Any) -> str:
-    if op.promote and len(op.inputs) == 2 and not op.optional:
-        return "pass"
     lines = []
     for i, n in enumerate(op.inputs):
+        name = f"i{i}" if _numbers(op) else n
         guard = f"{n} is not None and " if n in op.optional else ""
-        lines.append(f"if {guard}{n}.root is not None: current({n})")
-        lines.append(f"n{i} = None if {n} is None else {n}.node" if n in op.optional else f"n{i} = {n}.node")
-    return "\n        ".join(lines)
+        lines.append(f"if {guard}{name}.root is not None: current({name})")
+        lines.append(f"n{i} = None if {n} is None else {n}.node" if n in op.optional else f"n{i} = {name}.node")
+    return "\n            ".join(lines)
 
 
 def _signature(op: Any) -> str:
@@ -123,8 +140,10 @@ def _signature(op: Any) -> str:
 def _kept(op: Any) -> str:
     """What a record keeps: each name, only if a gradient that is wanted asks for it."""
     parts = []
-    scalars = op.promote and len(op.inputs) == 2
+    scalars = _numbers(op)
     for name in op.saved:
+        if name == op.variadic:
+            continue
         rules = [(i, asks) for source in (op.rules, op.array_rules) for i, (_, asks) in source.items() if name in asks]
         everyone = any(r and name in r[1] for r in (op.joint, op.array_joint))
         needed = " or ".join(sorted({f"n{op.inputs.index(i)} is not None" for i, _ in rules}))
@@ -142,13 +161,12 @@ def source_of_door(op: Any) -> str:
     """The text of an op's fast door."""
     ins = op.inputs
     differentiable = bool(op.rules or op.joint) and not op.nondiff
-    scalars = op.promote and len(ins) == 2 and not op.optional
+    scalars = _numbers(op)
     shape = lambda i, n: f"None if n{i} is None else x{i}.shape" if scalars or n in op.optional else f"x{i}.shape"  # noqa: E731
     attrs = _tuple(op.attrs)
-    call = ", ".join([f"x{i}" for i in range(len(ins))] + [f"{a}={a}" if a in op.keyword_only else a for a in op.attrs])
     record = RECORD.format(
         wants=" or ".join(f"n{i} is not None" for i in range(len(ins))), edges=", ".join(f"n{i}" for i in range(len(ins))),
-        attrs=attrs, shapes=", ".join(shape(i, n) for i, n in enumerate(ins)), kept=_kept(op),
+        attrs=attrs, shapes=", ".join(shape(i, n) for i, n in enumerate(ins)), kept=_kept(op), refresh=_refresh(op),
     )  # fmt: skip
     slow = f"bind(op, ({', '.join(ins)},), {attrs})"
     fast = not (op.variadic or op.returns)
@@ -156,7 +174,7 @@ def source_of_door(op: Any) -> str:
         signature = ", ".join(p for p in (_signature(op), ) if p)
         if op.variadic:
             signature = ", ".join([*ins, f"*{op.variadic}", *(f"{n}=default_{n}" if n in op.defaults else n for n in op.attrs)])
-            slow = f"bind(op, ({''.join(i + ', ' for i in ins)}*{op.variadic}), {attrs})"
+            slow = f"bind(op, ({''.join(i + ', ' for i in ins)}*{op.variadic},), {attrs})"
         elif op.returns:
             slow = f"bind(op, ({', '.join(ins)},), {attrs}) if out is None else into(out, bind(op, ({', '.join(ins)},), {attrs}))"
         return f"def {op.name}({signature}):\n    return {slow}\n"
@@ -164,8 +182,8 @@ def source_of_door(op: Any) -> str:
         slow = f"bind(op, ({', '.join(ins)},), {attrs}) if out is None else into(out, bind(op, ({', '.join(ins)},), {attrs}))"
     return DOOR.format(
         name=op.name, signature=_signature(op), types=_types(op), no_out="" if op.view else " and out is None",
-        refresh=_refresh(op), call=f"np, {call}", inputs=", ".join(ins), attrs=attrs,
-        record=record if differentiable else "pass", view=VIEW.format(attrs=attrs) if op.view else "pass", slow=slow, out_="",
+        compute=_compute_line(op), inputs=", ".join(ins), attrs=attrs,
+        record=record if differentiable else "pass", view=VIEW.format(attrs=attrs) if op.view else "pass", slow=slow,
     )  # fmt: skip
 
 
@@ -209,7 +227,7 @@ def generate(op: Any) -> None:
     names: dict[str, Any] = dict(
         new=object.__new__, new_node=tape.Node.__new__, Tensor=Tensor, Parameter=Parameter, Node=tape.Node, ndarray=np.ndarray, np=np,
         asarray=np.asarray, op=op, state=state, births=births, forward=op.forward_on("cpu"), keep=tape.keep, current=tape.current, bind=bind,
-        failed=failed, into=into, f32=np.dtype("float32"), f64=np.dtype("float64"), __name__="facula.autograd.doors",
+        failed=failed, into=into, nothing=_Nothing, ufunc=getattr(np, op.ufunc) if op.ufunc else None, f32=np.dtype("float32"), f64=np.dtype("float64"), __name__="facula.autograd.doors",
     )  # fmt: skip
     names.update({f"default_{n}": v for n, v in op.defaults.items()})
     exec(source_of_door(op), names)

@@ -17,7 +17,7 @@ def _reject_bool(name, *arrays):
             raise RuntimeError(f"{name}: Subtraction, the `-` operator, with a bool tensor is not supported. Use `^` or logical_xor() instead.")
 
 
-@op(broadcast, onnx="Add", samples=_TWO)
+@op(broadcast, ufunc="add", onnx="Add", samples=_TWO)
 def add(xp, input, other, /, *, alpha=1):
     """input + alpha * other."""
     return xp.add(input, other) if alpha == 1 else xp.add(input, other * alpha)
@@ -38,7 +38,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -alp
 sub.array_vjp()
 
 
-@op(broadcast, onnx="Mul", samples=_TWO)
+@op(broadcast, ufunc="multiply", onnx="Mul", samples=_TWO)
 def mul(xp, input, other, /):
     """input * other."""
     return xp.multiply(input, other)
@@ -52,7 +52,7 @@ mul.vjp(input=lambda g, other: g * _conj(other), other=lambda g, input: g * _con
 mul.array_vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)
 
 
-@op(broadcast_float, onnx="Div", samples=[sample((3, 4), arg((3, 4), low=0.5)), sample((3, 1), arg((4,), low=0.5)), sample((2, 3), 2.5)])
+@op(broadcast_float, ufunc="true_divide", onnx="Div", samples=[sample((3, 4), arg((3, 4), low=0.5)), sample((3, 1), arg((4,), low=0.5)), sample((2, 3), 2.5)])
 def true_divide(xp, input, other, /):
     """input / other; integers are divided as floating-point numbers."""
     return xp.true_divide(input, other)
@@ -169,7 +169,7 @@ def _share(g, input, other, wins):
     return (g / 2).where(tie, g.masked_fill(~wins, 0))
 
 
-@op(broadcast, onnx="Max", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
+@op(broadcast, ufunc="maximum", onnx="Max", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
 def maximum(xp, input, other, /):
     """The larger of input and other, element by element; nan wins."""
     return xp.maximum(input, other)
@@ -178,7 +178,7 @@ def maximum(xp, input, other, /):
 maximum.vjp(input=lambda g, input, other: _share(g, input, other, input > other), other=lambda g, input, other: _share(g, input, other, other > input))
 
 
-@op(broadcast, onnx="Min", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
+@op(broadcast, ufunc="minimum", onnx="Min", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
 def minimum(xp, input, other, /):
     """The smaller of input and other, element by element; nan wins."""
     return xp.minimum(input, other)

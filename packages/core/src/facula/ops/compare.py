@@ -16,7 +16,7 @@ def _comparison(name, ufunc, doc, onnx):
         return getattr(xp, ufunc)(input, other)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(compare, onnx=onnx, nondiff=True, samples=_PAIRS)(forward)
+    return op(compare, ufunc=ufunc, onnx=onnx, nondiff=True, samples=_PAIRS)(forward)
 
 
 eq = _comparison("eq", "equal", "input == other, element by element.", "Equal")

@@ -11,7 +11,7 @@ _ANY = [sample((3, 4)), sample((2, 1))]
 _POSITIVE = [sample(arg((3, 4), low=0.2)), sample(arg((2,), low=0.5))]
 
 
-@op(same_float, onnx="Exp", samples=_ANY)
+@op(same_float, ufunc="exp", onnx="Exp", samples=_ANY)
 def exp(xp, input, /):
     """e ** input."""
     return xp.exp(input)
@@ -21,7 +21,7 @@ exp.vjp(input=lambda g, out: g * out.conj())
 exp.array_vjp(input=lambda g, out: g * out)
 
 
-@op(same_float, onnx="Log", samples=_POSITIVE)
+@op(same_float, ufunc="log", onnx="Log", samples=_POSITIVE)
 def log(xp, input, /):
     """The natural logarithm."""
     return xp.log(input)
@@ -31,7 +31,7 @@ log.vjp(input=lambda g, input: g / input.conj())
 log.array_vjp(input=lambda g, input: g / input)
 
 
-@op(same_float, onnx="Sqrt", samples=_POSITIVE)
+@op(same_float, ufunc="sqrt", onnx="Sqrt", samples=_POSITIVE)
 def sqrt(xp, input, /):
     """The square root."""
     return xp.sqrt(input)
@@ -50,7 +50,7 @@ def rsqrt(xp, input, /):
 rsqrt.vjp(input=lambda g, out: g * (out * out * out).conj() * -0.5)
 
 
-@op(same_float, onnx="Reciprocal", samples=_POSITIVE)
+@op(same_float, ufunc="reciprocal", onnx="Reciprocal", samples=_POSITIVE)
 def reciprocal(xp, input, /):
     """1 / input."""
     return xp.reciprocal(input)
@@ -68,13 +68,13 @@ def square(xp, input, /):
 square.vjp(input=lambda g, input: g * input.conj() * 2)
 
 
-@op(same_float, onnx="Sin", samples=_ANY)
+@op(same_float, ufunc="sin", onnx="Sin", samples=_ANY)
 def sin(xp, input, /):
     """The sine."""
     return xp.sin(input)
 
 
-@op(same_float, onnx="Cos", samples=_ANY)
+@op(same_float, ufunc="cos", onnx="Cos", samples=_ANY)
 def cos(xp, input, /):
     """The cosine."""
     return xp.cos(input)
@@ -86,7 +86,7 @@ sin.array_vjp(input=lambda g, input, xp: g * xp.cos(input))
 cos.array_vjp(input=lambda g, input, xp: -g * xp.sin(input))
 
 
-@op(same_float, onnx="Tanh", samples=_ANY)
+@op(same_float, ufunc="tanh", onnx="Tanh", samples=_ANY)
 def tanh(xp, input, /):
     """The hyperbolic tangent."""
     return xp.tanh(input)
