@@ -29,7 +29,9 @@ class Node:
     __slots__ = ("__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "seq", "shapes", "version")
 
     def name(self) -> str:
-        return "".join(part.title() for part in self.op.name.split("_")) + "Backward0"
+        from facula.autograd.node_names import node_name
+
+        return node_name(self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
