@@ -1,0 +1,6 @@
+"""Parameters and buffers, under PyTorch's module path."""
+
+from facula.nn.uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
+from facula.tensors.parameter import Buffer, Parameter
+
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]

@@ -1,0 +1,181 @@
+"""Saving and loading a module's state: walking the tree, matching keys and saying everything that does not fit."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from facula.autograd import no_grad
+from facula.nn.uninitialized import is_lazy
+from facula.tensors.parameter import Parameter
+from facula.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from facula.nn.module import Module
+
+EXTRA_STATE = "_extra_state"
+
+
+class StateDict(OrderedDict[str, Any]):
+    """A module's state by name; `_metadata` holds the version of each module that wrote into it."""
+
+    _metadata: OrderedDict[str, dict[str, Any]]
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` found to differ: keys the module lacks, and keys it did not expect."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+    __str__ = __repr__
+
+
+def has_extra_state(module: Module, method: str) -> bool:
+    """Whether the module's class defines `get_extra_state` or `set_extra_state` of its own."""
+    from facula.nn.module import Module as Base
+
+    return getattr(type(module), method) is not getattr(Base, method)
+
+
+def save_own_state(module: Module, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+    """Write the module's own parameters, persistent buffers and extra state, without its children."""
+    values = vars(module)
+    persistent = [name for name in module._buffer_names if name not in module._non_persistent_buffers_set]
+    for name in (*module._parameter_names, *persistent):
+        value = values[name]
+        if value is not None:
+            destination[prefix + name] = value if keep_vars else value.detach()
+    if has_extra_state(module, "get_extra_state"):
+        destination[prefix + EXTRA_STATE] = module.get_extra_state()
+
+
+def load_own_state(
+    module: Module,
+    state_dict: Mapping[str, Any],
+    prefix: str,
+    local_metadata: dict[str, Any],
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """Read the module's own parameters and buffers; problems are collected, not raised."""
+    for hook, with_module in module._load_state_dict_pre_hooks.values():
+        arguments = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        hook(*((module, *arguments) if with_module else arguments))
+    values = vars(module)
+    persistent = [name for name in module._buffer_names if name not in module._non_persistent_buffers_set]
+    own = {name: values[name] for name in (*module._parameter_names, *persistent) if values[name] is not None}
+    assign = local_metadata.get("assign_to_params_buffers", False)
+    for name, target in own.items():
+        key = prefix + name
+        if key in state_dict:
+            problem = _load_value(module, name, key, target, state_dict[key], assign)
+            if problem:
+                error_msgs.append(problem)
+        elif strict:
+            missing_keys.append(key)
+    _load_extra_state(module, state_dict, prefix, strict, missing_keys, unexpected_keys)
+    if strict:
+        unexpected_keys.extend(_unexpected(module, state_dict, prefix, own))
+
+
+def _load_value(module: Module, name: str, key: str, target: Any, value: Any, assign: bool) -> str:
+    """Copy (or assign) one value; the answer is the problem met, or nothing."""
+    if not isinstance(value, Tensor):
+        return f"{key}: expected a Tensor in the state dict, got {type(value).__name__}."
+    lazy = is_lazy(target)
+    if not lazy and target.ndim == 0 and value.ndim == 1 and value.numel() == 1:
+        value = value[0]  # checkpoints from before 0-dim tensors
+    if not lazy and tuple(value.shape) != tuple(target.shape):
+        return (
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+            f"the shape in current model is {target.shape}."
+        )
+    if assign:
+        if isinstance(target, Parameter) and not isinstance(value, Parameter):
+            value = Parameter(value, requires_grad=target.requires_grad)
+        setattr(module, name, value)
+        return ""
+    if lazy:
+        target.materialize(value.shape)
+    try:
+        with no_grad():
+            target.copy_(value)
+    except Exception as error:
+        return f"{key}: could not be copied from shape {value.shape}, dtype {value.dtype}: {error}"
+    return ""
+
+
+def _load_extra_state(
+    module: Module,
+    state_dict: Mapping[str, Any],
+    prefix: str,
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+) -> None:
+    key = prefix + EXTRA_STATE
+    if has_extra_state(module, "set_extra_state"):
+        if key in state_dict:
+            module.set_extra_state(state_dict[key])
+        elif strict:
+            missing_keys.append(key)
+    elif strict and key in state_dict:
+        unexpected_keys.append(key)
+
+
+def _unexpected(module: Module, state_dict: Mapping[str, Any], prefix: str, own: dict[str, Any]) -> list[str]:
+    found = []
+    for key in state_dict:
+        if not key.startswith(prefix) or key == prefix + EXTRA_STATE:
+            continue
+        head, dot, _ = key[len(prefix) :].partition(".")
+        if head not in (module._module_names if dot else own):
+            found.append(key)
+    return found
+
+
+def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
+    """Load `state_dict` into the whole tree below `module`; raise one error that lists every problem."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"load_state_dict: expected a mapping of names to tensors, got {type(state_dict).__name__}. "
+            "Pass what state_dict() or facula.load() returned."
+        )
+    metadata = getattr(state_dict, "_metadata", None)
+    missing: list[str] = []
+    unexpected: list[str] = []
+    problems: list[str] = []
+
+    def load(child: Module, values: StateDict, prefix: str) -> None:
+        local = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
+        if assign:
+            local["assign_to_params_buffers"] = True
+        child._load_from_state_dict(values, prefix, local, True, missing, unexpected, problems)
+        for name, grandchild in child._modules.items():
+            if grandchild is not None:
+                below = f"{prefix}{name}."
+                load(grandchild, StateDict((k, v) for k, v in values.items() if k.startswith(below)), below)
+        keys = IncompatibleKeys(missing, unexpected)
+        for hook in child._load_state_dict_post_hooks.values():
+            if hook(child, keys) is not None:
+                raise RuntimeError("load_state_dict post-hook: expected None, got a value. Edit the lists in place.")
+
+    load(module, StateDict(state_dict), "")
+    if strict:
+        for title, keys in (("Unexpected", unexpected), ("Missing", missing)):
+            if keys:
+                names = ", ".join(f'"{key}"' for key in keys)
+                problems.insert(0, f"{title} key(s) in state_dict: {names}.")
+    if problems:
+        listed = "\n\t".join(problems)
+        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
+    return IncompatibleKeys(missing, unexpected)
