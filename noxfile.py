@@ -125,8 +125,8 @@ def parity(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time the workloads side by side with torch; arguments go to the comparison."""
-    install(session, *editable("core[fast]"), *group("oracle"))
     folder = beside(session, "BENCH_DIR", "perf", "compare.py")
+    install(session, *editable("core[fast]"), *group("oracle"))
     session.run("python", str(folder / "compare.py"), *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
