@@ -112,7 +112,8 @@ def parity(session: nox.Session) -> None:
         session, *editable("core[fast,onnx]", "vision", "text", "audio", "lightning"), *group("test"), *group("oracle")
     )
     if not session.posargs:
-        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("**/tests/**/test_*_torch.py"))
+        folders = [ROOT / "tests", *ROOT.glob("packages/*/tests")]
+        files = sorted(str(path.relative_to(ROOT)) for folder in folders for path in folder.rglob("test_*_torch.py"))
         session.run("python", "-m", "pytest", "-q", "-n", "auto", *files)
     scoreboard = beside(session, "PARITY_DIR", "parity", "__main__.py")
     arguments = session.posargs or ["--failures", "--baseline", "tests/parity/baseline.json"]
