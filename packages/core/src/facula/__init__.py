@@ -27,7 +27,7 @@ _PLACES = {
     "no_grad": "facula.autograd.state", "enable_grad": "facula.autograd.state", "set_grad_enabled": "facula.autograd.state",
     "inference_mode": "facula.autograd.state", "is_grad_enabled": "facula.autograd.state", "is_inference_mode_enabled": "facula.autograd.state",
     "finfo": "facula.dtypes", "iinfo": "facula.dtypes", "dtype": "facula.dtypes",
-    "save": "facula.serialization", "load": "facula.serialization",
+    "qint8": "facula.quantization", "save": "facula.serialization", "load": "facula.serialization",
     "set_num_threads": "facula.config", "get_num_threads": "facula.config", "set_printoptions": "facula.tensors.printing",
     **{kind: "facula.plugins.tables" for kind in ("models", "datasets", "transforms", "optimizers", "callbacks", "loggers", "strategies", "exporters")},
     **{name: "facula.public" for name in (

@@ -291,7 +291,20 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
             t.grad = g if t.grad is None else t.grad + g
 
     with _quiet(create_graph):
-        _run(roots, seeds, retain, create_graph, wanted, sink)
+        try:
+            _run(roots, seeds, retain, create_graph, wanted, sink)
+            for callback in state.after_backward:
+                callback()
+        finally:
+            state.after_backward.clear()
+
+
+def _stacked(rows: Sequence[Tensor]) -> Tensor:
+    """Tensors along a new first dimension, by recorded writes (the engine knows no op)."""
+    out: Tensor = rows[0].new_empty((len(rows), *rows[0].shape))
+    for i, row in enumerate(rows):
+        out[i] = row
+    return out
 
 
 def grad(
@@ -317,9 +330,7 @@ def grad(
     gradients = [None] * len(outs) if grad_outputs is None else _list(grad_outputs)
     if is_grads_batched:
         rows = [grad(outs, ins, [None if g is None else g[i] for g in gradients], True, create_graph, True) for i in range(len(gradients[0]))]
-        from facula.ops import stack
-
-        return tuple(None if column[0] is None else stack(list(column)) for column in zip(*rows, strict=True))
+        return tuple(None if column[0] is None else _stacked(column) for column in zip(*rows, strict=True))
     roots, seeds = _starts(outs, gradients, "grad")
     nodes = [current(t).node for t in ins]
     if None in nodes:

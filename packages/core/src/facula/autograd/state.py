@@ -18,6 +18,7 @@ class _State(threading.local):
         self.grad = True
         self.inference = False
         self.interpreters: list[Any] = []
+        self.after_backward: list[Any] = []  # called once when the backward that is running has ended
         self.mode = 2
 
     def set_grad(self, enabled: bool) -> None:
@@ -44,7 +45,11 @@ class Interpreter:
         state.set_grad(state.grad)
 
     def process(self, op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+        """Answer an op call."""
         raise NotImplementedError
+
+    def wrote(self, target: Any, value: Any, writer: str) -> None:
+        """Hear of an in-place write of `value` into `target`."""
 
 
 class _Mode:

@@ -1,6 +1,6 @@
 """Building blocks of networks: modules, layers, losses, initialisation and helpers."""
 
-from facula.nn import functional, init, modules, parameter, utils
+from facula.nn import functional, init, modules, parallel, parameter, utils
 from facula.nn.activation import (
     CELU,
     ELU,

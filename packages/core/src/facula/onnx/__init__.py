@@ -1,0 +1,7 @@
+"""ONNX: write a model as a file that runs without us."""
+
+from __future__ import annotations
+
+from facula.onnx.export import export
+
+__all__ = ["export"]

@@ -1,0 +1,191 @@
+"""The ONNX form of each op that is not one ONNX operator with the same inputs: `form("name")` over (ex, *inputs, **attrs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+FORMS: dict[str, Callable[..., Any]] = {}
+
+
+def form(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as the form of the named ops."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        FORMS.update(dict.fromkeys(names, function))
+        return function
+
+    return add
+
+
+def form_of(op: Any) -> Callable[..., Any]:
+    """An op's form; one named ONNX operator serves as it is."""
+    if op.name in FORMS:
+        return FORMS[op.name]
+    if callable(op.onnx):
+        return op.onnx  # type: ignore[no-any-return]
+    if isinstance(op.onnx, str) and op.onnx and op.onnx[0].isupper():
+        return lambda ex, *inputs, **attrs: ex.node(op.onnx, inputs)
+    raise ValueError(f"onnx.export: expected ops that have an ONNX form, got {op.name!r}, which has none. Replace it in the exported model by supported ops.")
+
+
+def _axes(dim: Any, ndim: int) -> list[int]:
+    dims = range(ndim) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+    return [d % max(ndim, 1) for d in dims]
+
+
+@form("add")
+def _add(ex: Any, input: Any, other: Any, alpha: Any) -> Any:
+    return ex.Add(input, other if alpha == 1 else ex.Mul(other, alpha))
+
+
+@form("sub")
+def _sub(ex: Any, input: Any, other: Any, alpha: Any) -> Any:
+    return ex.Sub(input, other if alpha == 1 else ex.Mul(other, alpha))
+
+
+@form("remainder")
+def _remainder(ex: Any, input: Any, other: Any) -> Any:
+    return ex.Sub(input, ex.Mul(other, ex.Floor(ex.Div(input, other))))
+
+
+@form("rsqrt")
+def _rsqrt(ex: Any, input: Any) -> Any:
+    return ex.Reciprocal(ex.Sqrt(input))
+
+
+@form("square")
+def _square(ex: Any, input: Any) -> Any:
+    return ex.Mul(input, input)
+
+
+@form("ne")
+def _ne(ex: Any, input: Any, other: Any) -> Any:
+    return ex.Not(ex.Equal(input, other))
+
+
+@form("clone", "contiguous", "transfer_op")
+def _identity(ex: Any, input: Any, **_: Any) -> Any:
+    return ex.Identity(input)
+
+
+@form("cast_op")
+def _cast(ex: Any, input: Any, dtype: Any, source: Any) -> Any:
+    return ex.cast(input, dtype)
+
+
+@form("linear")
+def _linear(ex: Any, input: Any, weight: Any, bias: Any = None) -> Any:
+    if len(input.shape) == 2 and len(weight.shape) == 2:
+        return ex.Gemm(input, weight, bias, transB=1)
+    out = ex.MatMul(input, ex.Transpose(weight))
+    return out if bias is None else ex.Add(out, bias)
+
+
+@form("view_op")
+def _view(ex: Any, input: Any, shape: Any) -> Any:
+    return ex.Reshape(input, ex.shape(input.shape, tuple(shape)))
+
+
+@form("permute_op")
+def _permute(ex: Any, input: Any, dims: Any) -> Any:
+    return ex.Transpose(input, perm=list(dims))
+
+
+@form("insert")
+def _insert(ex: Any, input: Any, dim: int) -> Any:
+    return ex.Unsqueeze(input, ex.ints(dim))
+
+
+@form("drop")
+def _drop(ex: Any, input: Any, dims: Any) -> Any:
+    return ex.Squeeze(input, ex.ints(*dims)) if dims else ex.Identity(input)
+
+
+@form("expand_op")
+def _expand(ex: Any, input: Any, shape: Any) -> Any:
+    lead = len(shape) - len(input.shape)
+    sizes = [1 if i >= lead and n == input.shape[i - lead] else n for i, n in enumerate(shape)]
+    return ex.Expand(input, ex.ints(*sizes))
+
+
+@form("select_op")
+def _select(ex: Any, input: Any, key: Any) -> Any:
+    out, dim = input, 0
+    starts, ends, axes, steps, squeezed, inserted = [], [], [], [], [], []
+    consumed = sum(k is not None and k is not Ellipsis for k in key)
+    at = 0
+    for k in key:
+        if k is None:
+            inserted.append(at)
+            at += 1
+        elif k is Ellipsis:
+            dim += len(input.shape) - consumed
+            at += len(input.shape) - consumed
+        elif isinstance(k, slice):
+            if k != slice(None):
+                a, b, s = k.indices(input.shape[dim])
+                starts, ends, axes, steps = [*starts, a], [*ends, b], [*axes, dim], [*steps, s]
+            dim, at = dim + 1, at + 1
+        else:
+            i = int(k) % input.shape[dim]
+            starts, ends, axes, steps = [*starts, i], [*ends, i + 1], [*axes, dim], [*steps, 1]
+            squeezed.append(dim)
+            dim += 1
+    if axes:
+        out = ex.Slice(out, ex.ints(*starts), ex.ints(*ends), ex.ints(*axes), ex.ints(*steps))
+    if squeezed:
+        out = ex.Squeeze(out, ex.ints(*squeezed))
+    if inserted:
+        out = ex.Unsqueeze(out, ex.ints(*inserted))
+    return out if out is not input else ex.Identity(input)
+
+
+@form("index_op")
+def _index(ex: Any, input: Any, *indices: Any, positions: Any) -> Any:
+    if len(indices) != 1:
+        raise ValueError("onnx.export: expected indexing by one tensor, got several. Index one dimension at a time.")
+    return ex.Gather(input, indices[0], axis=positions[0])
+
+
+@form("cat_op")
+def _cat(ex: Any, *tensors: Any, dim: int) -> Any:
+    return ex.Concat(*tensors, axis=dim)
+
+
+@form("sum_op")
+def _sum(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    source = input if np.dtype(input.dtype).kind not in "biu" else ex.cast(input, np.int64)
+    return ex.ReduceSum(source, ex.ints(*_axes(dim, len(input.shape))), keepdims=int(keepdim))
+
+
+@form("mean_op")
+def _mean(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    return ex.ReduceMean(input, ex.ints(*_axes(dim, len(input.shape))), keepdims=int(keepdim))
+
+
+@form("amax")
+def _amax(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    return ex.ReduceMax(input, ex.ints(*_axes(dim, len(input.shape))), keepdims=int(keepdim))
+
+
+@form("amin")
+def _amin(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    return ex.ReduceMin(input, ex.ints(*_axes(dim, len(input.shape))), keepdims=int(keepdim))
+
+
+@form("argmax")
+def _argmax(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    if dim is None:
+        return ex.Squeeze(ex.ArgMax(ex.Reshape(input, ex.ints(-1)), axis=0, keepdims=1), ex.ints(0))
+    return ex.ArgMax(input, axis=dim, keepdims=int(keepdim))
+
+
+def scalar(value: float, dtype: Any) -> Any:
+    """A number as a 0-dim array of a type."""
+    return np.asarray(value, dtype)
+
+
