@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 _PLAIN = {
-    "true_divide": "Div", "cast_op": "ToCopy", "region": "CopySlices", "insert": "Unsqueeze", "contiguous": "Clone", "put_op": "IndexPut",
-    "batch_norm": "NativeBatchNorm", "layer_norm": "NativeLayerNorm", "group_norm": "NativeGroupNorm",
-}  # fmt: skip
+    "true_divide": "Div",
+    "cast_op": "ToCopy",
+    "region": "CopySlices",
+    "insert": "Unsqueeze",
+    "contiguous": "Clone",
+    "put_op": "IndexPut",
+    "batch_norm": "NativeBatchNorm",
+    "layer_norm": "NativeLayerNorm",
+    "group_norm": "NativeGroupNorm",
+}
 
 
 def _select(node: Any) -> str:
     """`x[key]` is a chain of views in PyTorch; the last part that does something names it."""
-    last = [k for k in node.attrs[0] if k is not Ellipsis and k != slice(None)][-1:]
-    kind = (
-        "Alias" if not last else "Unsqueeze" if last[0] is None else "Slice" if isinstance(last[0], slice) else "Select"
-    )
-    return f"{kind}Backward0"
+    parts = [k for k in node.attrs[0] if k is not Ellipsis and k != slice(None)]
+    if not parts:
+        return "AliasBackward0"
+    last = parts[-1]
+    return "UnsqueezeBackward0" if last is None else "SliceBackward0" if isinstance(last, slice) else "SelectBackward0"
 
 
 def _permute(node: Any) -> str:
@@ -26,8 +33,13 @@ def _permute(node: Any) -> str:
 
 def _matmul(node: Any) -> str:
     a, b = (len(shape) for shape in node.shapes[:2])
-    kind = {(2, 2): "Mm", (2, 1): "Mv", (1, 1): "Dot", (1, 2): "Squeeze4", (3, 3): "Bmm"}.get((a, b), "UnsafeView")
-    return f"{kind}Backward0" if kind != "Squeeze4" else "SqueezeBackward4"
+    kinds = {(2, 2): "MmBackward0", (2, 1): "MvBackward0", (1, 1): "DotBackward0", (3, 3): "BmmBackward0"}
+    return kinds.get((a, b), "SqueezeBackward4" if a == 1 and b == 2 else "UnsafeViewBackward0")
+
+
+def _reduction(title: str) -> Any:
+    """PyTorch numbers the overloads: 0 for all elements, 1 over dimensions."""
+    return lambda n: f"{title}Backward{int(n.attrs[0] is not None)}"
 
 
 _CHOSEN = {
@@ -38,10 +50,9 @@ _CHOSEN = {
     "pow": lambda n: "PowBackward0" if n.shapes[1] is None else "PowBackward1",
     "linear": lambda n: "AddmmBackward0" if n.shapes[2] is not None else "MmBackward0",
     "drop": lambda n: "SqueezeBackward1",
-    **{
-        f"{name}_op": lambda n, title=name.title(): f"{title}Backward{int(n.attrs[0] is not None)}"
-        for name in ("sum", "mean", "prod")
-    },
+    "sum_op": _reduction("Sum"),
+    "mean_op": _reduction("Mean"),
+    "prod_op": _reduction("Prod"),
 }
 
 
@@ -50,8 +61,8 @@ def node_name(node: Any) -> str:
     op = node.op
     if op.name in _CHOSEN:
         return str(_CHOSEN[op.name](node))
-    title = getattr(op, "node_name", None)
-    if title:
-        return str(title)
-    plain = _PLAIN.get(op.name)
-    return (plain or "".join(part.title() for part in op.name.removesuffix("_op").split("_"))) + "Backward0"
+    given = getattr(op, "node_name", None)
+    if given:
+        return str(given)
+    title = _PLAIN.get(op.name) or "".join(part.title() for part in op.name.removesuffix("_op").split("_"))
+    return f"{title}Backward0"

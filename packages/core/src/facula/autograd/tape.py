@@ -8,7 +8,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from facula.autograd.state import births
+from facula.autograd.state import births, state
 
 
 class Version:
@@ -195,9 +195,17 @@ def current(t: Any) -> Any:
     root = t.root
     if root is not None and root.version is not None and t.seen != root.version.count:
         if root.node is not None:
-            step = root
-            for op, attrs in t.path:
-                step = op(step, *attrs)
-            t.node = step.node
+            # Recorded whatever the mode and unseen by interpreters: the view is a fact of the graph, not of this moment.
+            hidden, grad = state.interpreters, state.grad
+            state.interpreters = []
+            state.set_grad(True)
+            try:
+                step = root
+                for op, attrs in t.path:
+                    step = op(step, *attrs)
+                t.node = step.node
+            finally:
+                state.interpreters = hidden
+                state.set_grad(grad)
         t.seen = root.version.count
     return t
