@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
     ops = importlib.import_module("facula.ops")  # gives Tensor its methods
     if name in _PLACES:
         found = getattr(importlib.import_module(_PLACES[name]), name)
-    elif name in ops.PUBLIC:
+    elif name in ops.PUBLIC and name in ops.names.FUNCTIONS:
         found = ops.function(name)
     elif name in _MODULES:
         try:

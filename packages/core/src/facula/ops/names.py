@@ -53,7 +53,7 @@ FUNCTIONS = frozenset(
     sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor split split_copy split_with_sizes
     split_with_sizes_copy spmm sqrt sqrt_ square square_ squeeze squeeze_copy sspaddmm stack std std_mean stft sub
     subtract sum svd swapaxes swapdims t t_copy take take_along_dim tan tan_ tanh tanh_ tensor tensor_split
-    tensordot threshold threshold_ tile topk trace transpose transpose_copy trapezoid trapz triangular_solve tril
+    tensordot threshold threshold_ tile to_dlpack topk trace transpose transpose_copy trapezoid trapz triangular_solve tril
     tril_indices triplet_margin_loss triu triu_indices true_divide trunc trunc_ typename unbind unbind_copy
     unflatten unfold_copy unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsafe_split_with_sizes
     unsqueeze unsqueeze_copy use_deterministic_algorithms values_copy vander var var_mean vdot view_as_complex
