@@ -11,6 +11,7 @@ from facula.autograd.primitives import clone
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join",
+    "gather", "layout", "strided", "blas", "interop",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}

@@ -116,3 +116,131 @@ def unbind(input, dim=0):
     """All views along `dim`, without that dimension."""
     d = wrap_dim(dim, input.ndim)
     return tuple(select(input, d, i) for i in range(input.shape[d]))
+
+
+def _listed(tensors):
+    return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+
+def _for_each(function, tensors):
+    """Apply to one tensor, or to each of several."""
+    if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+        return function(tensors[0])
+    return tuple(function(t) for t in _listed(tensors))
+
+
+def _at_least_1d(t):
+    return t if t.ndim else t.reshape(1)
+
+
+def _at_least_2d(t):
+    return t if t.ndim > 1 else t.reshape(1, -1)
+
+
+def _at_least_3d(t):
+    return t if t.ndim > 2 else t.unsqueeze(-1) if t.ndim == 2 else t.reshape(1, -1, 1)
+
+
+def atleast_1d(*tensors):
+    """Views with at least one dimension."""
+    return _for_each(_at_least_1d, tensors)
+
+
+def atleast_2d(*tensors):
+    """Views with at least two dimensions (a vector becomes a row)."""
+    return _for_each(_at_least_2d, tensors)
+
+
+def atleast_3d(*tensors):
+    """Views with at least three dimensions."""
+    return _for_each(_at_least_3d, tensors)
+
+
+def hstack(tensors, *, out=None):
+    """Tensors side by side: joined along dim 1 (vectors along dim 0)."""
+    tensors = [_at_least_1d(t) for t in _together("hstack", tensors)]
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1, out=out)
+
+
+def vstack(tensors, *, out=None):
+    """Tensors on top of each other: joined along dim 0 (vectors are rows).
+
+    >>> import facula
+    >>> facula.vstack((facula.arange(2), facula.arange(2)))
+    tensor([[0, 1],
+            [0, 1]])
+    """
+    return cat([_at_least_2d(t) for t in _together("vstack", tensors)], 0, out=out)
+
+
+row_stack = vstack
+
+
+def dstack(tensors, *, out=None):
+    """Tensors behind each other: joined along dim 2."""
+    return cat([_at_least_3d(t) for t in _together("dstack", tensors)], 2, out=out)
+
+
+def column_stack(tensors, *, out=None):
+    """Tensors side by side, where vectors are columns."""
+    return hstack([t.reshape(-1, 1) if t.ndim < 2 else t for t in _together("column_stack", tensors)], out=out)
+
+
+def tensor_split(input, indices_or_sections, dim=0):
+    """Views of `input` along `dim`: as many as asked (sizes differ by at most 1), or cut before each index.
+
+    >>> import facula
+    >>> [len(t) for t in facula.tensor_split(facula.arange(7), 3)]
+    [3, 2, 2]
+    """
+    if not input.ndim:
+        raise RuntimeError("tensor_split: tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims.")
+    d = wrap_dim(dim, input.ndim)
+    n, cuts = input.shape[d], indices_or_sections
+    if isinstance(cuts, Tensor):
+        cuts = cuts.tolist()
+    if isinstance(cuts, (int, np.integer)):
+        if cuts <= 0:
+            raise RuntimeError(f"tensor_split: number of sections must be larger than 0, got {cuts}. Pass a positive count.")
+        small, more = divmod(n, int(cuts))
+        sizes = [small + (i < more) for i in range(cuts)]
+        return tuple(narrow(input, d, sum(sizes[:i]), size) for i, size in enumerate(sizes))
+    key = (slice(None),) * d
+    return tuple(input[(*key, slice(a, b))] for a, b in zip([0, *cuts], [*cuts, n], strict=True))
+
+
+def _dim_split(name, input, cuts, dim, least):
+    if input.ndim < least:
+        raise RuntimeError(
+            f"{name}: torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
+        )
+    if isinstance(cuts, int):
+        if cuts == 0 or input.shape[dim] % cuts:
+            raise RuntimeError(
+                f"{name}: torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
+                f"{input.shape[dim]} is not divisible by the split_size {cuts}!"
+            )
+    return tensor_split(input, cuts, dim)
+
+
+def hsplit(input, indices_or_sections):
+    """`tensor_split` along dim 1 (dim 0 of a vector)."""
+    return _dim_split("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
+
+
+def vsplit(input, indices_or_sections):
+    """`tensor_split` along dim 0."""
+    return _dim_split("vsplit", input, indices_or_sections, 0, 2)
+
+
+def dsplit(input, indices_or_sections):
+    """`tensor_split` along dim 2."""
+    return _dim_split("dsplit", input, indices_or_sections, 2, 3)
+
+
+def split_with_sizes(input, split_sizes, dim=0):
+    """Views of the given sizes along `dim`."""
+    return split(input, list(split_sizes), dim)
+
+
+unsafe_chunk, unsafe_split, unsafe_split_with_sizes = chunk, split, split_with_sizes

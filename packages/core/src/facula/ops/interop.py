@@ -1,0 +1,178 @@
+"""How tensors meet the world outside: NumPy and DLPack protocols, host and shared memory, type(), new(), fill_ and zero_."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.primitives import cast
+from facula.devices import base as devices
+from facula.ops.create import as_scalar_tensor
+from facula.tensors.inplace import write
+from facula.tensors.tensor import Tensor, wrap
+
+
+def fill_(self, value):
+    """Write one number into every element of this tensor.
+
+    >>> import facula
+    >>> facula.zeros(2).fill_(3)
+    tensor([3., 3.])
+    """
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(f"fill_: fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. Use copy_().")
+        value = cast(value, self.array.dtype)
+    else:
+        if isinstance(value, complex) and not self.is_complex():
+            raise RuntimeError(f"fill_: value cannot be converted to type {self.dtype} without overflow, got {value}. Use a real number.")
+        value = as_scalar_tensor(value, self.array.dtype, self)
+    return write(self, value.expand(self.shape), "fill_")
+
+
+def zero_(self):
+    """Write zeros into every element of this tensor."""
+    return write(self, as_scalar_tensor(0, self.array.dtype, self).expand(self.shape), "zero_")
+
+
+def fill(input, value):
+    """A tensor like `input` with one number everywhere."""
+    return fill_(input.clone(), value)
+
+
+def type(self, dtype=None, non_blocking=False, **kwargs):
+    """The name of this tensor's type, or (with an argument) this tensor converted to a type."""
+    if dtype is None:
+        prefix = "facula.cuda." if self.is_cuda else "facula."
+        return prefix + _NAMES[self.dtype.name]
+    if isinstance(dtype, str):
+        wanted = dtype.split(".")[-1]
+        found = next((name for name, title in _NAMES.items() if title == wanted), None)
+        if found is None:
+            raise ValueError(f"type: invalid type: '{dtype}', expected e.g. 'facula.FloatTensor'. Use a dtype such as facula.float32.")
+        return cast(self, dtypes.by_name(found).numpy)
+    return cast(self, dtypes.numpy_of(getattr(dtype, "dtype", dtype) if not isinstance(dtype, np.dtype) else dtype))
+
+
+_NAMES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor",
+    "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor", "bool": "BoolTensor",
+    "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor", "uint16": "UInt16Tensor", "uint32": "UInt32Tensor",
+    "uint64": "UInt64Tensor",
+}  # fmt: skip
+
+
+def new(self, *args):
+    """Uninitialised memory of the given sizes, or the given data, with this tensor's type and device."""
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer)) and not isinstance(args[0], tuple):
+        return self.new_tensor(args[0])
+    return self.new_empty(*args) if args else self.new_empty((0,))
+
+
+def pin_memory(self, device=None):
+    """This tensor; host memory is not page-locked here."""
+    return self
+
+
+def is_pinned(self, device=None):
+    """Whether the memory is page-locked: it never is here."""
+    return False
+
+
+def share_memory_(self):
+    """Move this tensor's memory to a shared segment that forked processes write together; returns the tensor."""
+    if not self.is_cpu or is_shared(self):
+        return self
+    import mmap
+
+    a = self.array
+    segment = mmap.mmap(-1, max(a.nbytes, 1))
+    shared = np.frombuffer(segment, a.dtype, a.size).reshape(a.shape)
+    shared[...] = a
+    self.array = shared
+    return self
+
+
+def is_shared(self):
+    """Whether this tensor's memory is in a shared segment."""
+    import mmap
+
+    owner = self.array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    return isinstance(owner, mmap.mmap)
+
+
+def apply_(self, callable):
+    """Replace each element by `callable(element)`; slow, for the CPU only."""
+    flat = [callable(x) for x in self.detach().reshape(-1).tolist()]
+    return write(self, wrap(np.array(flat, self.array.dtype).reshape(self.array.shape)), "apply_")
+
+
+def map_(self, tensor, callable):
+    """Replace each element by `callable(element, element of tensor)`; slow, for the CPU only."""
+    other = tensor.expand(self.shape).reshape(-1).tolist()
+    flat = [callable(x, y) for x, y in zip(self.detach().reshape(-1).tolist(), other, strict=True)]
+    return write(self, wrap(np.array(flat, self.array.dtype).reshape(self.array.shape)), "map_")
+
+
+def set_(self, source=None):
+    """Let this tensor use the memory of `source` (or none)."""
+    self.array = np.empty(0, self.array.dtype) if source is None else source.array
+    self.root = None
+    return self
+
+
+def is_nonzero(input):
+    """Whether the one element of `input` is not zero."""
+    return bool(input)
+
+
+def from_dlpack(ext_tensor):
+    """A tensor over the memory of an object that speaks DLPack.
+
+    >>> import facula, numpy
+    >>> facula.from_dlpack(numpy.ones(2))
+    tensor([1., 1.], dtype=facula.float64)
+    """
+    if isinstance(ext_tensor, Tensor):
+        return wrap(ext_tensor.array)
+    kind = ext_tensor.__dlpack_device__()[0] if hasattr(ext_tensor, "__dlpack_device__") else 1
+    if kind == 1:
+        array = np.from_dlpack(ext_tensor)
+        if not array.flags.writeable and isinstance(ext_tensor, np.ndarray):
+            array = ext_tensor
+        return wrap(array)
+    return wrap(devices.kind("cuda").xp.from_dlpack(ext_tensor))
+
+
+def to_dlpack(tensor):
+    """A DLPack capsule of the memory of `tensor`."""
+    return tensor.__dlpack__()
+
+
+def _as_array(self, dtype=None, copy=None):
+    array = self.numpy()
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def _dlpack(self, **options):
+    if self.requires_grad:
+        raise BufferError("__dlpack__: Can't export tensors that require gradient, use tensor.detach(). Detach it first.")
+    options.pop("stream", None)
+    return self.array.__dlpack__(**options)
+
+
+def _dlpack_device(self):
+    return self.array.__dlpack_device__()
+
+
+def _wrapped(self, array, context=None, return_scalar=False):
+    return wrap(array)
+
+
+Tensor.__array__, Tensor.__array_wrap__ = _as_array, _wrapped
+Tensor.__dlpack__, Tensor.__dlpack_device__ = _dlpack, _dlpack_device
