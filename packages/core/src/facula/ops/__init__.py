@@ -10,8 +10,9 @@ from facula.autograd.op import Op
 from facula.autograd.primitives import clone
 
 FAMILIES = (
-    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join",
-    "gather", "layout", "strided", "blas", "interop",
+    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
+    "strided", "blas", "interop", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
+    "norm", "dropout", "embedding", "conv", "pad",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}
