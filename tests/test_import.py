@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import facula.plugins
+import facula
 
 HEAVY = [
     "cupy",
@@ -56,6 +56,10 @@ def test_plugin_modules_load_nothing_heavy():
 
 def test_every_plugin_of_ours_is_healthy():
     assert {plugin.qualified: plugin.error for plugin in facula.plugins.plugins() if plugin.status == "skipped"} == {}
+
+
+def test_what_facula_lists_is_there():
+    assert [name for name in dir(facula) if not hasattr(facula, name)] == []
 
 
 def test_importing_facula_costs_little_more_than_numpy():

@@ -43,8 +43,13 @@ MODULES = (
 def public_names(module: ModuleType) -> list[str]:
     """What a module lists, or else its own names that do not begin with an underscore."""
     listed = getattr(module, "__all__", None)
-    names = listed if listed is not None else [name for name in dir(module) if not name.startswith("_")]
+    names = listed if listed is not None else [name for name in dir(module) if is_own(module, name)]
     return sorted(set(names), key=str.lower)
+
+
+def is_own(module: ModuleType, name: str) -> bool:
+    """Whether a name of a module without `__all__` is public there and not a module that it imported."""
+    return not name.startswith("_") and not inspect.ismodule(getattr(module, name, module))
 
 
 def signature(thing: Any) -> str:
