@@ -48,8 +48,10 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def is_own(module: ModuleType, name: str) -> bool:
-    """Whether a name of a module without `__all__` is public there and not a module that it imported."""
-    return not name.startswith("_") and not inspect.ismodule(getattr(module, name, module))
+    """Whether a name of a module without `__all__` is public there, and not something it imported from elsewhere."""
+    thing = getattr(module, name, module)
+    home = getattr(thing, "__module__", None) or type(thing).__module__
+    return not name.startswith("_") and not inspect.ismodule(thing) and home.startswith(("facula", "builtins"))
 
 
 def signature(thing: Any) -> str:
