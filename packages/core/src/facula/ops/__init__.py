@@ -12,7 +12,8 @@ from facula.autograd.primitives import clone
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
     "strided", "blas", "interop", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
-    "norm", "dropout", "embedding", "conv", "pad",
+    "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive",
+    "statistics", "sort",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}

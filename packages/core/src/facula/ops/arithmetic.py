@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.ops.compare import where
 from facula.ops.rules import broadcast, broadcast_float, same, to_real
 
 _TWO = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 2.5)]
@@ -163,10 +164,9 @@ def _pow_exponent(g, input, exponent, out):
 pow.vjp(input=_pow_input, exponent=_pow_exponent)
 
 
-def _share(g, input, other, wins):
+def _share(g, input, other, loses):
     """Ties share the gradient evenly."""
-    tie = input == other
-    return (g / 2).where(tie, g.masked_fill(~wins, 0))
+    return where(input == other, g / 2, g).masked_fill(loses, 0)
 
 
 @op(broadcast, ufunc="maximum", onnx="Max", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
@@ -175,7 +175,7 @@ def maximum(xp, input, other, /):
     return xp.maximum(input, other)
 
 
-maximum.vjp(input=lambda g, input, other: _share(g, input, other, input > other), other=lambda g, input, other: _share(g, input, other, other > input))
+maximum.vjp(input=lambda g, input, other: _share(g, input, other, input < other), other=lambda g, input, other: _share(g, input, other, input > other))
 
 
 @op(broadcast, ufunc="minimum", onnx="Min", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
@@ -184,7 +184,7 @@ def minimum(xp, input, other, /):
     return xp.minimum(input, other)
 
 
-minimum.vjp(input=lambda g, input, other: _share(g, input, other, input < other), other=lambda g, input, other: _share(g, input, other, other < input))
+minimum.vjp(input=lambda g, input, other: _share(g, input, other, input > other), other=lambda g, input, other: _share(g, input, other, input < other))
 
 
 @op(same, onnx="Neg", samples=[sample((3, 4)), sample((2,))])

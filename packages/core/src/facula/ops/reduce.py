@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 
 import numpy as np
@@ -107,7 +108,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 def _extreme(name, function, doc, onnx):
     def forward(xp, input, /, dim, keepdim):
-        if not input.size and not all(input.shape[d] for d in axes(dim, input.ndim)):
+        if not input.size and not builtins.all(input.shape[d] for d in axes(dim, input.ndim)):
             raise IndexError(f"{name}: Expected reduction dim to have non-zero size, got shape {input.shape}. Check that the input is not empty.")
         return getattr(xp, function)(input, axis=axes(dim, input.ndim), keepdims=keepdim)
 
