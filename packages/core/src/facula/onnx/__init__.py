@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.onnx import forms_nn  # registers the layers' forms
 from facula.onnx.export import export
 
-__all__ = ["export"]
+__all__ = ["export", "forms_nn"]

@@ -1,4 +1,7 @@
-"""The ONNX form of each op that is not one ONNX operator with the same inputs: `form("name")` over (ex, *inputs, **attrs)."""
+"""The ONNX forms of arithmetic, shapes and reductions that are not one ONNX operator with the same inputs.
+
+`@form("name")` stands over a function of (ex, *inputs, **attrs); the layers' forms are in `forms_nn.py`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def form_of(op: Any) -> Callable[..., Any]:
         return FORMS[op.name]
     if callable(op.onnx):
         return op.onnx  # type: ignore[no-any-return]
-    if isinstance(op.onnx, str) and op.onnx and op.onnx[0].isupper():
+    if isinstance(op.onnx, str) and op.onnx and op.onnx[0].isupper() and not op.attrs and not op.variadic:
         return lambda ex, *inputs, **attrs: ex.node(op.onnx, inputs)
     raise ValueError(f"onnx.export: expected ops that have an ONNX form, got {op.name!r}, which has none. Replace it in the exported model by supported ops.")
 
@@ -184,8 +187,65 @@ def _argmax(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     return ex.ArgMax(input, axis=dim, keepdims=int(keepdim))
 
 
-def scalar(value: float, dtype: Any) -> Any:
-    """A number as a 0-dim array of a type."""
-    return np.asarray(value, dtype)
+
+@form("clamp_op", "hardtanh_op")
+def _clamp(ex: Any, input: Any, low: Any = None, high: Any = None, min_val: Any = None, max_val: Any = None) -> Any:
+    return ex.Clip(input, low if min_val is None else min_val, high if max_val is None else max_val)
 
 
+@form("tril")
+def _tril(ex: Any, input: Any, diagonal: int) -> Any:
+    return ex.Trilu(input, ex.constant(np.asarray(diagonal, np.int64)), upper=0)
+
+
+@form("triu")
+def _triu(ex: Any, input: Any, diagonal: int) -> Any:
+    return ex.Trilu(input, ex.constant(np.asarray(diagonal, np.int64)), upper=1)
+
+
+@form("cumsum_op")
+def _cumsum(ex: Any, input: Any, dim: int, reverse: bool) -> Any:
+    return ex.CumSum(input, ex.constant(np.asarray(dim, np.int64)), reverse=int(reverse))
+
+
+@form("gather")
+def _gather(ex: Any, input: Any, index: Any, dim: int) -> Any:
+    return ex.GatherElements(input, index, axis=dim)
+
+
+@form("repeat")
+def _repeat(ex: Any, input: Any, sizes: Any) -> Any:
+    lead = len(sizes) - len(input.shape)
+    out = ex.Unsqueeze(input, ex.ints(*range(lead))) if lead else input
+    return ex.Tile(out, ex.ints(*sizes))
+
+
+@form("bitwise_not")
+def _not(ex: Any, input: Any) -> Any:
+    return ex.Not(input) if np.dtype(input.dtype).kind == "b" else ex.BitwiseNot(input)
+
+
+@form("round")
+def _round(ex: Any, input: Any, decimals: int) -> Any:
+    factor = np.asarray(10.0**decimals, input.dtype)
+    return ex.Round(input) if not decimals else ex.Div(ex.Round(ex.Mul(input, factor)), factor)
+
+
+@form("trunc")
+def _trunc(ex: Any, input: Any) -> Any:
+    return ex.Mul(ex.Sign(input), ex.Floor(ex.Abs(input)))
+
+
+@form("floor_divide")
+def _floor_divide(ex: Any, input: Any, other: Any) -> Any:
+    return ex.Floor(ex.Div(input, other))
+
+
+@form("bitwise_and")
+def _and(ex: Any, input: Any, other: Any) -> Any:
+    return ex.And(input, other) if ex.like is not None and np.dtype(ex.like).kind == "b" else ex.BitwiseAnd(input, other)
+
+
+@form("bitwise_or")
+def _or(ex: Any, input: Any, other: Any) -> Any:
+    return ex.Or(input, other) if ex.like is not None and np.dtype(ex.like).kind == "b" else ex.BitwiseOr(input, other)
