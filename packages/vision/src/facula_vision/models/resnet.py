@@ -1,0 +1,160 @@
+"""Residual networks, with the names of parameters under which their weights are published.
+
+Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385.
+The stride of a bottleneck stands at its 3x3 convolution, as in the weights that are in use.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+import facula
+from facula import Tensor, nn
+
+__all__ = ["BasicBlock", "Bottleneck", "ResNet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False)
+
+
+def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False)
+
+
+class BasicBlock(nn.Module):
+    """relu(x + two 3x3 convolutions of it).   Shape: (N, inplanes, H, W) -> (N, planes, H / stride, W / stride)."""
+
+    expansion: ClassVar[int] = 1
+
+    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(inplanes, planes, stride)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = conv3x3(planes, planes)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.downsample = downsample
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(input)))
+        x = self.bn2(self.conv2(x))
+        return self.relu(x + (input if self.downsample is None else self.downsample(input)))
+
+
+class Bottleneck(nn.Module):
+    """relu(x + 1x1, 3x3, 1x1 convolutions of it).   Shape: (N, C, H, W) -> (N, 4 planes, H / stride, W / stride)."""
+
+    expansion: ClassVar[int] = 4
+
+    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv1 = conv1x1(inplanes, planes)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = conv3x3(planes, planes, stride)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv3 = conv1x1(planes, planes * self.expansion)
+        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(input)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        x = self.bn3(self.conv3(x))
+        return self.relu(x + (input if self.downsample is None else self.downsample(input)))
+
+
+class ResNet(nn.Module):
+    """A 7x7 stem, four stages of residual blocks, the mean over the picture and a linear layer.
+
+    `zero_init_residual` starts each block as the identity.
+    Shape: (N, 3, H, W) -> (N, num_classes), for H and W of at least 32 or so.
+    """
+
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        layers: list[int],
+        num_classes: int = 1000,
+        zero_init_residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.inplanes = 64
+        self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.layer1 = self._stage(block, 64, layers[0], stride=1)
+        self.layer2 = self._stage(block, 128, layers[1], stride=2)
+        self.layer3 = self._stage(block, 256, layers[2], stride=2)
+        self.layer4 = self._stage(block, 512, layers[3], stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(512 * block.expansion, num_classes)
+        self.reset_parameters(zero_init_residual)
+
+    def _stage(self, block: type[BasicBlock] | type[Bottleneck], planes: int, depth: int, stride: int) -> nn.Sequential:
+        outputs = planes * block.expansion
+        downsample = None
+        if stride != 1 or self.inplanes != outputs:
+            downsample = nn.Sequential(conv1x1(self.inplanes, outputs, stride), nn.BatchNorm2d(outputs))
+        first = block(self.inplanes, planes, stride, downsample)
+        self.inplanes = outputs
+        return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
+
+    def reset_parameters(self, zero_init_residual: bool = False) -> None:
+        """Convolutions by He's rule over the outputs; the last normalisation of a block to zero if asked for."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif zero_init_residual and isinstance(module, (BasicBlock, Bottleneck)):
+                last = module.bn2 if isinstance(module, BasicBlock) else module.bn3
+                nn.init.zeros_(last.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(input))))  # (N, 64, H / 4, W / 4)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # (N, C, H / 32, W / 32)
+        return self.fc(self.avgpool(x).flatten(1))
+
+
+def _resnet(
+    block: type[BasicBlock] | type[Bottleneck],
+    layers: list[int],
+    weights: str | os.PathLike[str] | None,
+    config: dict[str, Any],
+) -> ResNet:
+    model = ResNet(block, layers, **config)
+    if weights is not None:
+        model.load_state_dict(facula.load(weights))
+    return model
+
+
+def resnet18(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+    """ResNet-18 (11,689,512 parameters); `weights` is a file with its state_dict.
+
+    >>> from facula_vision.models import resnet18
+    >>> sum(p.numel() for p in resnet18(num_classes=10).parameters())
+    11181642
+    """
+    return _resnet(BasicBlock, [2, 2, 2, 2], weights, config)
+
+
+def resnet34(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+    """ResNet-34 (21,797,672 parameters); `weights` is a file with its state_dict."""
+    return _resnet(BasicBlock, [3, 4, 6, 3], weights, config)
+
+
+def resnet50(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+    """ResNet-50 (25,557,032 parameters); `weights` is a file with its state_dict."""
+    return _resnet(Bottleneck, [3, 4, 6, 3], weights, config)
+
+
+def resnet101(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+    """ResNet-101 (44,549,160 parameters); `weights` is a file with its state_dict."""
+    return _resnet(Bottleneck, [3, 4, 23, 3], weights, config)
+
+
+def resnet152(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+    """ResNet-152 (60,192,808 parameters); `weights` is a file with its state_dict."""
+    return _resnet(Bottleneck, [3, 8, 36, 3], weights, config)
