@@ -1,0 +1,479 @@
+"""The functions between layers: relu, gelu, silu, elu, softplus, hardtanh, prelu, glu, ..."""
+
+from __future__ import annotations
+
+import math
+
+from facula.autograd.op import op, sample
+from facula.ops.checks import floating, refused, special, uniform
+from facula.ops.compare import where
+from facula.ops.rules import same, wrap_dim
+from facula.tensors.inplace import in_place
+
+_ANY = [sample((3, 4)), sample((2, 1))]
+
+
+def _writing(function, name):
+    """The in-place spelling of a function of this family."""
+    made = in_place(function, name)
+    made.__module__ = __name__
+    return made
+
+
+@op(same, onnx="Relu", samples=_ANY)
+def relu(xp, input, /):
+    """max(input, 0)."""
+    if input.dtype.kind not in "fiu":
+        raise refused("relu", input)
+    return xp.maximum(input, 0)
+
+
+relu.vjp(input=lambda g, out: g * (out > 0))
+relu.array_vjp(input=lambda g, out: g * (out > 0))
+relu_ = _writing(relu, "relu_")
+
+
+def functional_relu(input, inplace=False):
+    """max(input, 0), element by element.
+
+    >>> import facula
+    >>> facula.nn.functional.relu(facula.tensor([-1., 2.]))
+    tensor([0., 2.])
+    """
+    return relu_(input) if inplace else relu(input)
+
+
+@op(same, onnx=None, samples=_ANY)
+def normal_cdf_op(xp, input, /):
+    """The distribution function of the standard normal distribution: (1 + erf(input / sqrt(2))) / 2."""
+    out = special(xp).erf(input * math.sqrt(0.5))
+    out += 1
+    out *= 0.5
+    return out
+
+
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+normal_cdf_op.vjp(input=lambda g, input: g * (input * input * -0.5).exp() * _DENSITY)
+_TANH = math.sqrt(2 / math.pi)
+
+
+@op(same, onnx="Gelu", samples=[*_ANY, sample((3, 4), approximate="tanh")])
+def gelu(xp, input, /, *, approximate="none"):
+    """input * Phi(input), Phi the normal distribution function (Hendrycks & Gimpel, 2016); "tanh" estimates it.
+
+    >>> import facula
+    >>> facula.nn.functional.gelu(facula.tensor([1.]))
+    tensor([0.8413])
+    """
+    floating("gelu", input)
+    if approximate == "none":
+        out = normal_cdf_op.forward(xp, input)
+    elif approximate == "tanh":
+        out = input * input
+        out *= 0.044715 * _TANH
+        out += _TANH
+        out = xp.tanh(out * input)
+        out += 1
+        out *= 0.5
+    else:
+        raise RuntimeError(f"gelu: approximate argument must be either none or tanh, got {approximate!r}. Use 'none' or 'tanh'.")
+    return xp.multiply(out, input)
+
+
+def _gelu_slope(g, input, approximate):
+    if approximate == "none":
+        return g * (normal_cdf_op(input) + input * (input * input * -0.5).exp() * _DENSITY)
+    square = input * input
+    t = (input * (square * (0.044715 * _TANH) + _TANH)).tanh()
+    return g * ((t + 1) * 0.5 + input * (1 - t * t) * (square * (3 * 0.044715) + 1) * (0.5 * _TANH))
+
+
+def _gelu_array(g, input, approximate, xp):
+    square = input * input
+    if approximate == "none":
+        square *= -0.5
+        slope = xp.exp(square)
+        slope *= _DENSITY
+        slope *= input
+        slope += normal_cdf_op.forward(xp, input)
+    else:
+        t = square * (0.044715 * _TANH)
+        t += _TANH
+        t *= input
+        t = xp.tanh(t)
+        square *= 3 * 0.044715
+        square += 1
+        slope = (1 - t * t) * input
+        slope *= square
+        slope *= _TANH
+        slope += t
+        slope += 1
+        slope *= 0.5
+    slope *= g
+    return slope
+
+
+gelu.vjp(input=_gelu_slope)
+gelu.array_vjp(input=_gelu_array)
+
+
+@op(same, onnx="Swish", samples=_ANY)
+def silu_op(xp, input, /):
+    """input * sigmoid(input)."""
+    if input.dtype.kind == "c":
+        return input / (1 + xp.exp(-input))
+    floating("silu", input)
+    out = xp.tanh(input * 0.5)
+    out += 1
+    out *= input
+    out *= 0.5
+    return out
+
+
+def _silu_slope(g, input):
+    s = input.sigmoid()
+    return g * (s * (input * (1 - s) + 1)).conj()
+
+
+def _silu_array(g, input, xp):
+    s = xp.tanh(input * 0.5)
+    s += 1
+    s *= 0.5
+    slope = 1 - s
+    slope *= input
+    slope += 1
+    slope *= s
+    slope *= g
+    return slope
+
+
+silu_op.vjp(input=_silu_slope)
+silu_op.array_vjp(input=_silu_array)
+_silu_ = in_place(silu_op, "silu_")
+
+
+def silu(input, inplace=False):
+    """input * sigmoid(input) (Elfwing et al., 2017).
+
+    >>> import facula
+    >>> facula.nn.functional.silu(facula.tensor([1.]))
+    tensor([0.7311])
+    """
+    return _silu_(input) if inplace else silu_op(input)
+
+
+@op(same, onnx="LeakyRelu", samples=[sample((3, 4), slope=0.01), sample((2,), slope=0.2)])
+def leaky_relu_op(xp, input, /, slope):
+    """input where it is positive, slope * input elsewhere."""
+    floating("leaky_relu", input)
+    return xp.maximum(input, input * slope) if 0 <= slope <= 1 else xp.where(input > 0, input, input * slope)
+
+
+leaky_relu_op.vjp(input=lambda g, input, slope: where(input > 0, g, g * slope))
+leaky_relu_op.array_vjp(input=lambda g, input, slope, xp: xp.where(input > 0, g, g * slope))
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """input where it is positive, negative_slope * input elsewhere.
+
+    >>> import facula
+    >>> facula.nn.functional.leaky_relu(facula.tensor([-1., 2.]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
+    return leaky_relu_(input, negative_slope) if inplace else leaky_relu_op(input, negative_slope)
+
+
+def leaky_relu_(input, negative_slope=0.01):
+    """In-place version of `leaky_relu`."""
+    return _leaky_relu_(input, negative_slope)
+
+
+_leaky_relu_ = in_place(leaky_relu_op, "leaky_relu_")
+
+
+@op(same, onnx=None, samples=[sample((3, 4), alpha=1.0, scale=1.0, input_scale=1.0), sample((2,), alpha=1.5, scale=1.2, input_scale=0.7)])
+def elu_op(xp, input, /, alpha, scale, input_scale):
+    """scale * (max(0, input) + alpha * expm1(input_scale * min(0, input)))."""
+    floating("elu", input)
+    low = xp.minimum(input, 0)
+    if input_scale != 1:
+        low *= input_scale
+    low = xp.expm1(low)
+    if alpha * scale != 1:
+        low *= alpha * scale
+    low += xp.maximum(input, 0) * scale if scale != 1 else xp.maximum(input, 0)
+    return low
+
+
+def _elu_slope(g, input, alpha, scale, input_scale):
+    high = input > 0
+    return g * ((input.masked_fill(high, 0) * input_scale).exp() * (alpha * scale * input_scale)).masked_fill(high, scale)
+
+
+def _elu_array(g, input, alpha, scale, input_scale, xp):
+    slope = xp.exp(xp.minimum(input, 0) * input_scale)
+    slope *= alpha * scale * input_scale
+    return xp.where(input > 0, g * scale, g * slope)
+
+
+elu_op.vjp(input=_elu_slope)
+elu_op.array_vjp(input=_elu_array)
+_elu_ = in_place(elu_op, "elu_")
+_SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """input where it is positive, alpha * (exp(input) - 1) elsewhere (Clevert et al., 2015)."""
+    return elu_(input, alpha) if inplace else elu_op(input, alpha, 1.0, 1.0)
+
+
+def elu_(input, alpha=1.0):
+    """In-place version of `elu`."""
+    return _elu_(input, alpha, 1.0, 1.0)
+
+
+def selu(input, inplace=False):
+    """1.0507 * elu(input, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return selu_(input) if inplace else elu_op(input, *_SELU)
+
+
+def selu_(input):
+    """In-place version of `selu`."""
+    return _elu_(input, *_SELU)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1)) (Barron, 2017)."""
+    if alpha == 0:
+        raise RuntimeError("celu: ZeroDivisionError: alpha cannot be 0 for CELU, expected another number. Pass e.g. alpha=1.0.")
+    return celu_(input, alpha) if inplace else elu_op(input, alpha, 1.0, 1 / alpha)
+
+
+def celu_(input, alpha=1.0):
+    """In-place version of `celu`."""
+    return _elu_(input, alpha, 1.0, 1 / alpha)
+
+
+@op(same, onnx="Softplus", samples=[*_ANY, sample((2, 3), beta=2.0, threshold=1.0)])
+def softplus(xp, input, /, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * input)) / beta, a smooth relu; input itself where beta * input > threshold.
+
+    >>> import facula
+    >>> facula.nn.functional.softplus(facula.tensor([0.]))
+    tensor([0.6931])
+    """
+    floating("softplus", input)
+    scaled = input * beta
+    out = xp.log1p(xp.exp(xp.minimum(scaled, threshold)))
+    if beta != 1:
+        out /= beta
+    return xp.where(scaled > threshold, input, out)
+
+
+softplus.vjp(input=lambda g, input, beta, threshold: g * (input * beta).sigmoid().masked_fill(input * beta > threshold, 1))
+
+
+@op(same, onnx=None, samples=_ANY)
+def logsigmoid(xp, input, /):
+    """log(sigmoid(input)) = min(input, 0) - log(1 + exp(-|input|))."""
+    floating("logsigmoid", input)
+    return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.abs(input)))
+
+
+logsigmoid.vjp(input=lambda g, input: g * (-input).sigmoid())
+
+
+def mish(input, inplace=False):
+    """input * tanh(softplus(input)) (Misra, 2019)."""
+    return _mish_(input) if inplace else _mish(input)
+
+
+def _mish(input):
+    return input * softplus(input).tanh()
+
+
+_mish_ = in_place(_mish, "mish_")
+
+
+def _bounds(array, *numbers):
+    """Python numbers of an array's kind: ints for integers."""
+    return [int(n) if array.dtype.kind in "iu" else n for n in numbers]
+
+
+@op(same, onnx="Clip", samples=[sample((3, 4), min_val=-1.0, max_val=1.0), sample((3,), min_val=0.0, max_val=6.0)])
+def hardtanh_op(xp, input, /, min_val, max_val):
+    """input held between min_val and max_val."""
+    if input.dtype.kind not in "fiu":
+        raise refused("hardtanh", input)
+    if input.dtype.kind in "iu":
+        min_val, max_val = _bounds(input, min_val, max_val)
+    return xp.minimum(xp.maximum(input, min_val), max_val)
+
+
+hardtanh_op.vjp(input=lambda g, input, min_val, max_val: g * ((input > min_val) & (input < max_val)))
+hardtanh_op.array_vjp()
+_hardtanh_ = in_place(hardtanh_op, "hardtanh_")
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input held between min_val and max_val."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}. Exchange them.")
+    return _hardtanh_(input, min_val, max_val) if inplace else hardtanh_op(input, min_val, max_val)
+
+
+def hardtanh_(input, min_val=-1.0, max_val=1.0):
+    """In-place version of `hardtanh`."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def relu6(input, inplace=False):
+    """min(max(input, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+@op(same, onnx="HardSigmoid", samples=_ANY)
+def hardsigmoid_op(xp, input, /):
+    """min(max(input + 3, 0), 6) / 6."""
+    floating("hardsigmoid", input)
+    return xp.minimum(xp.maximum(input + 3, 0), 6) / 6
+
+
+hardsigmoid_op.vjp(input=lambda g, input: g * ((input > -3) & (input < 3)) / 6)
+hardsigmoid_op.array_vjp()
+_hardsigmoid_ = in_place(hardsigmoid_op, "hardsigmoid_")
+
+
+def hardsigmoid(input, inplace=False):
+    """min(max(input + 3, 0), 6) / 6."""
+    return _hardsigmoid_(input) if inplace else hardsigmoid_op(input)
+
+
+@op(same, onnx="HardSwish", samples=_ANY)
+def hardswish_op(xp, input, /):
+    """input * hardsigmoid(input)."""
+    floating("hardswish", input)
+    return input * (xp.minimum(xp.maximum(input + 3, 0), 6) / 6)
+
+
+hardswish_op.vjp(input=lambda g, input: g * (input / 3 + 0.5).masked_fill(input <= -3, 0).masked_fill(input >= 3, 1))
+_hardswish_ = in_place(hardswish_op, "hardswish_")
+
+
+def hardswish(input, inplace=False):
+    """input * hardsigmoid(input) (Howard et al., 2019)."""
+    return _hardswish_(input) if inplace else hardswish_op(input)
+
+
+@op(same, onnx="ThresholdedRelu", samples=[sample((3, 4), threshold=0.1, value=0.5), sample((3,), threshold=-1.0, value=0.0)])
+def threshold_op(xp, input, /, threshold, value):
+    """input where it is above threshold, value elsewhere."""
+    if input.dtype.kind not in "fiu":
+        raise refused("threshold", input)
+    return xp.where(input <= threshold, input.dtype.type(value), input)
+
+
+threshold_op.vjp(input=lambda g, input, threshold: g * ~(input <= threshold))
+threshold_op.array_vjp()
+_threshold_ = in_place(threshold_op, "threshold_")
+
+
+def threshold(input, threshold, value, inplace=False):
+    """input where it is above threshold, value elsewhere."""
+    return _threshold_(input, threshold, value) if inplace else threshold_op(input, threshold, value)
+
+
+def threshold_(input, threshold, value):
+    """In-place version of `threshold`."""
+    return _threshold_(input, threshold, value)
+
+
+@op(same, onnx="Shrink", samples=[*_ANY, sample((3,), lambd=1.0)])
+def hardshrink(xp, input, /, lambd=0.5):
+    """input where |input| > lambd, 0 elsewhere."""
+    floating("hardshrink", input)
+    return xp.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)
+
+
+hardshrink.vjp(input=lambda g, input, lambd: g * ~((input >= -lambd) & (input <= lambd)))
+hardshrink.array_vjp()
+
+
+@op(same, onnx="Shrink", samples=[*_ANY, sample((3,), lambd=1.0)])
+def softshrink(xp, input, /, lambd=0.5):
+    """input moved by lambd towards 0, and 0 where it would cross it."""
+    floating("softshrink", input)
+    if lambd < 0:
+        raise RuntimeError(f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}. Pass a non-negative number.")
+    return input - xp.minimum(xp.maximum(input, -lambd), lambd)
+
+
+softshrink.vjp(input=lambda g, input, lambd: g * ~((input >= -lambd) & (input <= lambd)))
+softshrink.array_vjp()
+
+
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - input.tanh()
+
+
+def softsign(input):
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+def _prelu_shape(input, weight):
+    if weight.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}. Give one number, or one per channel.")
+    if weight.size != 1:
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if not input.ndim:
+            raise RuntimeError("prelu: Not allow zero-dim input tensor, expected channels for several weights. Use one weight.")
+        if channels != weight.size:
+            raise RuntimeError(
+                f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.size} and channel size = {channels}. "
+                f"Build the layer with num_parameters={channels}."
+            )
+
+
+def prelu(input, weight):
+    """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015)."""
+    _prelu_shape(input.array, weight.array)
+    if weight.ndim:
+        weight = weight.reshape(tuple(-1 if d == 1 or input.ndim < 2 else 1 for d in range(max(input.ndim, 1))) if weight.numel() > 1 else (1,) * input.ndim)
+    if input.dtype != weight.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}. Convert one with .to().")
+    return where(input > 0, input, weight * input)
+
+
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+    """leaky_relu with a slope drawn anew from [lower, upper) for each element in training, their mean otherwise (Xu et al., 2015)."""
+    if not lower <= upper:
+        raise RuntimeError(f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}. Exchange them.")
+    return rrelu_(input, lower, upper, training) if inplace else _rrelu(input, lower, upper, training)
+
+
+def _rrelu(input, lower, upper, training):
+    if not training:
+        return leaky_relu_op(input, (lower + upper) / 2)
+    floating("rrelu", input.array, "fV")
+    return where(input > 0, input, input * (uniform(input) * (upper - lower) + lower))
+
+
+_rrelu_ = in_place(_rrelu, "rrelu_")
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """In-place version of `rrelu`."""
+    return _rrelu_(input, lower, upper, training)
+
+
+def glu(input, dim=-1):
+    """The first half of input along dim times the sigmoid of the second (Dauphin et al., 2016)."""
+    if not input.ndim:
+        raise RuntimeError("glu: glu does not support 0-dimensional tensors, expected at least one dimension. Reshape it first.")
+    d = wrap_dim(dim, input.ndim)
+    size = input.shape[d]
+    if size % 2:
+        raise RuntimeError(f"glu: Halving dimension must be even, but dimension {d} is size {size}. Choose another dim.")
+    return input.narrow(d, 0, size // 2) * input.narrow(d, size // 2, size // 2).sigmoid()

@@ -1,0 +1,241 @@
+"""Rows of a table: embedding, embedding_bag, one_hot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula.autograd.op import arg, op, sample
+from facula.autograd.primitives import cast
+from facula.devices.meta import Meta
+from facula.ops.index import add_at, index_op, put_op
+from facula.tensors.inplace import bump
+from facula.tensors.tensor import wrap
+
+_IDS = {"dtype": "int64", "low": 0, "high": 4}
+
+
+def _embedding_shape(weight, indices, padding_idx, scale_grad_by_freq):
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {tuple(weight.shape)}. Give one row per index.")
+    if indices.dtype.kind not in "iu":
+        raise RuntimeError(
+            f"embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {indices.dtype.name} instead. Convert it with .long()."
+        )
+    return Meta((*indices.shape, weight.shape[1]), weight.dtype)
+
+
+def check_rows(name, indices, rows):
+    """Refuse indices that are no rows of the table."""
+    if indices.size and (indices.min() < 0 or indices.max() >= rows):
+        bad = indices.min() if indices.min() < 0 else indices.max()
+        raise IndexError(f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. Enlarge num_embeddings, or check the data.")
+
+
+@op(_embedding_shape, onnx="Gather", half=False, samples=[
+    sample((5, 3), arg((2, 4), **_IDS), padding_idx=-1, scale_grad_by_freq=False), sample((5, 3), arg(values=[1, 1, 2]), padding_idx=2, scale_grad_by_freq=False),
+])  # fmt: skip
+def embedding_op(xp, weight, indices, /, padding_idx, scale_grad_by_freq):
+    """weight[indices]; the row padding_idx gets no gradient."""
+    if weight.ndim != 2 or indices.dtype.kind not in "iu":
+        _embedding_shape(weight, indices, padding_idx, scale_grad_by_freq)
+    if xp is np:
+        try:
+            out = weight.take(indices, axis=0)
+        except IndexError:
+            check_rows("embedding", indices, weight.shape[0])
+            raise
+        if indices.size and indices.min() < 0:
+            check_rows("embedding", indices, weight.shape[0])
+        return out
+    return weight[indices]
+
+
+def _embedding_weight(g, indices, shapes, padding_idx, scale_grad_by_freq):
+    g = g.reshape(-1, shapes[0][1])
+    indices = indices.reshape(-1)
+    if padding_idx >= 0:
+        g = g.masked_fill((indices == padding_idx).unsqueeze(1), 0)
+    if scale_grad_by_freq:
+        counts = put_op(g.new_zeros((shapes[0][0],)), g.new_ones(indices.shape), indices, positions=(0,), accumulate=True)
+        g = g / index_op(counts, indices, positions=(0,)).unsqueeze(1)
+    return put_op(g.new_zeros(shapes[0]), g, indices, positions=(0,), accumulate=True)
+
+
+def sum_rows(xp, g, indices, rows):
+    """out[i] = the sum of all g[k] with indices[k] == i: a sort, then one sum per run of equal indices."""
+    out = xp.zeros((rows, g.shape[1]), g.dtype)
+    if xp is not np:
+        return add_at(xp, out, indices, g)
+    if not indices.size:
+        return out
+    order = indices.argsort(kind="stable")
+    ordered = indices[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    if starts.size == indices.size:
+        out[indices] = g
+    else:
+        out[ordered[starts]] = np.add.reduceat(g[order], starts, axis=0)
+    return out
+
+
+def _embedding_array(g, indices, shapes, padding_idx, scale_grad_by_freq, xp):
+    g, indices = g.reshape(-1, shapes[0][1]), indices.reshape(-1)
+    if scale_grad_by_freq:
+        g = g / xp.bincount(indices, minlength=shapes[0][0])[indices][:, None].astype(g.dtype)
+    out = sum_rows(xp, g, indices, shapes[0][0])
+    if padding_idx >= 0:
+        out[padding_idx] = 0
+    return out
+
+
+embedding_op.vjp(weight=_embedding_weight)
+embedding_op.array_vjp(weight=_embedding_array)
+
+
+def _padding_row(name, padding_idx, rows):
+    if padding_idx is None:
+        return -1
+    if not -rows <= padding_idx < rows:
+        raise AssertionError(f"{name}: Padding_idx must be within num_embeddings, expected from {-rows} to {rows - 1}, got {padding_idx}. Choose a row of the table.")
+    return padding_idx % rows if rows else -1
+
+
+def _renorm_rows(weight, indices, max_norm, norm_type):
+    """Scale the rows that are looked up and longer than max_norm down to it, in place."""
+    if weight.is_meta:
+        return
+    table = weight.array
+    rows = np.unique(indices.array) if type(table) is np.ndarray else indices.array.ravel()
+    norms = (abs(table[rows]) ** norm_type).sum(axis=1) ** (1 / norm_type) if norm_type != float("inf") else abs(table[rows]).max(axis=1)
+    factor = max_norm / (norms + 1e-7)
+    factor[norms <= max_norm] = 1
+    table[rows] *= factor[:, None].astype(table.dtype)
+    bump(weight, "embedding_renorm_")
+
+
+def functional_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """The rows of `weight` that `input` names.
+
+    padding_idx: a row without gradient; max_norm: longer rows are first scaled down, in place.
+    Shape: indices (*), weight (V, D) -> (*, D).
+
+    >>> import facula
+    >>> facula.nn.functional.embedding(facula.tensor([1, 0]), facula.tensor([[1., 2.], [3., 4.]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+    padding = -1 if padding_idx is None else _padding_row("embedding", padding_idx, weight.shape[0])
+    if max_norm is not None:
+        check_rows("embedding", input.array, weight.shape[0])
+        _renorm_rows(weight, input, max_norm, norm_type)
+    return embedding_op(weight, input, padding, scale_grad_by_freq)
+
+
+def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
+    """The rows of `weight` that `indices` names."""
+    return embedding_op(weight, indices, padding_idx, scale_grad_by_freq)
+
+
+def embedding_renorm_(self, indices, max_norm, norm_type):
+    """Scale the rows of this table that `indices` names down to the norm max_norm, in place."""
+    _renorm_rows(self, indices, max_norm, norm_type)
+    return self
+
+
+def one_hot(tensor, num_classes=-1):
+    """A last dimension with 1 at each class index and 0 elsewhere, int64.
+
+    >>> import facula
+    >>> facula.nn.functional.one_hot(facula.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    from facula.ops.create import arange
+
+    if tensor.array.dtype != np.int64:
+        raise RuntimeError(f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}. Convert it with .long().")
+    if not tensor.numel() and num_classes <= 0:
+        raise RuntimeError("one_hot: Can not infer total number of classes from empty tensor, expected num_classes. Pass it.")
+    lowest = 0 if tensor.is_meta or not tensor.numel() else int(tensor.array.min())
+    if lowest < 0:
+        raise RuntimeError(f"one_hot: Class values must be non-negative, got {lowest}. Count classes from 0.")
+    if num_classes == -1:
+        num_classes = int(tensor.array.max()) + 1
+    elif not tensor.is_meta and tensor.numel() and int(tensor.array.max()) >= num_classes:
+        raise RuntimeError(f"one_hot: Class values must be smaller than num_classes, got {int(tensor.array.max())} and {num_classes}. Raise num_classes.")
+    return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
+
+
+def _bags(input, offsets, include_last_offset):
+    """(flat indices, the bag of each index, the number of bags)."""
+    if input.ndim == 2:
+        if offsets is not None:
+            raise ValueError("embedding_bag: if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. Leave it out.")
+        n, length = input.shape
+        return input.reshape(-1), np.repeat(np.arange(n), length), n
+    if input.ndim != 1:
+        raise ValueError(f"embedding_bag: input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}. Reshape it.")
+    if offsets is None:
+        raise ValueError("embedding_bag: offsets has to be a 1D Tensor but got None. Say where each bag starts.")
+    if offsets.ndim != 1:
+        raise ValueError(f"embedding_bag: offsets has to be a 1D Tensor, got {offsets.ndim}D. Reshape it.")
+    starts = np.asarray(offsets.cpu().array)
+    if starts.size and starts[0] != 0:
+        raise RuntimeError(f"embedding_bag: offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}.")
+    if starts.size and starts[-1] > input.shape[0]:
+        raise RuntimeError(f"embedding_bag: offsets[-1] can not be greater than input's length {input.shape[0]}, got {starts[-1]}. Check the offsets.")
+    bags = starts.size - 1 if include_last_offset else starts.size
+    return input, np.searchsorted(starts[:bags], np.arange(input.shape[0]), side="right") - 1, bags
+
+
+def functional_embedding_bag(
+    input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
+    include_last_offset=False, padding_idx=None,
+):  # fmt: skip
+    """The sum, mean or maximum of each bag of rows of `weight`; a bag is a row of a 2-D input, or begins at each offset."""
+    if weight.array.dtype.kind in "iu" and input.array.dtype.kind == "f":
+        input, weight = weight, input
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='{mode}'). Use mode='sum'.")
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}. Choose one of these.")
+    if per_sample_weights is not None and tuple(per_sample_weights.shape) != tuple(input.shape):
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same shape as the input ({tuple(input.shape)}). Reshape it."
+        )
+    flat, bag, bags = _bags(input, offsets, include_last_offset)
+    if max_norm is not None:
+        _renorm_rows(weight, flat, max_norm, norm_type)
+    padding = -1 if padding_idx is None else _padding_row("embedding_bag", padding_idx, weight.shape[0])
+    rows = embedding_op(weight, flat, padding, scale_grad_by_freq and mode != "max")
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    return _collapse(rows, np.asarray(flat.cpu().array), bag, bags, mode, padding)
+
+
+def _collapse(rows, flat, bag, bags, mode, padding):
+    used = np.flatnonzero(flat != padding) if padding >= 0 else None
+    if used is not None and used.size != flat.size:
+        rows, bag = index_op(rows, wrap(used), positions=(0,)), bag[used]
+    counts = np.bincount(bag, minlength=bags)
+    if mode == "max":
+        return _bag_max(rows, bag, bags)
+    out = put_op(rows.new_zeros((bags, rows.shape[1])), rows, wrap(bag), positions=(0,), accumulate=True)
+    if mode == "mean":
+        out = out / cast(wrap(np.maximum(counts, 1)), rows.array.dtype).unsqueeze(1)
+    return out
+
+
+def _bag_max(rows, bag, bags):
+    """The maximum of each bag, column by column; empty bags give 0."""
+    array = rows.detach().cpu().array
+    n, width = array.shape
+    best = np.full((bags, width), -1)
+    for k in range(n):
+        at = best[bag[k]]
+        better = (at < 0) | (array[k] > array[at, np.arange(width)])
+        best[bag[k]] = np.where(better, k, at)
+    if not n:
+        return rows.new_zeros((bags, width))
+    picked = index_op(rows, wrap(np.maximum(best, 0)), wrap(np.arange(width)), positions=(0, 1))
+    return picked.masked_fill(wrap(best < 0), 0)

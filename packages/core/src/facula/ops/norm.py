@@ -1,0 +1,359 @@
+"""Normalisation: layer_norm, batch_norm, group_norm, instance_norm, rms_norm, local_response_norm, normalize."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula.autograd.op import op, sample
+from facula.devices.meta import Meta
+from facula.ops.checks import floating
+from facula.ops.compare import where
+from facula.tensors.inplace import bump
+
+
+def _shape_of(normalized_shape):
+    return (int(normalized_shape),) if isinstance(normalized_shape, (int, np.integer)) else tuple(int(n) for n in normalized_shape)
+
+
+def _check_normalized(name, input, shape, *parameters):
+    if not shape:
+        raise RuntimeError(f"{name}: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = (). Name at least one dimension.")
+    for what, p in zip(("weight", "bias"), parameters, strict=False):
+        if p is not None and tuple(p.shape) != shape:
+            raise RuntimeError(f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(p.shape)} and normalized_shape = {list(shape)}. Build the layer with that shape.")
+    if tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size {list(input.shape)}. "
+            "Normalise over the last dimensions of the input."
+        )
+
+
+def _layer_norm_shape(input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
+    _check_normalized("layer_norm", input, normalized_shape, weight, bias)
+    return Meta(input.shape, input.dtype)
+
+
+def _rows(array, shape):
+    return array.reshape(-1, math.prod(shape))
+
+
+@op(_layer_norm_shape, onnx="LayerNormalization", samples=[
+    sample((3, 4), (4,), (4,), normalized_shape=(4,), eps=1e-5), sample((2, 3, 2), normalized_shape=(3, 2), eps=1e-3), sample((2, 4), (4,), normalized_shape=(4,), eps=1e-5),
+])  # fmt: skip
+def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps=1e-5):
+    """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions."""
+    floating("layer_norm", input)
+    shape = normalized_shape
+    if input.shape[input.ndim - len(shape) :] != shape or not shape or (weight is not None and weight.shape != shape) or (bias is not None and bias.shape != shape):
+        _check_normalized("layer_norm", input, shape, weight, bias)
+    out, rstd = _centred(xp, _rows(input, shape), eps)
+    out *= rstd
+    out = out.reshape(input.shape)
+    if weight is not None:
+        out *= weight
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _centred(xp, rows, eps):
+    """Rows minus their mean, and 1 / their standard deviation."""
+    n = max(rows.shape[1], 1)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    var = xp.einsum("ij,ij->i", centred, centred)
+    var /= n
+    var += eps
+    return centred, (1 / xp.sqrt(var))[:, None]
+
+
+def _layer_norm_slope(g, input, weight, shapes, needs, normalized_shape, eps):
+    dims = tuple(range(input.ndim - len(normalized_shape), input.ndim))
+    outer = tuple(range(input.ndim - len(normalized_shape)))
+    centred = input - input.mean(dims, keepdim=True)
+    rstd = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
+    unit = centred * rstd
+    scaled = g if weight is None else g * weight
+    slope = rstd * (scaled - scaled.mean(dims, keepdim=True) - unit * (scaled * unit).mean(dims, keepdim=True)) if needs[0] else None
+    at_weight = ((g * unit).sum(outer) if outer else g * unit) if needs[1] else None
+    return slope, at_weight, ((g.sum(outer) if outer else g) if needs[2] else None)
+
+
+def _layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
+    shape = normalized_shape
+    unit, rstd = _centred(xp, _rows(input, shape), eps)
+    unit *= rstd
+    rows = _rows(g, shape)
+    n = max(rows.shape[1], 1)
+    at_weight = xp.einsum("ij,ij->j", rows, unit).reshape(shape) if needs[1] else None
+    at_bias = rows.sum(axis=0).reshape(shape) if needs[2] else None
+    if not needs[0]:
+        return None, at_weight, at_bias
+    scaled = rows if weight is None else rows * weight.reshape(-1)
+    inner = xp.einsum("ij,ij->i", scaled, unit)[:, None] / n
+    unit *= inner
+    slope = scaled - unit
+    slope -= scaled.mean(axis=1, keepdims=True)
+    slope *= rstd
+    return slope.reshape(input.shape), at_weight, at_bias
+
+
+layer_norm_op.vjp(_layer_norm_slope)
+layer_norm_op.array_vjp(_layer_norm_array)
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
+    """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions (Ba et al., 2016).
+
+    >>> import facula
+    >>> facula.nn.functional.layer_norm(facula.tensor([[1., 3.]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
+    shape = normalized_shape if type(normalized_shape) is tuple else _shape_of(normalized_shape)
+    return layer_norm_op(input, weight, bias, shape, eps)
+
+
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """input / sqrt(mean(input ** 2) + eps) * weight over the last dimensions (Zhang and Sennrich, 2019)."""
+    shape = _shape_of(normalized_shape)
+    _check_normalized("rms_norm", input, shape, weight)
+    if eps is None:
+        eps = float(np.finfo(np.float32 if input.array.dtype.itemsize < 4 else input.array.dtype).eps)
+    dims = tuple(range(input.ndim - len(shape), input.ndim))
+    power = (input * input.conj()).mean(dims, keepdim=True)
+    out = input * (power + eps).rsqrt()
+    return out if weight is None else out * weight
+
+
+def _channel_axes(ndim):
+    return (0, *range(2, ndim))
+
+
+def _per_channel(t, ndim):
+    return t.reshape(1, -1, *(1,) * (ndim - 2))
+
+
+def _batch_norm_shape(input, weight=None, bias=None, eps=1e-5):
+    _check_channels("batch_norm", input, weight, bias)
+    c = (input.shape[1],)
+    return Meta(input.shape, input.dtype), Meta(c, input.dtype), Meta(c, input.dtype)
+
+
+def _check_channels(name, input, *parameters):
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: expected at least 2 dimensions (N, C, ...), got shape {tuple(input.shape)}. Add a batch dimension with .unsqueeze(0).")
+    c = input.shape[1]
+    for what, p in zip(("weight", "bias", "running_mean", "running_var"), parameters, strict=False):
+        if p is not None and math.prod(p.shape) != c:
+            raise RuntimeError(f"{name}: {what} should contain {c} elements not {math.prod(p.shape)}, expected one per channel of input {tuple(input.shape)}. Build the layer with num_features={c}.")
+
+
+def _moments(xp, input):
+    """(mean, biased variance) of each channel, and the input minus the mean."""
+    axes = _channel_axes(input.ndim)
+    n = max(input.size // max(input.shape[1], 1), 1)
+    mean = input.mean(axis=axes)
+    centred = input - _per_channel(mean, input.ndim)
+    flat = centred.reshape(input.shape[0], input.shape[1], -1)
+    var = xp.einsum("nci,nci->c", flat, flat) if input.ndim > 2 else xp.einsum("nc,nc->c", centred, centred)
+    return mean, var / n, centred
+
+
+@op(_batch_norm_shape, returns=3, onnx="BatchNormalization", samples=[
+    sample((4, 3), (3,), (3,), eps=1e-5), sample((2, 3, 4), eps=1e-3), sample((2, 3, 2, 2), (3,), (3,), eps=1e-5),
+])  # fmt: skip
+def batch_norm_op(xp, input, weight=None, bias=None, /, eps=1e-5):
+    """input normalised per channel with the batch's own mean and variance; also these two."""
+    floating("batch_norm", input)
+    if input.ndim < 2:
+        _check_channels("batch_norm", input)
+    mean, var, out = _moments(xp, input)
+    factor = 1 / xp.sqrt(var + eps)
+    out *= _per_channel(factor if weight is None else factor * weight, input.ndim)
+    if bias is not None:
+        out += _per_channel(bias, input.ndim)
+    return out, mean, var
+
+
+def _batch_norm_slope(g, input, weight, needs, eps):
+    dims, n = _channel_axes(input.ndim), max(input.numel() // max(input.shape[1], 1), 1)
+    spread = lambda t: _per_channel(t, input.ndim)  # noqa: E731
+    centred = input - input.mean(dims, keepdim=True)
+    rstd = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
+    unit = centred * rstd
+    first, at_mean, at_var = g
+    if first is None:
+        first = input * 0
+    scaled = first if weight is None else first * spread(weight)
+    slope = rstd * (scaled - scaled.mean(dims, keepdim=True) - unit * (scaled * unit).mean(dims, keepdim=True))
+    if at_mean is not None:
+        slope = slope + spread(at_mean) / n
+    if at_var is not None:
+        slope = slope + centred * (spread(at_var) * (2 / n))
+    return slope, (first * unit).sum(dims) if needs[1] else None, first.sum(dims) if needs[2] else None
+
+
+def _batch_norm_array(g, out, input, weight, needs, eps, xp):
+    first, at_mean, at_var = g
+    if at_mean is not None or at_var is not None or first is None:
+        from facula.tensors.tensor import wrap
+
+        tensors = [None if t is None else wrap(t) for t in (input, weight)]
+        found = _batch_norm_slope(tuple(None if t is None else wrap(t) for t in g), *tensors, needs, eps)
+        return tuple(None if t is None else t.array for t in found)
+    ndim, axes = input.ndim, _channel_axes(input.ndim)
+    n = max(input.size // max(input.shape[1], 1), 1)
+    _, mean, var = out
+    rstd = 1 / xp.sqrt(var + eps)
+    unit = input - _per_channel(mean, ndim)
+    unit *= _per_channel(rstd, ndim)
+    shape = (*input.shape[:2], -1)
+    at_bias = first.sum(axis=axes)
+    at_weight = xp.einsum("nci,nci->c", first.reshape(shape), unit.reshape(shape)) if input.size else at_bias * 0
+    if not needs[0]:
+        return None, at_weight, at_bias
+    factor = rstd if weight is None else rstd * weight
+    unit *= _per_channel(at_weight * (-1 / n), ndim)
+    unit += first
+    unit -= _per_channel(at_bias * (1 / n), ndim)
+    unit *= _per_channel(factor, ndim)
+    return unit, at_weight if needs[1] else None, at_bias if needs[2] else None
+
+
+batch_norm_op.vjp(_batch_norm_slope)
+batch_norm_op.array_vjp(_batch_norm_array)
+
+
+def _fixed(input, mean, var, weight, bias, eps):
+    """Normalise with statistics that are given."""
+    ndim = input.ndim
+    factor = (var + eps).rsqrt()
+    if weight is not None:
+        factor = factor * weight
+    shift = -mean * factor
+    if bias is not None:
+        shift = shift + bias
+    return input * _per_channel(factor, ndim).to(input.dtype) + _per_channel(shift, ndim).to(input.dtype)
+
+
+def _follow(running, value, momentum, writer):
+    """running = (1 - momentum) * running + momentum * value, in place."""
+    if running is None or running.is_meta:
+        return
+    running.array *= 1 - momentum
+    running.array += (value * momentum).astype(running.array.dtype)
+    bump(running, writer)
+
+
+def functional_batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """(input - mean) / sqrt(var + eps) * weight + bias per channel (Ioffe and Szegedy, 2015).
+
+    In training the batch gives mean and variance, and the running ones move towards them by momentum; otherwise the running ones are used.
+
+    >>> import facula
+    >>> facula.nn.functional.batch_norm(facula.tensor([[1.], [3.]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
+    if input.ndim < 2 and not input.numel():
+        return input.clone()
+    _check_channels("batch_norm", input, weight, bias, running_mean, running_var)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("batch_norm: Expected running_mean and running_var to be defined when training=False. Pass them, or training=True.")
+        return _fixed(input, running_mean, running_var, weight, bias, eps)
+    count = input.numel() // max(input.shape[1], 1)
+    if count == 1:
+        raise ValueError(f"batch_norm: Expected more than 1 value per channel when training, got input size {input.shape}. Use a larger batch, or eval().")
+    out, mean, var = batch_norm_op(input, weight, bias, eps)
+    momentum = 0.0 if momentum is None else momentum
+    _follow(running_mean, mean.array, momentum, "batch_norm")
+    _follow(running_var, var.array if running_var is None or var.is_meta else var.array * (count / (count - 1)) if count != 1 else var.array, momentum, "batch_norm")
+    return out
+
+
+def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True):
+    """`nn.functional.batch_norm` with its parameters first."""
+    return functional_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def functional_instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+    """Normalises each channel of each instance by its own mean and variance (Ulyanov et al., 2016)."""
+    _check_channels("instance_norm", input, weight, bias, running_mean, running_var)
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("instance_norm: Expected running_mean and running_var to be defined when use_input_stats is false. Pass them.")
+        return _fixed(input, running_mean, running_var, weight, bias, eps)
+    n, c = input.shape[:2]
+    count = math.prod(input.shape[2:])
+    if count == 1:
+        raise ValueError(f"instance_norm: Expected more than 1 spatial element when training, got input size {input.shape}. Use larger inputs.")
+    out, mean, var = batch_norm_op(input.reshape(1, n * c, *input.shape[2:]), None, None, eps)
+    out = out.reshape(input.shape)
+    if running_mean is not None and not input.is_meta:
+        _follow(running_mean, mean.array.reshape(n, c).mean(axis=0), momentum, "instance_norm")
+    if running_var is not None and not input.is_meta:
+        _follow(running_var, var.array.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum, "instance_norm")
+    if weight is not None:
+        out = out * _per_channel(weight, input.ndim)
+    return out if bias is None else out + _per_channel(bias, input.ndim)
+
+
+def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True):
+    """`nn.functional.instance_norm` with its parameters first."""
+    return functional_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=True):
+    """Normalises each group of channels of each instance (Wu and He, 2018).   Shape: (N, C, *) -> (N, C, *)."""
+    if input.ndim < 2:
+        raise RuntimeError(f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}. Reshape it to (N, C, ...).")
+    n, c = input.shape[:2]
+    if num_groups <= 0 or c % num_groups:
+        raise RuntimeError(f"group_norm: Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} and num_groups={num_groups}. Choose a divisor of {c}.")
+    for what, p in (("weight", weight), ("bias", bias)):
+        if p is not None and tuple(p.shape) != (c,):
+            raise RuntimeError(f"group_norm: Expected {what} to be a vector of size equal to the number of channels in input, but got {what} of shape {list(p.shape)} and input of shape {list(input.shape)}. Build the layer with num_channels={c}.")
+    width = input.numel() // max(n * num_groups, 1)
+    if not input.numel():
+        out = input * 1
+    else:
+        out = layer_norm_op(input.reshape(n * num_groups, width), None, None, (width,), eps).reshape(input.shape)
+    if weight is not None:
+        out = out * _per_channel(weight, input.ndim)
+    return out if bias is None else out + _per_channel(bias, input.ndim)
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
+    if input.ndim < 3:
+        raise ValueError(f"local_response_norm: Expected 3D or higher dimensionality input (got {input.ndim} dimensions). Reshape it to (N, C, L).")
+    if not input.numel():
+        return input
+    from facula.ops.pad import pad_op
+    from facula.ops.pool import avg_pool_op
+
+    n, c = input.shape[:2]
+    squares = (input * input).reshape(n, c, -1).permute(0, 2, 1)
+    squares = pad_op(squares, ((0, 0), (0, 0), (size // 2, (size - 1) // 2)), 0.0)
+    mean = avg_pool_op(squares, (size,), (1,), ((0, 0),), True, None).permute(0, 2, 1).reshape(input.shape)
+    return input / (mean * alpha + k) ** beta
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """input / max(norm(input, p), eps) along dim.
+
+    >>> import facula
+    >>> facula.nn.functional.normalize(facula.tensor([[3., 4.]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    from facula.ops.distance import p_norm
+
+    norm = p_norm(input, p, dim, True)
+    result = input / where(norm > eps, norm, eps)
+    if out is None:
+        return result
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, result)
