@@ -27,7 +27,7 @@ from facula.nn.activation import (
     Tanhshrink,
     Threshold,
 )
-from facula.nn.adaptive import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
+from facula.nn.adaptive import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from facula.nn.adaptive_pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -226,6 +226,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",

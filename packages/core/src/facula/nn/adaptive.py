@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from facula.nn import functional as F
@@ -12,6 +13,17 @@ from facula.nn.loss_base import _Loss
 from facula.nn.module import Module
 from facula.ops import cat
 from facula.tensors.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class LinearCrossEntropyOptions:
+    """How PyTorch may cut the computation into chunks; here the loss is computed in one piece, with the same result."""
+
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
 
 
 class _ASMoutput(NamedTuple):

@@ -134,7 +134,7 @@ class RNNBase(Module):
             return tuple(zeros((rows, batch, w), dtype=like.dtype, device=like.device) for w in self._widths())
         given = tuple(hx) if self.states > 1 else (hx,)
         name = type(self).__name__
-        for title, state, width in zip(("hx", "cx"), given, self._widths(), strict=True):
+        for title, state, width in zip(("hx", "cx"), given, self._widths(), strict=False):
             rank = 3 if batched else 2
             if state.ndim != rank:
                 raise RuntimeError(
