@@ -6,12 +6,15 @@ import importlib
 from typing import Any
 
 _PLACES = {
-    "backward": "engine", "grad": "engine", "no_grad": "state", "enable_grad": "state", "set_grad_enabled": "state", "inference_mode": "state",
-    "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
+    "backward": "engine", "grad": "engine", "no_grad": "state", "enable_grad": "state", "set_grad_enabled": "state",
+    "inference_mode": "state", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
 }  # fmt: skip
+_ROOMS = ("function", "functional")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"facula.autograd.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'facula.autograd' has no attribute {name!r}")
     found = globals()[name] = getattr(importlib.import_module(f"facula.autograd.{_PLACES[name]}"), name)

@@ -90,6 +90,7 @@ def _run(roots: Sequence[Any], seeds: Sequence[Tensor], retain: bool, create_gra
     owned: set[Any] = set()
     order = _below(roots)
     needed = None if wanted is None else _towards(order, wanted)
+    goals = None if needed is None or wanted is None else needed | wanted
     for root, seed in zip(roots, seeds, strict=True):
         g = seed if create_graph else seed.array
         table[root] = table[root] + g if root in table else g
@@ -125,7 +126,7 @@ def _run(roots: Sequence[Any], seeds: Sequence[Tensor], retain: bool, create_gra
         results = _step(n, g, create_graph)
         if not retain and n.kept:
             n.kept = FREED
-        _spread(n, g, results, table, owned, needed, create_graph)
+        _spread(n, g, results, table, owned, goals, create_graph)
 
 
 def _step(n: Any, g: Any, create_graph: bool) -> Any:
@@ -158,14 +159,14 @@ def _node_hooks(n: Any, results: Any, g: Any) -> Any:
     return results
 
 
-def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any], needed: Any, create_graph: bool) -> None:
+def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any], goals: Any, create_graph: bool) -> None:
     """Add a node's results to what its edges have so far."""
     edges = n.edges
     for k, target in enumerate(edges):
         if target is None:
             continue
         ng = results[k]
-        if ng is None or (needed is not None and target not in needed and type(target) is not Leaf):
+        if ng is None or (goals is not None and target not in goals):
             continue
         if create_graph:
             if ng.array.shape != n.shapes[k]:
@@ -191,14 +192,14 @@ def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any]
 
 
 def _towards(order: list[Any], wanted: set[Any]) -> set[Any]:
-    """The nodes from which a wanted node can be reached (themselves wanted ones excluded, unless more lies below)."""
+    """The nodes above a wanted one; a wanted one only if another lies below it."""
     reaching: set[Any] = set()
     useful = set(wanted)
     for n in reversed(order):
         if any(e in useful for e in n.edges if e is not None):
             reaching.add(n)
             useful.add(n)
-    return reaching | {w for w in wanted if type(w) is Leaf}
+    return reaching
 
 
 def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
