@@ -45,3 +45,9 @@ def test_every_nox_session_is_told_in_the_contributing_page():
     sessions = re.findall(r"@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(encoding="utf-8"))
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [name for name in sessions if f"| `{name}` |" not in text] == []
+
+
+def test_pre_commit_runs_the_pinned_ruff():
+    (pinned,) = re.findall(r"^ruff==(.+)$", (ROOT / "requirements/constraints.txt").read_text(), flags=re.MULTILINE)
+    used = re.findall(r"ruff==([\d.]+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert set(used) == {pinned}

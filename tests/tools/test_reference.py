@@ -1,10 +1,11 @@
 import importlib.util
 import inspect
+import types
 from pathlib import Path
 
 import pytest
 
-from facula.plugins import TABLES, hookspecs
+from facula.plugins import TABLES, Registrar, hookspecs
 
 PATH = Path(__file__).parents[2] / "tools" / "reference.py"
 spec = importlib.util.spec_from_file_location("reference", PATH)
@@ -63,6 +64,14 @@ def test_addresses_in_defaults_are_left_out():
         return x
 
     assert reference.signature(function) == "(x=object)"
+
+
+def test_without_a_list_only_a_modules_own_names_are_public():
+    module = types.ModuleType("page")
+    own, code = Registrar("kind", "owner"), "ANSWER = 42\nfrom typing import Any\nimport json\n_hidden = 1\n"
+    exec(code, vars(module))
+    module.own = own
+    assert reference.public_names(module) == ["ANSWER", "own"]
 
 
 def test_pages_replace_what_was_there(tmp_path):
