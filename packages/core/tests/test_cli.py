@@ -3,7 +3,7 @@ import json
 import pytest
 
 from facula import cli
-from facula.plugins import TABLES
+from facula.plugins import TABLES, manager
 
 
 def test_version(capsys):
@@ -14,7 +14,7 @@ def test_version(capsys):
 
 
 def test_plugins_lists_core_first(capsys):
-    assert cli.main(["plugins"]) == 0
+    cli.main(["plugins"])
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("facula:builtin ")
     assert "loaded" in first
@@ -22,10 +22,20 @@ def test_plugins_lists_core_first(capsys):
 
 
 def test_plugins_as_json_lists_every_name(capsys):
-    assert cli.main(["plugins", "--json"]) == 0
+    cli.main(["plugins", "--json"])
     report = json.loads(capsys.readouterr().out)
     assert report["plugins"][0]["name"] == "builtin"
     assert report["names"] == {kinds: table.names() for kinds, table in TABLES.items()}
+
+
+def test_plugins_tells_of_one_that_was_skipped(capsys, monkeypatch):
+    broken = manager.Plugin("plug", "bad-dist", "0.7", "x", status="skipped", file="plug.py:1", error="OSError: no")
+    monkeypatch.setattr(manager, "plugins", lambda: [broken])
+    assert cli.main(["plugins"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "bad-dist:plug 0.7  skipped  0.0 ms",
+        "    OSError: no (plug.py:1)",
+    ]
 
 
 def test_env_names_libraries_extras_and_settings(capsys, monkeypatch):

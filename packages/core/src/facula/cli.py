@@ -7,11 +7,13 @@ import json
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 from facula.config import SETTINGS, home
+from facula.errors import PluginWarning
 from facula.plugins import TABLES
 
 __all__ = ["main"]
@@ -43,7 +45,9 @@ def show_plugins(args: argparse.Namespace) -> int:
     """List every plugin with its version, hooks, load time and error; status 1 if one was skipped."""
     from facula.plugins.manager import plugins  # scanning costs time that other commands need not pay
 
-    found = plugins()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # what it would say stands in the list
+        found = plugins()
     if args.json:
         names = {kinds: table.names() for kinds, table in TABLES.items()}
         print(json.dumps({"plugins": [asdict(plugin) for plugin in found], "names": names}, indent=2))
