@@ -16,29 +16,32 @@ for _t in _dtypes.ALL:
     globals()[_t.name] = _t
 globals().update(_dtypes.ALIASES)
 
-_MODULES = (
-    "amp autograd backends compile cpu cuda data devices distributed distributions export fft func functional graph jit linalg masked meta "
-    "multiprocessing nn onnx ops optim overrides plugins profiler quantization random return_types serialization signal sparse special testing types utils version"
-).split()
-_PLACES = {
-    "Tensor": "facula.tensors.tensor", "Size": "facula.tensors.tensor", "device": "facula.devices.base", "Generator": "facula.devices.generator",
-    "manual_seed": "facula.devices.generator", "seed": "facula.devices.generator", "initial_seed": "facula.devices.generator",
-    "get_rng_state": "facula.devices.generator", "set_rng_state": "facula.devices.generator",
-    "no_grad": "facula.autograd.state", "enable_grad": "facula.autograd.state", "set_grad_enabled": "facula.autograd.state",
-    "inference_mode": "facula.autograd.state", "is_grad_enabled": "facula.autograd.state", "is_inference_mode_enabled": "facula.autograd.state",
-    "finfo": "facula.dtypes", "iinfo": "facula.dtypes", "dtype": "facula.dtypes",
-    "qint8": "facula.quantization", "save": "facula.serialization", "load": "facula.serialization",
-    "set_num_threads": "facula.config", "get_num_threads": "facula.config", "set_printoptions": "facula.tensors.printing",
-    **{kind: "facula.plugins.tables" for kind in ("models", "datasets", "transforms", "optimizers", "callbacks", "loggers", "strategies", "exporters")},
-    **{name: "facula.public" for name in (
-        "result_type promote_types can_cast get_default_dtype set_default_dtype set_default_device get_default_device default_generator "
-        "is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo layout memory_format "
-        "contiguous_format preserve_format channels_last channels_last_3d inf nan pi e newaxis use_deterministic_algorithms "
-        "FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor ByteTensor CharTensor BoolTensor BFloat16Tensor "
-        "are_deterministic_algorithms_enabled is_signed is_inference is_conj detach "
-       
-    ).split()},
-}  # fmt: skip
+_MODULES = """
+    autograd cuda data devices distributed fft functional graph linalg masked nn onnx ops optim plugins quantization random
+    return_types serialization signal special testing utils version
+""".split()
+
+# Where a public name that is no op lives: room -> names.
+_ROOMS = {
+    "tensors.tensor": "Tensor Size",
+    "tensors.printing": "set_printoptions",
+    "devices.base": "device",
+    "devices.generator": "Generator manual_seed seed initial_seed get_rng_state set_rng_state",
+    "autograd.state": "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled",
+    "dtypes": "finfo iinfo dtype",
+    "quantization": "qint8",
+    "serialization": "save load",
+    "config": "set_num_threads get_num_threads",
+    "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
+    "public": """
+        result_type promote_types can_cast get_default_dtype set_default_dtype set_default_device get_default_device
+        default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo layout memory_format
+        contiguous_format preserve_format channels_last channels_last_3d inf nan pi e newaxis use_deterministic_algorithms
+        FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor ByteTensor CharTensor BoolTensor BFloat16Tensor
+        are_deterministic_algorithms_enabled is_signed is_inference is_conj detach
+    """,
+}
+_PLACES = {name: f"facula.{room}" for room, names in _ROOMS.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

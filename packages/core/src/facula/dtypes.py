@@ -63,7 +63,23 @@ float16, bfloat16 = dtype("float16", FLOATING, 2), dtype("bfloat16", FLOATING, 2
 float32, float64 = dtype("float32", FLOATING, 4), dtype("float64", FLOATING, 8)
 complex64, complex128 = dtype("complex64", COMPLEX, 8), dtype("complex128", COMPLEX, 16)
 
-ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
+ALL = (
+    bool_,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    int8,
+    int16,
+    int32,
+    int64,
+    float16,
+    bfloat16,
+    float32,
+    float64,
+    complex64,
+    complex128,
+)
 ALIASES = {
     "half": float16, "float": float32, "double": float64, "cfloat": complex64, "cdouble": complex128,
     "short": int16, "int": int32, "long": int64,
@@ -84,7 +100,9 @@ def of(numpy_dtype: Any) -> dtype:
     if found is None:
         found = bfloat16 if numpy_dtype.name == "bfloat16" else _OF.get(numpy_dtype.newbyteorder("="))
         if found is None:
-            raise TypeError(f"dtype: expected one of {', '.join(t.name for t in ALL)}, got {numpy_dtype}. Convert the array first with .astype().")
+            raise TypeError(
+                f"dtype: expected one of {', '.join(t.name for t in ALL)}, got {numpy_dtype}. Convert the array first with .astype()."
+            )
         if found is bfloat16:
             _OF[found.numpy] = found
     return found
@@ -114,13 +132,17 @@ def default() -> dtype:
 def set_default(d: dtype) -> None:
     """Choose the type of new floating-point tensors."""
     if not (isinstance(d, dtype) and d.is_floating_point):
-        raise TypeError(f"set_default_dtype: expected a floating-point dtype, got {d!r}. Use facula.float32 or facula.float64.")
+        raise TypeError(
+            f"set_default_dtype: expected a floating-point dtype, got {d!r}. Use facula.float32 or facula.float64."
+        )
     _default[0] = d
 
 
 def category(d: np.dtype[Any]) -> int:
     """BOOL, INTEGER, FLOATING or COMPLEX."""
-    return {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}.get(d.kind, FLOATING)  # bfloat16 is kind V
+    return {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}.get(
+        d.kind, FLOATING
+    )  # bfloat16 is kind V
 
 
 def is_float(d: np.dtype[Any]) -> bool:
@@ -158,7 +180,9 @@ def promote(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
             return a if a.itemsize > b.itemsize else b
         both = np.promote_types(a, b)
         if both.kind == "f":  # a 64-bit unsigned with a signed integer
-            raise TypeError(f"promote_types: expected types with a common type, got {a} and {b}. Convert one of them first.")
+            raise TypeError(
+                f"promote_types: expected types with a common type, got {a} and {b}. Convert one of them first."
+            )
         return both
     high, low = (a, b) if ca > cb else (b, a)
     if max(ca, cb) == COMPLEX and category(low) == FLOATING and low.itemsize == 8:
@@ -227,7 +251,8 @@ class finfo:
         self.resolution = float(info.resolution)
 
     def __repr__(self) -> str:
-        return f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{n}={getattr(self, n):g}' for n in names)}, dtype={self.dtype})"
 
 
 class iinfo:

@@ -24,7 +24,7 @@ def main() -> None:
     data = torch.linspace(-1, 1, 8 * 12 * 6).reshape(8, 12, 6).sin()
     target = torch.arange(8 * 12).reshape(8, 12) % 3
     losses = []
-    for x, y in zip(data, target):
+    for x, y in zip(data, target, strict=True):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x[rank::size]), y[rank::size])
         loss.backward()
@@ -33,7 +33,9 @@ def main() -> None:
         dist.all_reduce(mean, op=dist.ReduceOp.AVG)
         losses.append(mean.item())
     if rank == 0:
-        pathlib.Path(sys.argv[1]).write_text(json.dumps({"losses": losses, "parameters": [p.tolist() for p in model.parameters()]}))
+        pathlib.Path(sys.argv[1]).write_text(
+            json.dumps({"losses": losses, "parameters": [p.tolist() for p in model.parameters()]})
+        )
 
 
 if __name__ == "__main__":

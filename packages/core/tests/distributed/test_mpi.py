@@ -50,5 +50,7 @@ def test_collectives_need_a_group() -> None:
 
 
 def test_other_backends_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"init_process_group: expected backend 'mpi', got 'nccl'\. Start the program with mpiexec"):
+    with pytest.raises(
+        ValueError, match=r"init_process_group: expected backend 'mpi', got 'nccl'\. Start the program with mpiexec"
+    ):
         facula.distributed.init_process_group("nccl")

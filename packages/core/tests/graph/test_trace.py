@@ -38,5 +38,7 @@ def test_writes_to_views_are_refused() -> None:
         y[0].zero_()
         return y
 
-    with pytest.raises(RuntimeError, match=r"trace: expected no in-place writes to views, got \w+_ on one\. Write out of place"):
+    with pytest.raises(
+        RuntimeError, match=r"trace: expected no in-place writes to views, got \w+_ on one\. Write out of place"
+    ):
         trace(program, [torch.ones(2)])

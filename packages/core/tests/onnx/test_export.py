@@ -36,7 +36,14 @@ def test_models_agree_with_onnxruntime_at_any_batch_size(name: str, tmp_path: pa
     torch.manual_seed(0)
     model = make().eval()
     path = tmp_path / "model.onnx"
-    torch.onnx.export(model, torch.randn(*shape), path, input_names=["input"], output_names=["output"], dynamic_axes={"input": {0: "batch"}})
+    torch.onnx.export(
+        model,
+        torch.randn(*shape),
+        path,
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes={"input": {0: "batch"}},
+    )
     for batch in (shape[0], 1, 7):
         x = torch.randn(batch, *shape[1:])
         [out] = run(path, x.numpy())
@@ -65,6 +72,9 @@ def test_training_mode_is_restored() -> None:
 
 
 def test_an_op_without_a_form_is_named_and_leaves_no_file(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ValueError, match=r"onnx\.export: expected ops that have an ONNX form, got 'digamma', which has none\. Replace it"):
+    with pytest.raises(
+        ValueError,
+        match=r"onnx\.export: expected ops that have an ONNX form, got 'digamma', which has none\. Replace it",
+    ):
         torch.onnx.export(lambda x: x.digamma(), torch.ones(2), tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []

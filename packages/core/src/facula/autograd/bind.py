@@ -92,9 +92,15 @@ def _types(op: Any) -> str:
     else:
         fast = False"""
     lines = [f"t{i} = type({name})" for i, name in enumerate(ins)]
-    tests = [("({0} is None or {1})" if n in op.optional else "{1}").format(n, _IS.format(t=f"t{i}")) for i, n in enumerate(ins)]
+    tests = [
+        ("({0} is None or {1})" if n in op.optional else "{1}").format(n, _IS.format(t=f"t{i}"))
+        for i, n in enumerate(ins)
+    ]
     lines += [f"fast = {' and '.join(tests)}", "if fast:"]
-    take = [f"x{i} = " + (f"None if {n} is None else {n}.array" if n in op.optional else f"{n}.array") for i, n in enumerate(ins)]
+    take = [
+        f"x{i} = " + (f"None if {n} is None else {n}.array" if n in op.optional else f"{n}.array")
+        for i, n in enumerate(ins)
+    ]
     tests = [("(x{0} is None or type(x{0}) is ndarray{1})" if n in op.optional else "type(x{0}) is ndarray{1}").format(
         i, f" and x{i}.dtype is x0.dtype" if i and op.promote else "") for i, n in enumerate(ins)]  # fmt: skip
     if op.promote == "float":
@@ -162,7 +168,10 @@ def source_of_door(op: Any) -> str:
     ins = op.inputs
     differentiable = bool(op.rules or op.joint) and not op.nondiff
     scalars = _numbers(op)
-    shape = lambda i, n: f"None if n{i} is None else x{i}.shape" if scalars or n in op.optional else f"x{i}.shape"  # noqa: E731
+
+    def shape(i: int, n: str) -> str:
+        return f"None if n{i} is None else x{i}.shape" if scalars or n in op.optional else f"x{i}.shape"
+
     attrs = _tuple(op.attrs)
     record = RECORD.format(
         wants=" or ".join(f"n{i} is not None" for i in range(len(ins))), edges=", ".join(f"n{i}" for i in range(len(ins))),
@@ -171,9 +180,11 @@ def source_of_door(op: Any) -> str:
     slow = f"bind(op, ({', '.join(ins)},), {attrs})"
     fast = not (op.variadic or op.returns)
     if not fast:
-        signature = ", ".join(p for p in (_signature(op), ) if p)
+        signature = ", ".join(p for p in (_signature(op),) if p)
         if op.variadic:
-            signature = ", ".join([*ins, f"*{op.variadic}", *(f"{n}=default_{n}" if n in op.defaults else n for n in op.attrs)])
+            signature = ", ".join(
+                [*ins, f"*{op.variadic}", *(f"{n}=default_{n}" if n in op.defaults else n for n in op.attrs)]
+            )
             slow = f"bind(op, ({''.join(i + ', ' for i in ins)}*{op.variadic},), {attrs})"
         elif op.returns:
             slow = f"bind(op, ({', '.join(ins)},), {attrs}) if out is None else into(out, bind(op, ({', '.join(ins)},), {attrs}))"
@@ -194,7 +205,9 @@ def source_of_backward(op: Any, name: str, rules: dict[str, Any], joint: Any, ar
         recall = "recall_array" if arrays else "recall"
         value[n] = f"{recall}(node, '{n}', kept_{n})"
     if op.variadic:
-        value[op.variadic] = f"[{'recall_array' if arrays else 'recall'}(node, '{op.variadic}', k) for k in kept_{op.variadic}]"
+        value[op.variadic] = (
+            f"[{'recall_array' if arrays else 'recall'}(node, '{op.variadic}', k) for k in kept_{op.variadic}]"
+        )
     value["out"] = "recall_out_array(node, kept_out)" if arrays and not op.returns else "recall_out(node, kept_out)"
     if arrays and op.returns:
         value["out"] = "recall_out_arrays(node, kept_out)"
@@ -211,7 +224,9 @@ def source_of_backward(op: Any, name: str, rules: dict[str, Any], joint: Any, ar
         parts = []
         for k, i in enumerate(op.inputs):
             if i in rules:
-                parts.append(f"rule_{i}({', '.join(value[a] for a in rules[i][1])}) if edges[{k}] is not None else None")
+                parts.append(
+                    f"rule_{i}({', '.join(value[a] for a in rules[i][1])}) if edges[{k}] is not None else None"
+                )
             else:
                 parts.append("None")
         if op.variadic and op.variadic in rules:
@@ -227,7 +242,8 @@ def generate(op: Any) -> None:
     names: dict[str, Any] = dict(
         new=object.__new__, new_node=tape.Node.__new__, Tensor=Tensor, Parameter=Parameter, Node=tape.Node, ndarray=np.ndarray, np=np,
         asarray=np.asarray, op=op, state=state, births=births, forward=op.forward_on("cpu"), keep=tape.keep, current=tape.current, bind=bind,
-        failed=failed, into=into, nothing=_Nothing, ufunc=getattr(np, op.ufunc) if op.ufunc else None, f32=np.dtype("float32"), f64=np.dtype("float64"), __name__="facula.autograd.doors",
+        failed=failed, into=into, nothing=_Nothing, ufunc=getattr(np, op.ufunc) if op.ufunc else None,
+        f32=np.dtype("float32"), f64=np.dtype("float64"), __name__="facula.autograd.doors",
     )  # fmt: skip
     names.update({f"default_{n}": v for n, v in op.defaults.items()})
     exec(source_of_door(op), names)
@@ -261,7 +277,9 @@ def recall_out(node: tape.Node, kept: Any) -> Any:
     """The node's own result(s) as tensors again, with their place on the tape."""
     tape.recall_out_array(node, kept)
     if isinstance(kept, tuple):
-        return tuple(_remade(a, tape.Pick(node, i) if dtypes.is_differentiable(a.dtype) else None) for i, a in enumerate(kept))
+        return tuple(
+            _remade(a, tape.Pick(node, i) if dtypes.is_differentiable(a.dtype) else None) for i, a in enumerate(kept)
+        )
     return _remade(kept, node)
 
 
@@ -308,7 +326,11 @@ def bind(op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     device = _device(op, tensors)
     arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
     if device.name != "cpu":
-        arrays = [devices.move(a, tensors_device) if isinstance(a, np.ndarray) else a for tensors_device in [_place(tensors)] for a in arrays]
+        arrays = [
+            devices.move(a, tensors_device) if isinstance(a, np.ndarray) else a
+            for tensors_device in [_place(tensors)]
+            for a in arrays
+        ]
     try:
         r = _compute(op, device, arrays, attrs)
     except Exception as error:
@@ -318,9 +340,11 @@ def bind(op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
 
 def _operands(op: Any, inputs: tuple[Any, ...]) -> Iterator[Any]:
     for i, x in enumerate(inputs):
-        if isinstance(x, Tensor) or (x is None and i < len(op.inputs) and op.inputs[i] in op.optional):
-            yield x
-        elif op.promote and isinstance(x, (bool, int, float, complex)):
+        if (
+            isinstance(x, Tensor)
+            or (x is None and i < len(op.inputs) and op.inputs[i] in op.optional)
+            or (op.promote and isinstance(x, (bool, int, float, complex)))
+        ):
             yield x
         elif op.promote and isinstance(x, np.generic) and not isinstance(x, np.bool_):
             yield x.item()
@@ -331,7 +355,9 @@ def _operands(op: Any, inputs: tuple[Any, ...]) -> Iterator[Any]:
                 f"{op.name}(): argument '{name}' (position {i + 1}) must be {what}, not {type(x).__name__}. Convert it with facula.as_tensor()."
             )
     if op.promote and not any(isinstance(x, Tensor) for x in inputs):
-        raise TypeError(f"{op.name}(): argument '{op.inputs[0]}' must be Tensor, not {type(inputs[0]).__name__}. Convert it with facula.as_tensor().")
+        raise TypeError(
+            f"{op.name}(): argument '{op.inputs[0]}' must be Tensor, not {type(inputs[0]).__name__}. Convert it with facula.as_tensor()."
+        )
 
 
 def _promoted(op: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -341,15 +367,21 @@ def _promoted(op: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     common = dtypes.result_type(x.array if isinstance(x, Tensor) else x for x in inputs if x is not None)
     if op.promote == "float" and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.default().numpy
-    python: Any = (bool, int, float, complex)[dtypes.category(common)]
-    number = (lambda x: x) if common.kind in "fcV" else (lambda x: np.asarray(x).astype(common) if common.kind in "iu" else python(x))
-    return tuple(
-        (x if x.array.dtype == common else cast(x, common)) if isinstance(x, Tensor) else x if x is None else number(x) for x in inputs
-    )
+    return tuple(cast(x, common) if isinstance(x, Tensor) else x if x is None else _number(x, common) for x in inputs)
+
+
+def _number(x: Any, common: Any) -> Any:
+    """A Python number as it may stand beside arrays of the common type."""
+    if common.kind in "fcV":
+        return x
+    return bool(x) if common.kind == "b" else np.asarray(x).astype(common)
 
 
 def _place(tensors: list[Any]) -> devices.device:
-    return next((t.device for t in tensors if not t.is_cpu), devices.device_of(tensors[0].array) if tensors else devices.default())
+    return next(
+        (t.device for t in tensors if not t.is_cpu),
+        devices.device_of(tensors[0].array) if tensors else devices.default(),
+    )
 
 
 def _device(op: Any, tensors: list[Any]) -> devices.Device:
@@ -360,7 +392,9 @@ def _device(op: Any, tensors: list[Any]) -> devices.Device:
             found = kind
         elif kind is not found and not (kind.name == "cpu" and not t.array.ndim):
             places = " and ".join(sorted({str(x.device) for x in tensors}))
-            raise RuntimeError(f"{op.name}: Expected all tensors to be on the same device, got {places}. Move them with .to(device).")
+            raise RuntimeError(
+                f"{op.name}: Expected all tensors to be on the same device, got {places}. Move them with .to(device)."
+            )
     return found if found is not None else devices.kind("cpu")
 
 
@@ -369,9 +403,15 @@ def _all_scalars(tensors: list[Any], kind: devices.Device) -> bool:
 
 
 def _compute(op: Any, device: devices.Device, arrays: list[Any], attrs: tuple[Any, ...]) -> Any:
-    keyword = {a: v for a, v in zip(op.attrs, attrs, strict=True)}
+    keyword = dict(zip(op.attrs, attrs, strict=True))
     if device.name == "meta":
-        return op.rule.shape(*[a if isinstance(a, Meta) or a is None or not hasattr(a, "dtype") else Meta(a.shape, a.dtype) for a in arrays], **keyword)
+        return op.rule.shape(
+            *[
+                a if isinstance(a, Meta) or a is None or not hasattr(a, "dtype") else Meta(a.shape, a.dtype)
+                for a in arrays
+            ],
+            **keyword,
+        )
     half = None
     if op.half and not op.view:
         halves = [a.dtype for a in arrays if hasattr(a, "dtype") and dtypes.is_half(a.dtype)]
@@ -385,10 +425,13 @@ def _compute(op: Any, device: devices.Device, arrays: list[Any], attrs: tuple[An
     with np.errstate(all="ignore"):
         r = op.forward_on(device.name)(device.xp, *arrays, *positional, **named)
     if half is not None:
-        f32 = np.dtype("float32")
-        back = lambda x: x.astype(half) if getattr(x, "dtype", None) == f32 else x  # noqa: E731
-        r = tuple(back(x) for x in r) if isinstance(r, tuple) else back(r)
+        r = tuple(_rounded(x, half) for x in r) if isinstance(r, tuple) else _rounded(r, half)
     return r
+
+
+def _rounded(x: Any, half: Any) -> Any:
+    """What was computed in float32 for half-precision inputs, in their type again."""
+    return x.astype(half) if getattr(x, "dtype", None) == np.dtype("float32") else x
 
 
 def _wrapped(op: Any, r: Any, inputs: tuple[Any, ...], tensors: list[Any], attrs: tuple[Any, ...]) -> Any:
@@ -476,12 +519,20 @@ def explained(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[A
     if isinstance(error, np.exceptions.AxisError):
         first = next(x for x in inputs if isinstance(x, Tensor))
         n = max(first.array.ndim, 1)
-        return IndexError(f"{op.name}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}). The input is {shapes}.")
+        return IndexError(
+            f"{op.name}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}). The input is {shapes}."
+        )
     text = str(error)
     if text.startswith((f"{op.name}:", f"{op.name}(")):
         return error
-    cls = type(error) if isinstance(error, (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError)) else RuntimeError
-    return cls(f"{op.name}: {text or type(error).__name__}, got inputs {shapes}. Check the shapes and types of the arguments.")
+    cls = (
+        type(error)
+        if isinstance(error, (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError))
+        else RuntimeError
+    )
+    return cls(
+        f"{op.name}: {text or type(error).__name__}, got inputs {shapes}. Check the shapes and types of the arguments."
+    )
 
 
 def into(out: Any, result: Any) -> Any:

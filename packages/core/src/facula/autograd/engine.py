@@ -53,11 +53,14 @@ def _check_gradient(output: Tensor, gradient: Any, name: str) -> Tensor:
     if gradient is None:
         if output.array.size != 1:
             raise RuntimeError(
-                f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}. Reduce it first, e.g. .sum(), or pass a gradient."
+                f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}. "
+                "Reduce it first, e.g. with .sum(), or pass a gradient."
             )
         return output.new_ones(output.shape) if output.is_meta else _ones_like(output)
     if not isinstance(gradient, Tensor):
-        raise TypeError(f"{name}: gradients can be either Tensors or None, but got {type(gradient).__name__}. Convert it with facula.as_tensor().")
+        raise TypeError(
+            f"{name}: gradients can be either Tensors or None, but got {type(gradient).__name__}. Convert it with facula.as_tensor()."
+        )
     if gradient.array.shape != output.array.shape:
         raise RuntimeError(
             f"{name}: Mismatch in shape: expected a gradient of shape {tuple(output.shape)}, got {tuple(gradient.shape)}. Give one number per output element."
@@ -84,7 +87,14 @@ def _hooked(node: Any, g: Any, kinds: tuple[str, ...] = ("tensor", "retain")) ->
     return g
 
 
-def _run(roots: Sequence[Any], seeds: Sequence[Tensor], retain: bool, create_graph: bool, wanted: set[Any] | None, sink: Callable[..., None]) -> None:
+def _run(
+    roots: Sequence[Any],
+    seeds: Sequence[Tensor],
+    retain: bool,
+    create_graph: bool,
+    wanted: set[Any] | None,
+    sink: Callable[..., None],
+) -> None:
     """The loop. `sink(node, gradient, owned)` gets what arrives at leaves, and at the nodes in `wanted`."""
     table: dict[Any, Any] = {}
     owned: set[Any] = set()
@@ -139,7 +149,13 @@ def _step(n: Any, g: Any, create_graph: bool) -> Any:
         return _node_hooks(n, results, g) if n.hooks else results
     backward = op.array_backward
     first = next(x for x in g if x is not None) if type(g) is tuple else g
-    if backward is not None and first.dtype.kind == "f" and first.dtype.itemsize > 2 and hasattr(first, "astype") and not state.interpreters:
+    if (
+        backward is not None
+        and first.dtype.kind == "f"
+        and first.dtype.itemsize > 2
+        and hasattr(first, "astype")
+        and not state.interpreters
+    ):
         results = backward(n, g)
     else:
         tensors = tuple(None if x is None else wrap(x) for x in g) if type(g) is tuple else wrap(g)
@@ -159,7 +175,9 @@ def _node_hooks(n: Any, results: Any, g: Any) -> Any:
     return results
 
 
-def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any], goals: Any, create_graph: bool) -> None:
+def _spread(
+    n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any], goals: Any, create_graph: bool
+) -> None:
     """Add a node's results to what its edges have so far."""
     edges = n.edges
     for k, target in enumerate(edges):
@@ -176,7 +194,11 @@ def _spread(n: Any, g: Any, results: Any, table: dict[Any, Any], owned: set[Any]
             continue
         fresh = ng is not g
         if ng.shape != n.shapes[k]:
-            ng = _unbroadcast_array(ng, n.shapes[k]) if hasattr(ng, "astype") else unbroadcast(wrap(ng), n.shapes[k]).array
+            ng = (
+                _unbroadcast_array(ng, n.shapes[k])
+                if hasattr(ng, "astype")
+                else unbroadcast(wrap(ng), n.shapes[k]).array
+            )
         have = table.get(target)
         if have is None:
             table[target] = ng
@@ -232,7 +254,9 @@ def _starts(outputs: Sequence[Tensor], gradients: Sequence[Any], name: str) -> t
     for output, gradient in zip(outputs, gradients, strict=True):
         node = current(output).node
         if node is None:
-            raise RuntimeError(f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Call requires_grad_() on an input.")
+            raise RuntimeError(
+                f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Call requires_grad_() on an input."
+            )
         roots.append(node)
         seeds.append(_check_gradient(output, gradient, name))
     return roots, seeds
@@ -258,7 +282,13 @@ def _list(value: Any) -> list[Any]:
     return [value] if isinstance(value, Tensor) or value is None else list(value)
 
 
-def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
     """Add the gradients of `tensors` to `.grad` of all leaves below them, or of `inputs` only.
 
     >>> import facula
@@ -275,10 +305,14 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     if inputs is not None:
         chosen = _list(inputs)
         if not chosen:
-            raise RuntimeError("backward: `inputs` argument to backward cannot be empty. Leave it out, or name at least one tensor.")
+            raise RuntimeError(
+                "backward: `inputs` argument to backward cannot be empty. Leave it out, or name at least one tensor."
+            )
         nodes = [current(t).node for t in chosen]
         if None in nodes:
-            raise RuntimeError("backward: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward.")
+            raise RuntimeError(
+                "backward: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
+            )
         wanted = set(nodes)
         non_leaf = {n: t for n, t in zip(nodes, chosen, strict=True) if type(n) is not Leaf}
 
@@ -330,12 +364,17 @@ def grad(
     outs, ins = _list(outputs), _list(inputs)
     gradients = [None] * len(outs) if grad_outputs is None else _list(grad_outputs)
     if is_grads_batched:
-        rows = [grad(outs, ins, [None if g is None else g[i] for g in gradients], True, create_graph, True) for i in range(len(gradients[0]))]
+        rows = [
+            grad(outs, ins, [None if g is None else g[i] for g in gradients], True, create_graph, True)
+            for i in range(len(next(g for g in gradients if g is not None)))
+        ]
         return tuple(None if column[0] is None else _stacked(column) for column in zip(*rows, strict=True))
     roots, seeds = _starts(outs, gradients, "grad")
     nodes = [current(t).node for t in ins]
     if None in nodes:
-        raise RuntimeError("grad: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward.")
+        raise RuntimeError(
+            "grad: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
+        )
     found: dict[Any, Any] = {}
 
     def sink(node: Any, g: Any, owned: bool) -> None:

@@ -250,7 +250,7 @@ def _attached(
             f"{cls.__name__}.forward: expected to return a Tensor or a tuple of Tensors, got {type(outs[0]).__name__}. "
             "Return a tuple if there are other values."
         )
-    among = lambda t, group: any(t is other for other in group)  # noqa: E731  (== would compare elements)
+    among = lambda t, group: any(t is other for other in group)
     differentiable = [
         isinstance(t, Tensor) and dtypes.is_differentiable(t.array.dtype) and not among(t, ctx._constant) for t in outs
     ]

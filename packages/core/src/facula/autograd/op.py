@@ -38,7 +38,14 @@ class arg:
 
     __slots__ = ("dtype", "high", "low", "shape", "values")
 
-    def __init__(self, shape: tuple[int, ...] = (), dtype: str = "float", low: float = -2.0, high: float = 2.0, values: Any = None) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...] = (),
+        dtype: str = "float",
+        low: float = -2.0,
+        high: float = 2.0,
+        values: Any = None,
+    ) -> None:
         self.shape, self.dtype, self.low, self.high, self.values = shape, dtype, low, high, values
 
 
@@ -135,7 +142,9 @@ class Op:
         asks = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         known = {"g", "out", "shapes", "xp", "needs", *self.inputs, *self.attrs, self.variadic}
         if unknown := set(asks) - known:
-            raise TypeError(f"{self.name}.vjp: expected names from {sorted(known - {None}, key=str)}, got {sorted(unknown)}. Rename the parameter.")
+            raise TypeError(
+                f"{self.name}.vjp: expected names from {sorted(known - {None}, key=str)}, got {sorted(unknown)}. Rename the parameter."
+            )
         return asks
 
     def kernel(self, device: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -192,7 +201,9 @@ def op(rule: Any, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     def make(forward: Callable[..., Any]) -> Op:
         record = Op(forward, rule, **options)
         if record.name in ALL and ALL[record.name].__module__ != record.__module__:
-            raise ValueError(f"op: {record.name!r} is defined in {ALL[record.name].__module__} already. Choose another name.")
+            raise ValueError(
+                f"op: {record.name!r} is defined in {ALL[record.name].__module__} already. Choose another name."
+            )
         ALL[record.name] = record
         return record
 

@@ -25,7 +25,10 @@ clone.array_vjp()
     Rule(lambda input, dtype, source: Meta(input.shape, dtype)),
     onnx="Cast",
     half=False,
-    samples=[sample((3, 4), dtype=dtypes.float64.numpy, source=None), sample((2,), dtype=dtypes.complex128.numpy, source=None)],
+    samples=[
+        sample((3, 4), dtype=dtypes.float64.numpy, source=None),
+        sample((2,), dtype=dtypes.complex128.numpy, source=None),
+    ],
 )
 def cast_op(xp, input, /, dtype, source):
     """`input` converted to another type; the gradient is converted back to `source`."""
@@ -69,14 +72,16 @@ def region(xp, input, value, /, path):
     return _on_view(input.copy(order="C"), path, value)
 
 
-region.vjp(input=lambda g, path: without(g, path), value=lambda g, path: replay(g, path))
-
-
-@op(Rule(lambda input, path: Meta(input.shape, input.dtype)), onnx=None, half=False, samples=[sample((3, 4), path=()), sample((2,), path=())])
+@op(
+    Rule(lambda input, path: Meta(input.shape, input.dtype)),
+    onnx=None,
+    half=False,
+    samples=[sample((3, 4), path=()), sample((2,), path=())],
+)
 def without(xp, input, /, path):
     """`input` with zeros in the region that `path` selects; its own adjoint."""
     return _on_view(input.copy(order="C"), path, 0)
 
 
+region.vjp(input=lambda g, path: without(g, path), value=lambda g, path: replay(g, path))
 without.vjp(input=lambda g, path: without(g, path))
-

@@ -28,6 +28,17 @@ class Node:
 
     __slots__ = ("__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "seq", "shapes", "version")
 
+    op: Any
+    edges: tuple[Any, ...]
+    kept: Any
+    attrs: tuple[Any, ...]
+    shapes: tuple[Any, ...]
+    metas: tuple[Any, ...]
+    seq: int
+    version: Version | None
+    count: int
+    hooks: dict[int, Any] | None
+
     def name(self) -> str:
         from facula.autograd.node_names import node_name
 

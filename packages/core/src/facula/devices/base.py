@@ -48,6 +48,9 @@ class device:
 
     __slots__ = ("index", "type")
 
+    type: str
+    index: int | None
+
     def __new__(cls, type: Any, index: int | None = None) -> device:
         if isinstance(type, device):
             return type
@@ -55,11 +58,15 @@ class device:
         if isinstance(type, int):
             type, index = "cuda", type
         if not isinstance(type, str):
-            raise TypeError(f"device: expected a string such as 'cpu' or 'cuda:0', got {type!r}. Pass the name of the device.")
+            raise TypeError(
+                f"device: expected a string such as 'cpu' or 'cuda:0', got {type!r}. Pass the name of the device."
+            )
         name, _, number = type.partition(":")
         if number:
             if index is not None or not number.isdigit():
-                raise RuntimeError(f"device: Invalid device string, expected 'name' or 'name:index', got {type!r}. Write e.g. 'cuda:0'.")
+                raise RuntimeError(
+                    f"device: Invalid device string, expected 'name' or 'name:index', got {type!r}. Write e.g. 'cuda:0'."
+                )
             index = int(number)
         if name not in _LOADED:
             kind(name)
@@ -76,7 +83,9 @@ class device:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        return (
+            f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        )
 
     def __reduce__(self) -> Any:
         return device, (str(self),)
@@ -91,7 +100,11 @@ class device:
 
 _LOADED: dict[str, Device] = {}
 _BY_TYPE: dict[type, Device] = {}
-_BUILTIN = {"cpu": "facula.devices.cpu:CPU", "meta": "facula.devices.meta:MetaDevice", "cuda": "facula.devices.cuda:CUDA"}
+_BUILTIN = {
+    "cpu": "facula.devices.cpu:CPU",
+    "meta": "facula.devices.meta:MetaDevice",
+    "cuda": "facula.devices.cuda:CUDA",
+}
 _default: list[device] = []
 
 
@@ -108,7 +121,9 @@ def kind(name: str) -> Device:
 
             if name not in tables.devices.names():
                 known = ", ".join(tables.devices.names())
-                raise RuntimeError(f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it.")
+                raise RuntimeError(
+                    f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it."
+                )
             cls = tables.devices.get(name)
         register(cls())
     return _LOADED[name]
@@ -129,7 +144,9 @@ def kind_of(array: Any) -> Device:
                 return candidate
         if isinstance(array, np.ndarray):
             return kind("cpu")
-        raise TypeError(f"device: expected an array of a known device, got {type(array).__name__}. Register its device with a plugin.")
+        raise TypeError(
+            f"device: expected an array of a known device, got {type(array).__name__}. Register its device with a plugin."
+        )
     return found
 
 

@@ -58,4 +58,6 @@ class MetaDevice(Device):
         return Meta(array.shape, array.dtype)
 
     def to_host(self, array: Meta) -> np.ndarray[Any, Any]:
-        raise NotImplementedError("to: cannot copy out of meta tensor, expected data, got none. Use Module.to_empty() to allocate memory first.")
+        raise NotImplementedError(
+            "to: cannot copy out of meta tensor, expected data, got none. Use Module.to_empty() to allocate memory first."
+        )

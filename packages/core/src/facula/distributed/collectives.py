@@ -28,10 +28,14 @@ def _check_same(g: ProcessGroup, t: Tensor, name: str) -> None:
     everyone = g.communicator.allgather(mine)
     if any(other != mine for other in everyone):
         listed = "; ".join(f"rank {i}: {s} {d}" for i, (s, d) in enumerate(everyone))
-        raise RuntimeError(f"{name}: expected the same shape and dtype on all ranks, got {listed}. Pad or convert them first.")
+        raise RuntimeError(
+            f"{name}: expected the same shape and dtype on all ranks, got {listed}. Pad or convert them first."
+        )
 
 
-def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: ProcessGroup | None = None, async_op: bool = False) -> None:
+def all_reduce(
+    tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: ProcessGroup | None = None, async_op: bool = False
+) -> None:
     """Replace `tensor` on every process by the sum (or another `op`) over all processes."""
     g = resolve(group, "all_reduce")
     _check_same(g, tensor, "all_reduce")
@@ -85,7 +89,9 @@ def reduce(tensor: Tensor, dst: int = 0, op: ReduceOp = ReduceOp.SUM, group: Pro
         _store(tensor, receive / g.size() if op is ReduceOp.AVG else receive, "reduce")
 
 
-def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int = 0, group: ProcessGroup | None = None) -> None:
+def gather(
+    tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int = 0, group: ProcessGroup | None = None
+) -> None:
     """Fill `gather_list` on process `dst` with the tensors of all processes, by rank."""
     g = resolve(group, "gather")
     _check_same(g, tensor, "gather")
@@ -97,7 +103,9 @@ def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int = 0
             _store(t, array, "gather")
 
 
-def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int = 0, group: ProcessGroup | None = None) -> None:
+def scatter(
+    tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int = 0, group: ProcessGroup | None = None
+) -> None:
     """Replace `tensor` on each process by its part of `scatter_list` of process `src`."""
     g = resolve(group, "scatter")
     _check_same(g, tensor, "scatter")
@@ -122,7 +130,9 @@ def recv(tensor: Tensor, src: int = 0, group: ProcessGroup | None = None, tag: i
 
 def all_gather_object(object_list: list[Any], obj: Any, group: ProcessGroup | None = None) -> None:
     """Fill `object_list` with each process's plain object (what JSON holds: numbers, strings, lists, dicts)."""
-    object_list[:] = [json.loads(text) for text in resolve(group, "all_gather_object").communicator.allgather(json.dumps(obj))]
+    object_list[:] = [
+        json.loads(text) for text in resolve(group, "all_gather_object").communicator.allgather(json.dumps(obj))
+    ]
 
 
 def broadcast_object_list(object_list: list[Any], src: int = 0, group: ProcessGroup | None = None) -> None:

@@ -41,7 +41,9 @@ class DistributedDataParallel(Module):
         self.broadcast_buffers, self.bucket_bytes = broadcast_buffers, int(bucket_cap_mb * 2**20)
         self._parameters_in_order = [p for p in module.parameters() if p.requires_grad]
         if not self._parameters_in_order:
-            raise RuntimeError("DistributedDataParallel: expected a module with a parameter that requires a gradient, got none. Use the module itself.")
+            raise RuntimeError(
+                "DistributedDataParallel: expected a module with a parameter that requires a gradient, got none. Use the module itself."
+            )
         self._check_structure()
         with no_grad():
             for t in [*module.parameters(), *module.buffers()]:
@@ -53,7 +55,9 @@ class DistributedDataParallel(Module):
     def _check_structure(self) -> None:
         mine = [tuple(p.shape) for p in self.module.parameters()]
         if any(other != mine for other in self.process_group.communicator.allgather(mine)):
-            raise RuntimeError("DistributedDataParallel: expected the same parameters on all ranks, got different shapes. Build the same model everywhere.")
+            raise RuntimeError(
+                "DistributedDataParallel: expected the same parameters on all ranks, got different shapes. Build the same model everywhere."
+            )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.broadcast_buffers and self.module.training and self._synchronize:

@@ -60,18 +60,31 @@ def is_mpi_available() -> bool:
     return True
 
 
-def init_process_group(backend: str | None = None, init_method: str | None = None, timeout: Any = None, world_size: int = -1, rank: int = -1, **kwargs: Any) -> None:
+def init_process_group(
+    backend: str | None = None,
+    init_method: str | None = None,
+    timeout: Any = None,
+    world_size: int = -1,
+    rank: int = -1,
+    **kwargs: Any,
+) -> None:
     """Join the processes that `mpiexec -n N python program.py` started; one process alone is a group of one.
 
     Errors: ValueError for another backend than "mpi", RuntimeError when called twice, ImportError without the `mpi` extra.
     """
     if backend not in (None, "mpi"):
-        raise ValueError(f"init_process_group: expected backend 'mpi', got {backend!r}. Start the program with mpiexec and pass backend='mpi'.")
+        raise ValueError(
+            f"init_process_group: expected backend 'mpi', got {backend!r}. Start the program with mpiexec and pass backend='mpi'."
+        )
     if group.WORLD is not None:
-        raise RuntimeError("init_process_group: trying to initialize the default process group twice! Call destroy_process_group() first.")
+        raise RuntimeError(
+            "init_process_group: trying to initialize the default process group twice! Call destroy_process_group() first."
+        )
     made = ProcessGroup(_mpi().COMM_WORLD.Dup())
     if world_size not in (-1, made.size()):
-        raise ValueError(f"init_process_group: expected world_size {made.size()} as mpiexec started, got {world_size}. Leave it out.")
+        raise ValueError(
+            f"init_process_group: expected world_size {made.size()} as mpiexec started, got {world_size}. Leave it out."
+        )
     group.WORLD = made
 
 
@@ -93,7 +106,9 @@ def resolve(chosen: ProcessGroup | None, name: str) -> ProcessGroup:
     """The group a collective is about; a clear error where there is none."""
     found = chosen or group.WORLD
     if found is None:
-        raise ValueError(f"{name}: Default process group has not been initialized, please make sure to call init_process_group.")
+        raise ValueError(
+            f"{name}: Default process group has not been initialized, please make sure to call init_process_group."
+        )
     return found
 
 
@@ -113,7 +128,9 @@ def get_backend(group: ProcessGroup | None = None) -> str:
     return "mpi"
 
 
-def new_group(ranks: Sequence[int] | None = None, timeout: Any = None, backend: str | None = None) -> ProcessGroup | None:
+def new_group(
+    ranks: Sequence[int] | None = None, timeout: Any = None, backend: str | None = None
+) -> ProcessGroup | None:
     """A group of some of the processes; all processes must call it. Returns None on those that are not in it."""
     world = resolve(None, "new_group").communicator
     members = range(world.Get_size()) if ranks is None else ranks

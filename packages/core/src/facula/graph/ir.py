@@ -69,7 +69,9 @@ class Graph:
         for call in self.calls:
             args = [v.name if isinstance(v, Value) else repr(v) for v in call.inputs]
             args += [f"{k}={v!r}" for k, v in call.attributes().items()]
-            lines.append(f"    {', '.join(v.name for v in call.outputs)} = {call.op.name}({', '.join(args)})  # {_type(call.outputs[0])}")
+            lines.append(
+                f"    {', '.join(v.name for v in call.outputs)} = {call.op.name}({', '.join(args)})  # {_type(call.outputs[0])}"
+            )
         return "\n".join([*lines, f"    return {', '.join(v.name for v in self.outputs)}"])
 
 

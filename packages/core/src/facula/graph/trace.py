@@ -48,12 +48,19 @@ class Tracer(Interpreter):
     def wrote(self, target: Any, value: Any, writer: str) -> None:
         """An in-place write: from now on the target means the value."""
         if target.root is not None:
-            raise RuntimeError(f"trace: expected no in-place writes to views, got {writer} on one. Write out of place, or to a clone.")
+            raise RuntimeError(
+                f"trace: expected no in-place writes to views, got {writer} on one. Write out of place, or to a clone."
+            )
         self.values[id(target)] = self.value_of(value)
         self.alive.append(target)
 
 
-def trace(function: Callable[..., Any], args: Sequence[Any], names: dict[int, str] | None = None, input_names: Sequence[str] | None = None) -> Graph:
+def trace(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    names: dict[int, str] | None = None,
+    input_names: Sequence[str] | None = None,
+) -> Graph:
     """The graph of `function(*args)`; tensors among `args` become its inputs.
 
     `names` maps the id of a tensor (a weight) to the name that its constant gets.

@@ -55,7 +55,9 @@ class Builder:
         while names and not names[-1]:
             names.pop()
         results = [self.fresh(kind) for _ in range(outputs)]
-        self.nodes.append(helper.make_node(kind, names, results, **{k: v for k, v in attributes.items() if v is not None}))
+        self.nodes.append(
+            helper.make_node(kind, names, results, **{k: v for k, v in attributes.items() if v is not None})
+        )
         return results[0] if outputs == 1 else results
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -73,7 +75,10 @@ class Builder:
         """A Reshape target that still holds when a size of the input is left open: 0 copies a size, -1 infers one."""
         if not self.dynamic or not source:
             return self.ints(*target)
-        sizes = [0 if i < len(source) and n == source[i] and source[: i + 1] == target[: i + 1] else n for i, n in enumerate(target)]
+        sizes = [
+            0 if i < len(source) and n == source[i] and source[: i + 1] == target[: i + 1] else n
+            for i, n in enumerate(target)
+        ]
         for i, n in enumerate(sizes):
             if n != 0:
                 if i == 0 and -1 not in sizes:

@@ -87,7 +87,9 @@ def to_proto(graph: Graph, output_names: Sequence[str] | None, dynamic_axes: Map
     for call in graph.calls:
         builder.like = next((v.dtype for v in call.inputs if isinstance(v, Value)), None)
         results = form_of(call.op)(builder, *call.inputs, **call.attributes())
-        builder.names.update(zip(call.outputs, results if isinstance(results, (list, tuple)) else [results], strict=False))
+        builder.names.update(
+            zip(call.outputs, results if isinstance(results, (list, tuple)) else [results], strict=False)
+        )
     outputs = []
     for i, v in enumerate(graph.outputs):
         name = output_names[i] if output_names and i < len(output_names) else f"output_{i}"
@@ -95,7 +97,9 @@ def to_proto(graph: Graph, output_names: Sequence[str] | None, dynamic_axes: Map
         outputs.append(_info(v, name, dynamic_axes, graph))
     inputs = [_info(v, v.name, dynamic_axes, graph) for v in graph.inputs]
     proto = helper.make_graph(builder.nodes, "facula", inputs, outputs, builder.initializers)
-    return helper.make_model(proto, producer_name="facula", opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    return helper.make_model(
+        proto, producer_name="facula", opset_imports=[helper.make_opsetid("", opset)], ir_version=10
+    )
 
 
 def _info(v: Value, name: str, dynamic_axes: Mapping[str, Any], graph: Graph) -> Any:

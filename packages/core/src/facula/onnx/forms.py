@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-
 FORMS: dict[str, Callable[..., Any]] = {}
 
 
@@ -29,10 +28,12 @@ def form_of(op: Any) -> Callable[..., Any]:
     if op.name in FORMS:
         return FORMS[op.name]
     if callable(op.onnx):
-        return op.onnx  # type: ignore[no-any-return]
+        return op.onnx
     if isinstance(op.onnx, str) and op.onnx and op.onnx[0].isupper() and not op.attrs and not op.variadic:
         return lambda ex, *inputs, **attrs: ex.node(op.onnx, inputs)
-    raise ValueError(f"onnx.export: expected ops that have an ONNX form, got {op.name!r}, which has none. Replace it in the exported model by supported ops.")
+    raise ValueError(
+        f"onnx.export: expected ops that have an ONNX form, got {op.name!r}, which has none. Replace it in the exported model by supported ops."
+    )
 
 
 def _axes(dim: Any, ndim: int) -> list[int]:
@@ -118,7 +119,12 @@ def _expand(ex: Any, input: Any, shape: Any) -> Any:
 @form("select_op")
 def _select(ex: Any, input: Any, key: Any) -> Any:
     out, dim = input, 0
-    starts, ends, axes, steps, squeezed, inserted = [], [], [], [], [], []
+    starts: list[int] = []
+    ends: list[int] = []
+    axes: list[int] = []
+    steps: list[int] = []
+    squeezed: list[int] = []
+    inserted: list[int] = []
     consumed = sum(k is not None and k is not Ellipsis for k in key)
     at = 0
     for k in key:
@@ -187,7 +193,6 @@ def _argmax(ex: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     return ex.ArgMax(input, axis=dim, keepdims=int(keepdim))
 
 
-
 @form("clamp_op", "hardtanh_op")
 def _clamp(ex: Any, input: Any, low: Any = None, high: Any = None, min_val: Any = None, max_val: Any = None) -> Any:
     return ex.Clip(input, low if min_val is None else min_val, high if max_val is None else max_val)
@@ -243,7 +248,9 @@ def _floor_divide(ex: Any, input: Any, other: Any) -> Any:
 
 @form("bitwise_and")
 def _and(ex: Any, input: Any, other: Any) -> Any:
-    return ex.And(input, other) if ex.like is not None and np.dtype(ex.like).kind == "b" else ex.BitwiseAnd(input, other)
+    return (
+        ex.And(input, other) if ex.like is not None and np.dtype(ex.like).kind == "b" else ex.BitwiseAnd(input, other)
+    )
 
 
 @form("bitwise_or")

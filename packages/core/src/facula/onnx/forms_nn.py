@@ -28,7 +28,9 @@ def _log_softmax(ex: Any, input: Any, dim: int) -> Any:
 def _gelu(ex: Any, input: Any, approximate: str) -> Any:
     if approximate == "tanh":
         cube = ex.Mul(ex.Mul(input, input), input)
-        inner = ex.Tanh(ex.Mul(ex.Add(input, ex.Mul(cube, _number(0.044715, input))), _number(math.sqrt(2 / math.pi), input)))
+        inner = ex.Tanh(
+            ex.Mul(ex.Add(input, ex.Mul(cube, _number(0.044715, input))), _number(math.sqrt(2 / math.pi), input))
+        )
     else:
         inner = ex.Erf(ex.Mul(input, _number(math.sqrt(0.5), input)))
     return ex.Mul(ex.Mul(input, _number(0.5, input)), ex.Add(inner, _number(1, input)))
@@ -78,7 +80,16 @@ def _threshold(ex: Any, input: Any, threshold: float, value: float) -> Any:
 @form("conv_op")
 def _conv(ex: Any, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     pads = [p[0] for p in padding] + [p[1] for p in padding]
-    return ex.Conv(input, weight, bias, strides=list(stride), pads=pads, dilations=list(dilation), group=groups, kernel_shape=list(weight.shape[2:]))
+    return ex.Conv(
+        input,
+        weight,
+        bias,
+        strides=list(stride),
+        pads=pads,
+        dilations=list(dilation),
+        group=groups,
+        kernel_shape=list(weight.shape[2:]),
+    )
 
 
 @form("layer_norm_op")
@@ -106,16 +117,33 @@ def _pooled(ex: Any, input: Any, rank: int, pool: Any) -> Any:
 
 @form("max_pool_op")
 def _max_pool(ex: Any, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    window: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride), "dilations": list(dilation), "ceil_mode": int(ceil_mode)}
+    window: dict[str, Any] = {
+        "kernel_shape": list(kernel),
+        "strides": list(stride),
+        "dilations": list(dilation),
+        "ceil_mode": int(ceil_mode),
+    }
     window["pads"] = [p[0] for p in padding] + [p[1] for p in padding]
     return _pooled(ex, input, len(kernel), lambda x: ex.MaxPool(x, **window))
 
 
 @form("avg_pool_op")
 def _avg_pool(
-    ex: Any, input: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+    ex: Any,
+    input: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
 ) -> Any:
-    window: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride), "ceil_mode": int(ceil_mode), "count_include_pad": int(count_include_pad)}
+    window: dict[str, Any] = {
+        "kernel_shape": list(kernel),
+        "strides": list(stride),
+        "ceil_mode": int(ceil_mode),
+        "count_include_pad": int(count_include_pad),
+    }
     window["pads"] = [p[0] for p in padding] + [p[1] for p in padding]
     out = _pooled(ex, input, len(kernel), lambda x: ex.AveragePool(x, **window))
     return out if divisor_override is None else ex.Mul(out, _number(math.prod(kernel) / divisor_override, input))

@@ -62,7 +62,13 @@ class DynamicQuantizedLinear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, dtype=facula.qint8"
 
 
-def quantize_dynamic(model: Any, qconfig_spec: Iterable[type] | None = None, dtype: Any = qint8, mapping: Any = None, inplace: bool = False) -> Any:
+def quantize_dynamic(
+    model: Any,
+    qconfig_spec: Iterable[type] | None = None,
+    dtype: Any = qint8,
+    mapping: Any = None,
+    inplace: bool = False,
+) -> Any:
     """A copy of `model` whose layers of the given classes (`Linear` by default) hold int8 weights.
 
     Errors: ValueError for another dtype than `facula.qint8` or a class that has no int8 form.
@@ -75,11 +81,15 @@ def quantize_dynamic(model: Any, qconfig_spec: Iterable[type] | None = None, dty
     )
     """
     if dtype is not qint8:
-        raise ValueError(f"quantize_dynamic: expected dtype facula.qint8, got {dtype!r}. Other types are not supported yet.")
+        raise ValueError(
+            f"quantize_dynamic: expected dtype facula.qint8, got {dtype!r}. Other types are not supported yet."
+        )
     classes = tuple(qconfig_spec) if qconfig_spec is not None else (Linear,)
     for c in classes:
         if not (isinstance(c, type) and issubclass(c, Linear)):
-            raise ValueError(f"quantize_dynamic: expected the class Linear, got {c!r}. Only Linear layers have an int8 form.")
+            raise ValueError(
+                f"quantize_dynamic: expected the class Linear, got {c!r}. Only Linear layers have an int8 form."
+            )
     model = model if inplace else copy.deepcopy(model)
     if isinstance(model, classes):
         return DynamicQuantizedLinear.from_float(model)

@@ -30,8 +30,12 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
     recorded = state.grad and (target.node is not None or value_needs_grad)
     root = target if target.root is None else target.root
     if recorded and type(root.node) is Leaf:
-        what = "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
-        raise RuntimeError(f"{writer}: {what} is being used in an in-place operation. Use no_grad(), or write to a clone.")
+        what = (
+            "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
+        )
+        raise RuntimeError(
+            f"{writer}: {what} is being used in an in-place operation. Use no_grad(), or write to a clone."
+        )
     return recorded
 
 
@@ -112,7 +116,9 @@ def in_place(function: Any, name: str) -> Callable[..., Tensor]:
         return write(self, value, name)
 
     method.__name__ = name
-    method.__doc__ = f"In-place version of `{name.removesuffix('_')}`: writes the result into this tensor and returns it."
+    method.__doc__ = (
+        f"In-place version of `{name.removesuffix('_')}`: writes the result into this tensor and returns it."
+    )
     return method
 
 
@@ -125,10 +131,14 @@ def write_out(out: Any, result: Any) -> Any:
     if not isinstance(out, Tensor):
         raise TypeError(f"out: expected a Tensor, got {type(out).__name__}. Allocate it with facula.empty(0).")
     if state.grad and (out.requires_grad or result.requires_grad):
-        raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Use no_grad() or leave out= away.")
+        raise RuntimeError(
+            "out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Use no_grad() or leave out= away."
+        )
     have, want = result.array.dtype, out.array.dtype
     if dtypes.category(have) > dtypes.category(want):
-        raise RuntimeError(f"out: result type {dtypes.of(have).name} can't be cast to the desired output type {dtypes.of(want).name}. Allocate out with that dtype.")
+        raise RuntimeError(
+            f"out: result type {dtypes.of(have).name} can't be cast to the desired output type {dtypes.of(want).name}. Allocate out with that dtype."
+        )
     if out.array.shape != result.array.shape:
         out.array = result.array.astype(want) if have != want else result.array.copy()
         bump(out, "out=")

@@ -16,10 +16,12 @@ def _of(cls: type, data: Any) -> Any:
 
         data = wrap(np.empty(0, dtypes.default().numpy))
     if not isinstance(data, Tensor):
-        raise TypeError(f"{cls.__name__}: expected a Tensor as data, got {type(data).__name__}. Wrap it with facula.tensors first.")
-    out = object.__new__(cls)
-    out.array = data.array  # type: ignore[attr-defined]
-    out.grad = out.node = out.root = out.version = None  # type: ignore[attr-defined]
+        raise TypeError(
+            f"{cls.__name__}: expected a Tensor as data, got {type(data).__name__}. Wrap it with facula.tensors first."
+        )
+    out: Any = object.__new__(cls)
+    out.array = data.array
+    out.grad = out.node = out.root = out.version = None
     return out
 
 
@@ -44,7 +46,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         pass
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:

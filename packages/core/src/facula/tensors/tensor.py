@@ -58,6 +58,10 @@ class Tensor:
     array: Any
     grad: Tensor | None
     node: Any
+    root: Tensor | None
+    path: tuple[Any, ...]
+    seen: int
+    version: Any
     __array_priority__ = 1000
     __hash__ = object.__hash__
     _is_parameter = False
@@ -160,13 +164,19 @@ class Tensor:
     def _check_dim(self, name: str, dim: int) -> None:
         n = max(self.array.ndim, 1)
         if not -n <= dim < n or not self.array.ndim:
-            raise IndexError(f"{name}: Dimension out of range, expected dim in [{-n}, {n - 1}], got {dim}. The shape is {tuple(self.shape)}.")
+            raise IndexError(
+                f"{name}: Dimension out of range, expected dim in [{-n}, {n - 1}], got {dim}. The shape is {tuple(self.shape)}."
+            )
 
     def storage_offset(self) -> int:
         base = self.array
         while isinstance(base.base, np.ndarray):
             base = base.base
-        return int((self.data_ptr() - base.__array_interface__["data"][0]) // max(self.array.itemsize, 1)) if base is not self.array else 0
+        return (
+            int((self.data_ptr() - base.__array_interface__["data"][0]) // max(self.array.itemsize, 1))
+            if base is not self.array
+            else 0
+        )
 
     def data_ptr(self) -> int:
         array = self.array
@@ -230,13 +240,16 @@ class Tensor:
             if node is None:
                 if not dtypes.is_differentiable(self.array.dtype):
                     raise RuntimeError(
-                        f"requires_grad: only Tensors of floating point and complex dtype can require gradients, got {self.dtype}. Convert it with .float() first."
+                        f"requires_grad: only Tensors of floating point and complex dtype can require gradients, got {self.dtype}. "
+                        "Convert it with .float() first."
                     )
                 self.node = Leaf(self)
         elif type(node) is Leaf:
             self.node = None
         elif node is not None:
-            raise RuntimeError("requires_grad: you can only change requires_grad flags of leaf variables, got a computed tensor. Use .detach() instead.")
+            raise RuntimeError(
+                "requires_grad: you can only change requires_grad flags of leaf variables, got a computed tensor. Use .detach() instead."
+            )
         return self
 
     @property
@@ -277,7 +290,9 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
-            raise TypeError(f"data: expected a Tensor, got {type(value).__name__}. Wrap it with facula.as_tensor first.")
+            raise TypeError(
+                f"data: expected a Tensor, got {type(value).__name__}. Wrap it with facula.as_tensor first."
+            )
         self.array = value.array
 
     def detach(self) -> Any:
@@ -292,7 +307,9 @@ class Tensor:
         self.node = None
         return self
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf below it (or of `inputs` only)."""
         from facula.autograd import engine
 
@@ -302,7 +319,9 @@ class Tensor:
         """Call `hook(grad)` when this tensor's gradient is known; a tensor it returns replaces the gradient."""
         node = (self if self.root is None else current(self)).node
         if node is None:
-            raise RuntimeError("register_hook: cannot register a hook on a tensor that doesn't require gradient. Call requires_grad_() first.")
+            raise RuntimeError(
+                "register_hook: cannot register a hook on a tensor that doesn't require gradient. Call requires_grad_() first."
+            )
         if node.hooks is None:
             node.hooks = {}
         return RemovableHandle(node.hooks, ("tensor", hook))
@@ -310,7 +329,9 @@ class Tensor:
     def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
         """Call `hook(tensor)` after `.grad` of this leaf has been accumulated."""
         if type(self.node) is not Leaf:
-            raise RuntimeError("register_post_accumulate_grad_hook: expected a leaf that requires grad. Register it on a parameter.")
+            raise RuntimeError(
+                "register_post_accumulate_grad_hook: expected a leaf that requires grad. Register it on a parameter."
+            )
         if self.node.post_hooks is None:
             self.node.post_hooks = {}
         return RemovableHandle(self.node.post_hooks, hook)
@@ -319,7 +340,9 @@ class Tensor:
         """Keep `.grad` of this non-leaf tensor in backward."""
         node = (self if self.root is None else current(self)).node
         if node is None:
-            raise RuntimeError("retain_grad: can't retain_grad on Tensor that has requires_grad=False. Call requires_grad_() on an input.")
+            raise RuntimeError(
+                "retain_grad: can't retain_grad on Tensor that has requires_grad=False. Call requires_grad_() on an input."
+            )
         if type(node) is not Leaf and not self.retains_grad:
             import weakref
 
@@ -331,14 +354,18 @@ class Tensor:
     def item(self) -> Any:
         """The Python number in a tensor of one element."""
         if self.array.size != 1:
-            raise RuntimeError(f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar. Reduce it first, e.g. with .mean().")
+            raise RuntimeError(
+                f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar. Reduce it first, e.g. with .mean()."
+            )
         self._no_meta("item")
         value = self.array.item()
         return float(value) if self.array.dtype.kind == "V" else value
 
     def _no_meta(self, name: str) -> None:
         if self.is_meta:
-            raise RuntimeError(f"{name}: expected a tensor with data, got one on the meta device. Create it on the cpu, or use to_empty().")
+            raise RuntimeError(
+                f"{name}: expected a tensor with data, got one on the meta device. Create it on the cpu, or use to_empty()."
+            )
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -350,15 +377,21 @@ class Tensor:
         if force:
             return np.asarray(devices.to_host(self.array))
         if self.requires_grad:
-            raise RuntimeError("numpy: can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "numpy: can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         if not self.is_cpu:
-            raise TypeError(f"numpy: can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy it to host memory first.")
+            raise TypeError(
+                f"numpy: can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy it to host memory first."
+            )
         array: np.ndarray[Any, Any] = self.array
         return array
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise TypeError("len() of a 0-d tensor: expected at least one dimension. Use .numel() for the count of elements.")
+            raise TypeError(
+                "len() of a 0-d tensor: expected at least one dimension. Use .numel() for the count of elements."
+            )
         return int(self.array.shape[0])
 
     def __bool__(self) -> bool:
@@ -378,13 +411,15 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError(f"index: only integer tensors of a single element can be converted to an index, got {self.dtype} of shape {tuple(self.shape)}. Use .item().")
+            raise TypeError(
+                f"index: only integer tensors of a single element can be converted to an index, got {self.dtype} of shape {tuple(self.shape)}. Use .item()."
+            )
         return int(self.array.item())
 
     def __format__(self, spec: str) -> str:
         return self.item().__format__(spec) if not self.array.ndim and spec and not self.is_meta else repr(self)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         from facula.tensors.printing import tensor_repr
 
         return tensor_repr(self)
@@ -396,7 +431,9 @@ class Tensor:
         if id(self) in memo:
             return memo[id(self)]
         if not self.is_leaf:
-            raise RuntimeError("deepcopy: only Tensors created explicitly by the user (graph leaves) can be copied deeply. Use .detach().clone().")
+            raise RuntimeError(
+                "deepcopy: only Tensors created explicitly by the user (graph leaves) can be copied deeply. Use .detach().clone()."
+            )
         out = object.__new__(type(self))
         memo[id(self)] = out
         out.array = self.array.copy()
