@@ -1,0 +1,20 @@
+"""What this package makes known by name; nothing is imported until it is asked for."""
+
+from __future__ import annotations
+
+from facula.plugins import Registrar, hookimpl
+
+requires_api = ">=1.0,<2"
+
+
+@hookimpl
+def facula_register_models(registry: Registrar) -> None:
+    registry.add("gpt", "facula_text.models.gpt:gpt", tags=("text", "generation"))
+    registry.add("gpt2", "facula_text.models.gpt:gpt2", tags=("text", "generation"))
+
+
+@hookimpl
+def facula_register_datasets(registry: Registrar) -> None:
+    registry.add("characters", "facula_text.datasets.blocks:CharDataset", tags=("text",))
+    registry.add("tokens", "facula_text.datasets.blocks:TokenDataset", tags=("text",))
+    registry.add("sonnets", "facula_text.datasets.sonnets:Sonnets", tags=("text",))
