@@ -11,9 +11,9 @@ from facula.autograd.primitives import clone
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
-    "strided", "blas", "interop", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
+    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive",
-    "statistics", "sort",
+    "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}

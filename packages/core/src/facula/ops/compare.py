@@ -127,3 +127,26 @@ def where(condition, input=None, other=None, *, out=None):
             raise RuntimeError(f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}. Compare it first, e.g. != 0.")
         condition = condition.bool()
     return _where(condition, input, other, out=out)
+
+
+def _floating_test(name, doc, test):
+    def forward(xp, input, /):
+        if input.dtype.kind == "c":
+            raise RuntimeError(f"{name}: {name} does not support complex inputs, got {input.dtype.name}. Test .real and .imag.")
+        return test(xp, input)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(to_bool, onnx=None, nondiff=True, samples=[sample((3, 4)), sample((2,))])(forward)
+
+
+def _signed(xp, input):
+    return xp.signbit(input) if input.dtype.kind == "f" else xp.less(input, 0) if input.dtype.kind == "i" else xp.zeros(input.shape, bool)
+
+
+def _infinite(sign):
+    return lambda xp, input: xp.equal(input, sign * np.inf) if input.dtype.kind == "f" else xp.zeros(input.shape, bool)
+
+
+signbit = _floating_test("signbit", "Which elements have a minus sign, -0.0 among them.", _signed)
+isposinf = _floating_test("isposinf", "Which elements are positive infinity.", _infinite(1))
+isneginf = _floating_test("isneginf", "Which elements are negative infinity.", _infinite(-1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula import dtypes
 from facula.autograd.op import Rule, op, sample
 from facula.devices.meta import Meta
 from facula.ops.reduce import to_dtype
@@ -98,19 +99,48 @@ def logcumsumexp_op(xp, input, /, dim, reverse):
     return _reversed(out, dim) if reverse else out
 
 
+def _decay_rule(input, decay, dim, reverse):
+    return Meta(input.shape, input.dtype)
+
+
+@op(_decay_rule, onnx=None, samples=[sample((3, 4), (3, 4), dim=1, reverse=True), sample((3, 2), (3, 2), dim=0, reverse=False)])
+def _decaying_sum(xp, input, decay, /, dim, reverse):
+    """out[i] = input[i] + decay[i] * out[i - 1] along `dim` (`reverse`: out[i + 1])."""
+    out = input.copy()
+    x, d = xp.moveaxis(out, dim, 0), xp.moveaxis(decay, dim, 0)
+    n = len(x)
+    for i in range(n - 2, -1, -1) if reverse else range(1, n):
+        x[i] += d[i] * x[i + 1 if reverse else i - 1]
+    return out
+
+
+def _neighbour(t, dim, reverse):
+    """Each element's neighbour towards the start (`reverse`: the end) of `dim`, 0 outside."""
+    from facula.ops.join import cat
+
+    n = t.shape[dim]
+    edge = t.new_zeros((*t.shape[:dim], 1, *t.shape[dim + 1 :]))
+    return cat([_slice(t, dim, 1, None), edge], dim) if reverse else cat([edge, _slice(t, dim, 0, n - 1)], dim)
+
+
+@_decaying_sum.vjp
+def _decaying_sum_back(g, decay, out, dim, reverse):
+    flow = _decaying_sum(g, _neighbour(decay, dim, not reverse).conj(), dim, not reverse)
+    return flow, flow * _neighbour(out, dim, reverse).conj()
+
+
 def _logcumsumexp_back(g, input, out, dim, reverse):
-    """sum over j >= i of g_j exp(input_i - out_j), for the positive and the negative g apart, in logarithms."""
-    if not input.ndim:
+    """sum over j >= i of g_j exp(input_i - out_j), from one running sum to the next: no exponent is positive."""
+    if not input.ndim or not input.shape[dim]:
         return g
-    if g.is_complex() or input.is_complex():
-        return cumsum_op(g * (-out).exp().conj(), dim, not reverse) * input.exp().conj()
-    nothing = float("-inf")
-    out = out.masked_fill(out == nothing, 0)
-    rises, falls = g > 0, g < 0
-    positive = (g.masked_fill(~rises, 1).log() - out).masked_fill(~rises, nothing)
-    negative = ((-g).masked_fill(~falls, 1).log() - out).masked_fill(~falls, nothing)
-    rising, falling = (logcumsumexp_op(part, dim, not reverse) + input for part in (positive, negative))
-    return rising.exp() - falling.exp()
+    empty = (out.real if out.is_complex() else out) == float("-inf")
+    share = (input - out).exp().masked_fill(empty, 0)
+    decay = (out - _neighbour(out, dim, not reverse)).masked_fill(empty, 0)
+    edge = slice(0, 1) if reverse else slice(-1, None)
+    ends = decay.new_zeros(decay.shape, dtype=dtypes.bool_)
+    ends.array[(slice(None),) * dim + (edge,)] = True
+    decay = decay.masked_fill(ends, 0).exp().masked_fill(empty | ends, 0)
+    return _decaying_sum(g, decay.conj(), dim, not reverse) * share.conj()
 
 
 logcumsumexp_op.vjp(input=_logcumsumexp_back)
