@@ -1,1 +1,23 @@
-"""Facula's lightning package."""
+"""The Trainer of Facula, with Lightning's names: `import facula_lightning as lightning`."""
+
+from facula_lightning import callbacks, loggers, strategies
+from facula_lightning.callbacks.callback import Callback
+from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.module import LightningModule
+from facula_lightning.seed import seed_everything
+from facula_lightning.trainer import Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Callback",
+    "LightningDataModule",
+    "LightningModule",
+    "MisconfigurationException",
+    "Trainer",
+    "callbacks",
+    "loggers",
+    "seed_everything",
+    "strategies",
+]

@@ -1,0 +1,107 @@
+"""LightningDataModule: data and its loaders in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from facula_lightning.batches import to_device
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.hparams import HyperparametersMixin
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["LightningDataModule"]
+
+
+class LightningDataModule(HyperparametersMixin):
+    """What `Trainer.fit(model, datamodule=...)` takes its loaders from.
+
+    A subclass defines `setup(stage)`, which builds datasets, and `train_dataloader`, `val_dataloader`,
+    `test_dataloader` or `predict_dataloader`. `prepare_data` runs once before that, in one process.
+
+    >>> class Numbers(LightningDataModule):
+    ...     def train_dataloader(self):
+    ...         return [1, 2, 3]
+    >>> Numbers().train_dataloader()
+    [1, 2, 3]
+    """
+
+    def __init__(self) -> None:
+        self.trainer: Trainer | None = None
+
+    @classmethod
+    def from_datasets(
+        cls,
+        train_dataset: Any = None,
+        val_dataset: Any = None,
+        test_dataset: Any = None,
+        predict_dataset: Any = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+    ) -> Self:
+        """A data module over given datasets; the training set is shuffled."""
+        from facula.utils.data import DataLoader
+
+        def loader(dataset: Any, shuffle: bool) -> Any:
+            return lambda: DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers)
+
+        module = cls()
+        given = {"train": train_dataset, "val": val_dataset, "test": test_dataset, "predict": predict_dataset}
+        for stage, dataset in given.items():
+            if dataset is not None:
+                setattr(module, f"{stage}_dataloader", loader(dataset, stage == "train"))
+        return module
+
+    def prepare_data(self) -> None:
+        """Fetch data once, in one process; assign nothing here."""
+
+    def setup(self, stage: str) -> None:
+        """Build datasets; `stage` is fit, validate, test or predict."""
+
+    def teardown(self, stage: str) -> None:
+        """After a run."""
+
+    def train_dataloader(self) -> Any:
+        """The batches to train on."""
+        raise MisconfigurationException(_undefined(self, "train_dataloader"))
+
+    def val_dataloader(self) -> Any:
+        """The batches to validate on, or several such loaders."""
+        raise MisconfigurationException(_undefined(self, "val_dataloader"))
+
+    def test_dataloader(self) -> Any:
+        """The batches to test on, or several such loaders."""
+        raise MisconfigurationException(_undefined(self, "test_dataloader"))
+
+    def predict_dataloader(self) -> Any:
+        """The batches to predict, or several such loaders."""
+        raise MisconfigurationException(_undefined(self, "predict_dataloader"))
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+        """The batch with its tensors on `device`."""
+        return to_device(batch, device)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Change a batch before it is brought to the device."""
+        return batch
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Change a batch once it is on the device."""
+        return batch
+
+    def on_exception(self, exception: BaseException) -> None:
+        """When the run is ended by an exception."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint should hold of this data module."""
+        return {}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+
+
+def _undefined(module: Any, method: str) -> str:
+    name = type(module).__name__
+    return f"{name}.{method}: expected {name} to define it, got none. Write def {method}(self) in {name}."

@@ -1,0 +1,79 @@
+"""Hooks: which of them a run has to call, found once, so that a hook nobody defined costs one look-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from facula_lightning.callbacks.callback import Callback
+
+if TYPE_CHECKING:
+    from facula_lightning.module import LightningModule
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["Hooks", "overridden"]
+
+_JUDGED = ("on_train_batch_end", "on_train_epoch_end")
+
+
+def overridden(thing: Any, name: str, base: type) -> bool:
+    """Whether `thing` defines its own `name` instead of what `base` defines."""
+    if name in vars(thing):
+        return True
+    return getattr(type(thing), name, None) is not getattr(base, name, None)
+
+
+class Hooks:
+    """The hooks of one run, called in order: callbacks, then the module.
+
+    A callback that judges what was measured (`Callback.judges`) hears of the end of a training batch or epoch after the
+    module, through `judge`, when metrics have been logged and the loop's counters moved on.
+    """
+
+    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
+        self.trainer = trainer
+        self.module = module
+        self.metrics = trainer.metrics
+        self._calls: dict[tuple[str, bool], list[Callable[..., Any]]] = {}
+
+    def __call__(self, name: str, *args: Any) -> Any:
+        """Call all that define the hook; the last result that is not None is returned."""
+        calls = self._calls.get((name, False))
+        if calls is None:
+            calls = self._calls[name, False] = self._of_callbacks(name, judges=False) + self._of_module(name)
+        return self._run(name, calls, args) if calls else None
+
+    def judge(self, name: str, *args: Any) -> None:
+        """Call the hook of those callbacks that judge what has been measured."""
+        calls = self._calls.get((name, True))
+        if calls is None:
+            calls = self._calls[name, True] = self._of_callbacks(name, judges=True)
+        if calls:
+            self._run(name, calls, args)
+
+    def _run(self, name: str, calls: list[Callable[..., Any]], args: tuple[Any, ...]) -> Any:
+        metrics = self.metrics
+        before, metrics.hook = metrics.hook, name
+        result = None
+        try:
+            for call in calls:
+                value = call(*args)
+                if value is not None:
+                    result = value
+        finally:
+            metrics.hook = before
+        return result
+
+    def _of_callbacks(self, name: str, judges: bool) -> list[Callable[..., Any]]:
+        late = name in _JUDGED
+        return [
+            partial(getattr(callback, name), self.trainer, self.module)
+            for callback in self.trainer.callbacks
+            if (not late or callback.judges == judges) and overridden(callback, name, Callback)
+        ]
+
+    def _of_module(self, name: str) -> list[Callable[..., Any]]:
+        from facula_lightning.module import LightningModule
+
+        return [getattr(self.module, name)] if overridden(self.module, name, LightningModule) else []

@@ -1,0 +1,246 @@
+"""What `self.log` receives, reduced over steps to one number an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import facula
+from facula_lightning.batches import batch_size
+from facula_lightning.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["Logged", "Metrics", "Results"]
+
+_EPOCH_ONLY = {
+    f"on_{stage}_{moment}"
+    for stage in ("train", "validation", "test")
+    for moment in ("start", "epoch_start", "epoch_end")
+}
+_EVALUATION_STEP = {
+    name
+    for stage in ("validation", "test")
+    for name in (f"{stage}_step", f"on_{stage}_batch_start", f"on_{stage}_batch_end")
+}
+_TRAINING_STEP = {
+    "training_step",
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+    "optimizer_step",
+    "lr_scheduler_step",
+}
+_REDUCTIONS = ("mean", "sum", "min", "max")
+
+
+class Logged:
+    """One name of `self.log`: its newest value, and its reduction since the epoch began."""
+
+    __slots__ = ("name", "options", "reduced", "reduction", "value", "weight")
+
+    def __init__(self, name: str, options: tuple[bool, bool, bool, bool, str]) -> None:
+        self.name = name
+        self.options = options  # prog_bar, logger, on_step, on_epoch, reduction
+        self.reduction = options[4]
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self.value: Any = None
+        self.reduced: Any = {"min": math.inf, "max": -math.inf}.get(self.reduction, 0.0)
+        self.weight = 0.0
+
+    def update(self, value: Any, weight: float) -> None:
+        """Take one more value; `weight` counts in a mean only."""
+        self.value = value
+        self.weight += weight
+        if self.reduction == "mean":
+            self.reduced = self.reduced + value * weight
+        elif self.reduction == "sum":
+            self.reduced = self.reduced + value
+        else:
+            self.reduced = (
+                min(self.reduced, float(value)) if self.reduction == "min" else max(self.reduced, float(value))
+            )
+
+    def compute(self) -> float:
+        """The reduction of all values of the epoch."""
+        return float(self.reduced / self.weight if self.reduction == "mean" else self.reduced)
+
+
+class Results:
+    """What one loop has logged in the epoch that is running."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], Logged] = {}
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self.entries.clear()
+
+    def newest(self, audience: int) -> dict[str, float]:
+        """The newest values that were logged with `on_step`; `audience`: 0 the progress bar, 1 loggers, 2 callbacks."""
+        found = {}
+        for entry in self.entries.values():
+            _, _, on_step, on_epoch, _ = options = entry.options
+            if on_step and entry.value is not None and (audience == 2 or options[audience]):
+                value = float(entry.value)
+                found[f"{entry.name}_step" if on_epoch else entry.name] = value
+                if on_epoch and audience == 2:
+                    found[entry.name] = value
+        return found
+
+    def reduced(self, audience: int) -> dict[str, float]:
+        """The reductions of what was logged with `on_epoch`."""
+        found = {}
+        for entry in self.entries.values():
+            _, _, on_step, on_epoch, _ = options = entry.options
+            if on_epoch and entry.value is not None and (audience == 2 or options[audience]):
+                value = entry.compute()
+                found[f"{entry.name}_epoch" if on_step else entry.name] = value
+                if on_step and audience == 2:
+                    found[entry.name] = value
+        return found
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """The entries as plain values."""
+        return [
+            {
+                "hook": hook,
+                "name": entry.name,
+                "options": list(entry.options),
+                "value": None if entry.value is None else float(entry.value),
+                "reduced": float(entry.reduced),
+                "weight": entry.weight,
+            }
+            for (hook, _), entry in self.entries.items()
+        ]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        """Take back what `state_dict` returned."""
+        self.entries.clear()
+        for row in state:
+            prog_bar, logger, on_step, on_epoch, reduction = row["options"]
+            entry = Logged(row["name"], (prog_bar, logger, on_step, on_epoch, reduction))
+            entry.value, entry.reduced, entry.weight = row["value"], row["reduced"], row["weight"]
+            self.entries[row["hook"], row["name"]] = entry
+
+
+class Metrics:
+    """All that has been logged: what the running loops collect, and what finished epochs left behind."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.hook: str | None = None
+        self.training = Results()
+        self.evaluation = Results()
+        self.active = self.training
+        self.finished: tuple[dict[str, float], dict[str, float], dict[str, float]] = ({}, {}, {})
+        self.epoch_ended = False
+        self.batch: Any = None
+        self.suffix = ""
+
+    def seen_by(self, audience: int) -> dict[str, float]:
+        """The newest value of every name for 0 the progress bar, 1 loggers or 2 callbacks."""
+        seen = {**self.finished[audience], **self.active.newest(audience)}
+        if self.epoch_ended:
+            seen.update(self.active.reduced(audience))
+        return seen
+
+    def finish(self, results: Results) -> dict[str, float]:
+        """Keep the reductions of a finished epoch; returns those that loggers want."""
+        for audience, kept in enumerate(self.finished):
+            kept.update(results.newest(audience))
+            kept.update(results.reduced(audience))
+        return results.reduced(1)
+
+    def log(
+        self,
+        name: str,
+        value: Any,
+        prog_bar: bool,
+        logger: bool | None,
+        on_step: bool | None,
+        on_epoch: bool | None,
+        reduce_fx: str | Callable[..., Any],
+        size: int | None,
+        add_dataloader_idx: bool,
+    ) -> None:
+        """Take one value from `self.log`."""
+        hook = self.hook
+        results = self.active
+        if self.suffix and add_dataloader_idx:
+            name += self.suffix
+        if hook in _TRAINING_STEP:
+            step, epoch = on_step is not False if on_step is not None else True, bool(on_epoch)
+        elif hook in _EVALUATION_STEP:
+            step, epoch = bool(on_step), True if on_epoch is None else on_epoch
+        else:
+            step, epoch = self._epoch_flags(name, on_step, on_epoch)
+        reduction = reduce_fx if isinstance(reduce_fx, str) else getattr(reduce_fx, "__name__", "?")
+        options = (prog_bar, logger is not False, step, epoch, reduction)
+        entry = results.entries.get((hook, name))  # type: ignore[arg-type]
+        if entry is None:
+            entry = results.entries[hook, name] = self._new_entry(name, options)  # type: ignore[index]
+        elif entry.options != options:
+            raise MisconfigurationException(
+                f"log: expected the same options at every call for {name!r}, got prog_bar, logger, on_step, on_epoch, "
+                f"reduce_fx = {options} after {entry.options}. Log under another name."
+            )
+        if isinstance(value, facula.Tensor):
+            value = self._number(name, value)
+        elif not isinstance(value, int | float):
+            value = self._converted(name, value)
+        weight = 1
+        if epoch and reduction == "mean":
+            if size is not None:
+                weight = size
+            elif hook not in _EPOCH_ONLY:
+                weight = batch_size(self.batch)
+        entry.update(value, weight)
+
+    def _epoch_flags(self, name: str, on_step: bool | None, on_epoch: bool | None) -> tuple[bool, bool]:
+        if self.hook not in _EPOCH_ONLY:
+            where = self.hook or "code outside of a run"
+            raise MisconfigurationException(
+                f"log: expected a call from a step or from a hook that belongs to an epoch, got {name!r} from {where}. "
+                "Log it in training_step or on_train_epoch_end instead."
+            )
+        if on_step:
+            raise MisconfigurationException(
+                f"log: expected on_step=False in {self.hook}, got on_step=True for {name!r}. Leave on_step out there."
+            )
+        return False, True if on_epoch is None else on_epoch
+
+    def _new_entry(self, name: Any, options: tuple[bool, bool, bool, bool, str]) -> Logged:
+        if not isinstance(name, str):
+            raise TypeError(f"log: expected a name, got {type(name).__name__}. Write self.log('loss', loss).")
+        if options[4] not in _REDUCTIONS:
+            raise MisconfigurationException(
+                f"log: expected reduce_fx to be one of {', '.join(_REDUCTIONS)}, got {options[4]!r} for {name!r}. "
+                "Reduce the value yourself and log it once in on_train_epoch_end."
+            )
+        return Logged(name, options)
+
+    def _number(self, name: str, value: Any) -> Any:
+        if value.numel() != 1:
+            raise ValueError(
+                f"log: expected a number or a tensor of one element for {name!r}, got shape {tuple(value.shape)}. "
+                "Reduce it first, e.g. value.mean()."
+            )
+        return value.item() if value.device.type == "cpu" else value.detach().reshape(())
+
+    def _converted(self, name: str, value: Any) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"log: expected a number or a tensor of one element for {name!r}, got {type(value).__name__}. "
+                "Convert it with float()."
+            ) from error

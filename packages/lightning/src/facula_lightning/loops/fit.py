@@ -1,0 +1,281 @@
+"""The training loop: epochs, batches, validation in between, and where to go on after a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.loops.loaders import Batches, find, length, limited, transfer
+from facula_lightning.optimizers import SchedulerConfig
+from facula_lightning.seed import rng_state, set_rng_state
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["FitLoop"]
+
+
+class FitLoop:
+    """Counts epochs, batches and optimizer steps, and runs them.
+
+    Its state holds the random state at the epoch's start beside the present one: a resumed run rebuilds the epoch's
+    order of data from the first, draws the batches that were done, and goes on with the second.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.epoch = 0
+        self.batch = 0  # batches done in this epoch
+        self.batches = 0  # batches done in all epochs
+        self.stepped = 0  # batches after which the optimizer stepped: what loggers count in
+        self.global_step = 0  # steps of optimizers
+        self.validated = -1  # the value of `batches` at the newest validation
+        self.finished = False  # whether the epoch is done, while its end is being told
+        self.loader: Any = None
+        self.count: float = 0
+        self.validate_every: float = math.inf
+        self._epoch_rng: dict[str, Any] | None = None
+        self._generator_state: Any = None
+        self._resumed_rng: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on from here."""
+        metrics = self.trainer.metrics
+        done = self.finished
+        return {
+            "epoch": self.epoch + done,
+            "batch": 0 if done else self.batch,
+            "batches": self.batches,
+            "stepped": self.stepped,
+            "global_step": self.global_step,
+            "validated": self.validated,
+            "epoch_rng": None if done else self._epoch_rng,
+            "generator": None if done else self._generator_state,
+            "rng": rng_state(),
+            "logged": [] if done else metrics.training.state_dict(),
+            "finished": [dict(kept) for kept in metrics.finished],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state of `state_dict`."""
+        for name in ("epoch", "batch", "batches", "stepped", "global_step", "validated"):
+            setattr(self, name, int(state[name]))
+        metrics = self.trainer.metrics
+        metrics.training.load_state_dict(state["logged"])
+        metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
+        self._epoch_rng, self._resumed_rng = state["epoch_rng"], state["rng"]
+        self._generator_state = state["generator"]
+
+    def prepare(self) -> None:
+        """Find the batches of the run and say how many there are."""
+        trainer = self.trainer
+        loader = find(trainer, trainer.given_loaders.get("train"), "train")
+        if loader is None:
+            raise MisconfigurationException(
+                "Trainer.fit: expected batches to train on, got none. "
+                "Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
+            )
+        if isinstance(loader, dict | list | tuple) and any(hasattr(part, "dataset") for part in loader):
+            raise MisconfigurationException(
+                f"Trainer.fit: expected one loader for training, got a {type(loader).__name__} of them. "
+                "Join the datasets first, e.g. with facula.utils.data.ConcatDataset."
+            )
+        if not hasattr(loader, "__iter__"):
+            raise TypeError(
+                f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. "
+                "Pass a facula.utils.data.DataLoader."
+            )
+        if trainer.overfit_batches:
+            loader = _in_order(loader)
+        self.loader = loader
+        self.count = limited(loader, trainer.limit_train_batches, "limit_train_batches")
+        self.validate_every = self._validation_interval()
+
+    def _validation_interval(self) -> float:
+        interval = self.trainer.val_check_interval
+        if isinstance(interval, int):
+            if self.trainer.check_val_every_n_epoch is not None and interval > self.count:
+                raise MisconfigurationException(
+                    f"val_check_interval: expected at most the {self.count:.0f} batches of an epoch, got {interval}. "
+                    "Set check_val_every_n_epoch=None to count across epochs."
+                )
+            return interval
+        if math.isinf(self.count):
+            if interval == 1.0:
+                return math.inf
+            raise MisconfigurationException(
+                f"val_check_interval: expected a number of batches for a loader without length, got {interval}. "
+                "Pass an int, e.g. 100."
+            )
+        return max(1, int(self.count * interval))
+
+    @property
+    def done(self) -> bool:
+        """Whether enough has been trained, or somebody asked to stop."""
+        trainer = self.trainer
+        if self.count == 0 or (trainer.max_steps != -1 and self.global_step >= trainer.max_steps):
+            return True
+        if trainer.max_epochs != -1 and self.epoch >= trainer.max_epochs:
+            return True
+        return trainer.should_stop and self._may_stop
+
+    @property
+    def _may_stop(self) -> bool:
+        trainer = self.trainer
+        return self.epoch >= (trainer.min_epochs or 0) and self.global_step >= (trainer.min_steps or 0)
+
+    def run(self) -> None:
+        """Train until done."""
+        trainer = self.trainer
+        trainer.stage = "train"
+        trainer.module.train()
+        trainer.hooks("on_train_start")
+        if self._resumed_rng is not None and self.batch == 0:
+            set_rng_state(self._resumed_rng)
+            self._resumed_rng = None
+        move = transfer(trainer)
+        while not self.done:
+            self._run_epoch(move)
+        trainer.hooks("on_train_end")
+
+    def _run_epoch(self, move: Any) -> None:
+        trainer, metrics = self.trainer, self.trainer.metrics
+        metrics.active, metrics.epoch_ended = metrics.training, False
+        sampler: Any = getattr(self.loader, "sampler", None)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(self.epoch)
+        if self.batch == 0:
+            metrics.training.reset()
+            trainer.hooks("on_train_epoch_start")
+        batches = self._position()
+        exhausted = self._catch_up()
+        for batch, last in batches:
+            if move is not None:
+                batch = move(batch, 0)
+            skip = self._run_batch(batch, last)
+            if self._validation_due(last):
+                trainer.validate_inside()
+            if last or skip:
+                exhausted = True
+                break
+            if (trainer.max_steps != -1 and self.global_step >= trainer.max_steps) or (
+                trainer.should_stop and self._may_stop
+            ):
+                break
+        else:
+            exhausted = True
+        self._end_epoch(exhausted)
+
+    def _position(self) -> Any:
+        """The epoch's batches from the present one on, with the random state that belongs to it."""
+        generator = getattr(self.loader, "generator", None)
+        batches = Batches(self.loader, self.count)
+        if self._resumed_rng is None or self._epoch_rng is None:
+            self._epoch_rng = rng_state()
+            self._generator_state = None if generator is None else generator.get_state()
+            return batches.skip(self.batch)
+        set_rng_state(self._epoch_rng)
+        if generator is not None and self._generator_state is not None:
+            generator.set_state(self._generator_state)
+        rest = batches.skip(self.batch)
+        set_rng_state(self._resumed_rng)
+        self._resumed_rng = None
+        return rest
+
+    def _catch_up(self) -> bool:
+        """Run the validation that was due when the checkpoint was written; returns whether no batch is left."""
+        last = self.batch >= self.count
+        if self.batch and self.validated != self.batches and self._validation_due(last):
+            self.trainer.validate_inside()
+        return last
+
+    def _run_batch(self, batch: Any, last: bool) -> bool:
+        """One batch with its hooks; returns whether the rest of the epoch is to be skipped."""
+        trainer, hooks, index = self.trainer, self.trainer.hooks, self.batch
+        metrics = trainer.metrics
+        metrics.batch = batch
+        if hooks("on_train_batch_start", batch, index) == -1:
+            return True
+        accumulating = not last and (index + 1) % trainer.accumulate_grad_batches != 0
+        outputs = trainer.optimization.run(batch, index, accumulating)
+        self.batch += 1
+        self.batches += 1
+        if not accumulating:
+            self.stepped += 1
+        if trainer.lr_scheduler_configs and trainer.optimization.automatic:
+            if not accumulating:
+                self._step_schedulers("step", self.stepped, plateau=False)
+                self._step_schedulers("step", self.stepped, plateau=True)
+            if last:
+                self._step_schedulers("epoch", self.epoch + 1, plateau=False)
+        hooks("on_train_batch_end", outputs, batch, index)
+        if not accumulating and self.stepped % trainer.log_every_n_steps == 0 and trainer.loggers:
+            trainer.log_metrics(metrics.training.newest(1), self.stepped - 1)
+        hooks.judge("on_train_batch_end", outputs, batch, index)
+        return False
+
+    def _end_epoch(self, exhausted: bool) -> None:
+        trainer, metrics = self.trainer, self.trainer.metrics
+        metrics.active, metrics.epoch_ended = metrics.training, True
+        trainer.hooks("on_train_epoch_end")
+        trainer.log_metrics(metrics.finish(metrics.training), max(self.stepped - 1, 0))
+        if trainer.optimization.automatic:
+            self._step_schedulers("epoch", self.epoch + 1, plateau=True)
+        self.finished = exhausted
+        trainer.hooks.judge("on_train_epoch_end")
+        self.finished = False
+        if exhausted:
+            self.epoch += 1
+            self.batch = 0
+
+    def _validation_due(self, last: bool) -> bool:
+        trainer = self.trainer
+        if trainer.validation_loop.empty:
+            return False
+        every_epoch = trainer.check_val_every_n_epoch
+        if every_epoch is not None and (self.epoch + 1) % every_epoch:
+            return False
+        if math.isinf(self.validate_every):
+            return last
+        return (self.batches if every_epoch is None else self.batch) % int(self.validate_every) == 0
+
+    def _step_schedulers(self, interval: str, count: int, plateau: bool) -> None:
+        for config in self.trainer.lr_scheduler_configs:
+            if config.interval != interval or config.reduce_on_plateau != plateau or count % config.frequency:
+                continue
+            metric = None
+            if config.monitor is not None:
+                metric = self._monitored(config)
+                if metric is None:
+                    continue
+            self.trainer.module.lr_scheduler_step(config.scheduler, metric)
+
+    def _monitored(self, config: SchedulerConfig) -> float | None:
+        known = self.trainer.metrics.seen_by(2)
+        assert config.monitor is not None
+        if config.monitor in known:
+            return known[config.monitor]
+        if config.strict:
+            raise MisconfigurationException(
+                f"lr_scheduler: expected a logged value named {config.monitor!r} to monitor, "
+                f"got {', '.join(sorted(known)) or 'nothing logged yet'}. Log it with self.log, or set 'strict': False."
+            )
+        return None
+
+
+def _in_order(loader: Any) -> Any:
+    """The loader without shuffling, so that the same batches come every epoch."""
+    from facula.utils.data import DataLoader, RandomSampler
+
+    if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
+        return loader
+    if math.isinf(length(loader)):
+        return loader
+    return DataLoader(
+        loader.dataset,
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        drop_last=loader.drop_last,
+    )

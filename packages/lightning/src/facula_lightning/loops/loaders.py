@@ -1,0 +1,122 @@
+"""Where batches come from: which loaders a run uses, how many batches of each, and how they reach the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.hooks import overridden
+from facula_lightning.module import LightningModule
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["Batches", "find", "length", "limited", "transfer"]
+
+
+def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
+    """The loaders of a stage (train, val, test, predict): those given, else the data module's, else the module's."""
+    if given is not None:
+        return given
+    name = f"{stage}_dataloader"
+    from facula_lightning.datamodule import LightningDataModule
+
+    owners: list[tuple[Any, type]] = [(trainer.datamodule, LightningDataModule), (trainer.module, LightningModule)]
+    for owner, base in owners:
+        if owner is not None and (overridden(owner, name, base) or not isinstance(owner, base)):
+            return getattr(owner, name)()
+    return None
+
+
+def length(loader: Any) -> float:
+    """How many batches a loader gives; infinity where it does not say."""
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):
+        return math.inf
+
+
+def limited(loader: Any, limit: float, name: str) -> float:
+    """How many batches to take when `limit` is a count (int) or a part (float) of the loader."""
+    available = length(loader)
+    if isinstance(limit, int):
+        return min(available, limit)
+    if math.isinf(available):
+        if limit in (0.0, 1.0):
+            return available if limit else 0
+        raise MisconfigurationException(
+            f"{name}: expected a number of batches for a loader without length, got {limit}. Pass an int, e.g. 100."
+        )
+    count = int(available * limit)
+    if count == 0 and limit > 0 and available:
+        raise MisconfigurationException(
+            f"{name}: expected at least one batch, got {limit} of {available:.0f}. "
+            f"Use at least {1 / available:.3g}, or an int."
+        )
+    return count
+
+
+def transfer(trainer: Trainer) -> Callable[[Any, int], Any] | None:
+    """How batches reach the device; None where they are there already and nobody wants to change them."""
+    module = trainer.module
+    assert module is not None
+    names = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+    data = trainer.datamodule
+    calls = []
+    changed = trainer.strategy.root_device.type != "cpu" or trainer.precision.converts
+    for name in names:
+        from facula_lightning.datamodule import LightningDataModule
+
+        owner: Any = module
+        if data is not None and overridden(data, name, LightningDataModule):
+            owner, changed = data, True
+        elif overridden(module, name, LightningModule):
+            changed = True
+        calls.append(getattr(owner, name))
+    if not changed:
+        return None
+    before, move, after = calls
+    device, convert = trainer.strategy.root_device, trainer.precision.convert
+
+    def run(batch: Any, dataloader_idx: int) -> Any:
+        batch = move(convert(before(batch, dataloader_idx)), device, dataloader_idx)
+        return after(batch, dataloader_idx)
+
+    return run
+
+
+class Batches:
+    """The first `count` batches of a loader, each with whether it is the last; looks ahead only where it must."""
+
+    def __init__(self, loader: Iterable[Any], count: float) -> None:
+        self.count = count
+        self.loader = loader
+        self.skipped = 0
+
+    def skip(self, count: int) -> Iterator[tuple[Any, bool]]:
+        """The iterator behind the first `count` batches, which are drawn and thrown away."""
+        self.skipped = count
+        source = iter(self.loader)
+        for _ in range(count):
+            if next(source, self) is self:
+                return iter(())
+        return self._known(source) if math.isfinite(self.count) else self._unknown(source, next(source, self))
+
+    def __iter__(self) -> Iterator[tuple[Any, bool]]:
+        return self.skip(0)
+
+    def _known(self, source: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
+        last = self.count - 1
+        for index in range(self.skipped, int(self.count)):
+            batch = next(source, self)
+            if batch is self:
+                return
+            yield batch, index == last
+
+    def _unknown(self, source: Iterator[Any], batch: Any) -> Iterator[tuple[Any, bool]]:
+        while batch is not self:
+            following = next(source, self)
+            yield batch, following is self
+            batch = following

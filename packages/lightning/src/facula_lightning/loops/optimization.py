@@ -1,0 +1,145 @@
+"""One training batch: forward, backward and the optimizer's step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import facula
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.hooks import overridden
+from facula_lightning.module import LightningModule
+from facula_lightning.optimizers import LightningOptimizer
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["Optimization"]
+
+
+class Optimization:
+    """Runs `training_step` and, unless the module does it itself, what follows from its loss.
+
+    With accumulation the loss is divided by the number of batches, gradients add up, and the optimizer steps at the
+    last of them (or of the epoch).
+    """
+
+    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
+        self.trainer = trainer
+        self.module = module
+        self.hooks = trainer.hooks
+        self.wrapped = [LightningOptimizer(optimizer, trainer) for optimizer in trainer.optimizers]
+        self.optimizer = trainer.optimizers[0] if trainer.optimizers else None
+        self.automatic = module.automatic_optimization
+        self.takes_index = arity(module.training_step) > 1
+        self._own_clipping = overridden(module, "configure_gradient_clipping", LightningModule)
+        self._step_is_plain = not overridden(module, "optimizer_step", LightningModule)
+        self._batch: tuple[Any, int] = (None, 0)
+        self._outputs: Any = None
+
+    def run(self, batch: Any, batch_idx: int, accumulating: bool) -> Any:
+        """One batch; returns what hooks get as `outputs`."""
+        self._batch = (batch, batch_idx)
+        self._outputs = None
+        if not self.automatic:
+            return self._manual()
+        if self.optimizer is None or accumulating:
+            self._closure(clip=False)
+            return self._outputs
+        module = self.module
+        metrics = self.trainer.metrics
+        before, metrics.hook = metrics.hook, "optimizer_step"
+        try:
+            if self._step_is_plain:
+                self.optimizer.step(self._closure)
+            else:
+                module.optimizer_step(self.trainer.current_epoch, batch_idx, self.optimizer, self._closure)
+        finally:
+            metrics.hook = before
+        self.trainer.fit_loop.global_step += 1
+        return self._outputs
+
+    def training_step(self) -> Any:
+        """What the module's `training_step` returns for the batch at hand."""
+        metrics = self.trainer.metrics
+        before, metrics.hook = metrics.hook, "training_step"
+        try:
+            with self.trainer.precision.forward():
+                if self.takes_index:
+                    return self.module.training_step(*self._batch)
+                return self.module.training_step(self._batch[0])
+        finally:
+            metrics.hook = before
+
+    def backward(self, loss: Any, *args: Any, **kwargs: Any) -> None:
+        """Gradients of a loss, with the hooks around."""
+        self.hooks("on_before_backward", loss)
+        self.module.backward(loss, *args, **kwargs)
+        self.hooks("on_after_backward")
+
+    def _closure(self, clip: bool = True) -> Any:
+        """Forward, clear gradients, backward; then what comes before the optimizer looks at them."""
+        batch_idx = self._batch[1]
+        loss = self._loss(self.training_step())
+        optimizer = self.optimizer
+        if optimizer is None:
+            return loss
+        accumulated = self.trainer.accumulate_grad_batches
+        if batch_idx % accumulated == 0:
+            self.hooks("on_before_zero_grad", optimizer)
+            self.module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, optimizer)
+        if loss is not None:
+            self.backward(loss)
+        if clip:
+            self.hooks("on_before_optimizer_step", optimizer)
+            value = self.trainer.gradient_clip_val
+            if value is not None or self._own_clipping:
+                self.module.configure_gradient_clipping(optimizer, value, self.trainer.gradient_clip_algorithm)
+        return loss
+
+    def _loss(self, returned: Any) -> Any:
+        """The loss in what `training_step` returned, divided by the batches that are accumulated."""
+        if returned is None:
+            return None
+        extra: dict[str, Any] = {}
+        loss = returned
+        if isinstance(returned, Mapping):
+            if "loss" not in returned:
+                raise MisconfigurationException(
+                    f"training_step: expected a dict with the key 'loss', got keys {', '.join(map(repr, returned))}. "
+                    "Return {'loss': loss, ...}."
+                )
+            loss = returned["loss"]
+            extra = {key: value for key, value in returned.items() if key != "loss"}
+        if not isinstance(loss, facula.Tensor):
+            raise MisconfigurationException(
+                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. "
+                "Return the loss without .item()."
+            )
+        if loss.numel() != 1:
+            raise MisconfigurationException(
+                f"training_step: expected a loss of one element, got shape {tuple(loss.shape)}. Return loss.mean()."
+            )
+        if self.trainer.accumulate_grad_batches != 1:
+            loss = loss / self.trainer.accumulate_grad_batches
+        self._outputs = {"loss": loss.detach(), **extra}
+        return loss
+
+    def _manual(self) -> Any:
+        returned = self.training_step()
+        if isinstance(returned, facula.Tensor):
+            return {"loss": returned.detach()}
+        if returned is None or isinstance(returned, Mapping):
+            return returned
+        raise MisconfigurationException(
+            f"training_step: expected a tensor, a dict or None in manual optimization, got {type(returned).__name__}. "
+            "Return nothing."
+        )
+
+
+def arity(step: Any) -> int:
+    """How many of batch, batch_idx and dataloader_idx a step takes."""
+    parameters = inspect.signature(step).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return 3 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else min(len(positional), 3)

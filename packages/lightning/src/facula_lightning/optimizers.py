@@ -1,0 +1,160 @@
+"""What `configure_optimizers` returned, in one form."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facula.optim import Optimizer
+from facula_lightning.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from facula_lightning.module import LightningModule
+    from facula_lightning.trainer import Trainer
+
+__all__ = ["LightningOptimizer", "SchedulerConfig", "configure"]
+
+_FORMS = (
+    "an optimizer, a list of optimizers, lists of optimizers and of schedulers, a dict with 'optimizer' and "
+    "'lr_scheduler', a list of such dicts, or None"
+)
+
+
+@dataclass
+class SchedulerConfig:
+    """A learning-rate scheduler and when it steps."""
+
+    scheduler: Any
+    interval: str = "epoch"  # or "step"
+    frequency: int = 1
+    monitor: str | None = None
+    strict: bool = True
+    name: str | None = None
+    reduce_on_plateau: bool = False
+
+
+class LightningOptimizer:
+    """An optimizer whose steps the trainer counts: what `self.optimizers()` returns in manual optimization."""
+
+    def __init__(self, optimizer: Any, trainer: Trainer) -> None:
+        self.optimizer = optimizer
+        self._trainer = trainer
+
+    def step(self, closure: Callable[[], Any] | None = None, **kwargs: Any) -> Any:
+        """One step, with the hook before it, counted in `trainer.global_step`."""
+        trainer = self._trainer
+        if closure is None:
+            trainer.hooks("on_before_optimizer_step", self.optimizer)
+            result = self.optimizer.step(**kwargs)
+        else:
+
+            def hooked() -> Any:
+                loss = closure()
+                trainer.hooks("on_before_optimizer_step", self.optimizer)
+                return loss
+
+            result = self.optimizer.step(closure=hooked, **kwargs)
+        trainer.fit_loop.global_step += 1
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.optimizer, name)
+
+    def __repr__(self) -> str:
+        return f"Lightning{self.optimizer!r}"
+
+
+def configure(module: LightningModule) -> tuple[list[Any], list[SchedulerConfig]]:
+    """The optimizers and schedulers of a module, from any of the forms that `configure_optimizers` may return."""
+    given = module.configure_optimizers()
+    if given is None:
+        warnings.warn(
+            f"{type(module).__name__}.configure_optimizers returned None: nothing will be trained.", stacklevel=2
+        )
+        return [], []
+    optimizers, schedulers = _normalize(module, given)
+    if module.automatic_optimization and len(optimizers) > 1:
+        raise MisconfigurationException(
+            f"configure_optimizers: expected one optimizer with automatic optimization, got {len(optimizers)}. "
+            "Set self.automatic_optimization = False and call self.optimizers() in training_step."
+        )
+    for config in schedulers:
+        if config.reduce_on_plateau and config.monitor is None and module.automatic_optimization:
+            raise MisconfigurationException(
+                "configure_optimizers: expected a 'monitor' for ReduceLROnPlateau, got none. "
+                "Return {'optimizer': ..., 'lr_scheduler': {'scheduler': ..., 'monitor': 'val_loss'}}."
+            )
+    return optimizers, schedulers
+
+
+def _normalize(module: LightningModule, given: Any) -> tuple[list[Any], list[SchedulerConfig]]:
+    if isinstance(given, Optimizer):
+        return [given], []
+    if isinstance(given, Mapping):
+        return _from_dict(given)
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        items = list(given)
+        if items and all(isinstance(item, Optimizer) for item in items):
+            return items, []
+        if items and all(isinstance(item, Mapping) for item in items):
+            pairs = [_from_dict(item) for item in items]
+            return [o for optimizers, _ in pairs for o in optimizers], [s for _, found in pairs for s in found]
+        if len(items) == 2 and all(isinstance(item, list | tuple) for item in items):
+            optimizers, schedulers = items
+            if optimizers and all(isinstance(item, Optimizer) for item in optimizers):
+                return list(optimizers), [_scheduler(item) for item in schedulers]
+    raise MisconfigurationException(
+        f"configure_optimizers: expected {_FORMS}, got {_describe(given)}. "
+        f"Return e.g. facula.optim.Adam(self.parameters(), lr=1e-3) from {type(module).__name__}."
+    )
+
+
+def _from_dict(given: Mapping[str, Any]) -> tuple[list[Any], list[SchedulerConfig]]:
+    extra = set(given) - {"optimizer", "lr_scheduler", "monitor", "frequency"}
+    if not isinstance(given.get("optimizer"), Optimizer) or extra:
+        raise MisconfigurationException(
+            f"configure_optimizers: expected a dict with 'optimizer' and 'lr_scheduler', got {_describe(given)}. "
+            "Put interval, frequency and monitor into the 'lr_scheduler' dict."
+        )
+    scheduler = given.get("lr_scheduler")
+    return [given["optimizer"]], [] if scheduler is None else [_scheduler(scheduler, given.get("monitor"))]
+
+
+def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
+    if isinstance(given, SchedulerConfig):
+        return given
+    if isinstance(given, Mapping):
+        known = set(SchedulerConfig.__dataclass_fields__)
+        if "scheduler" not in given or set(given) - known:
+            raise MisconfigurationException(
+                f"configure_optimizers: expected an 'lr_scheduler' dict with keys among {', '.join(sorted(known))}, "
+                f"got {', '.join(map(repr, given))}. The scheduler itself goes under 'scheduler'."
+            )
+        config = SchedulerConfig(**given)
+    else:
+        config = SchedulerConfig(given)
+    if not hasattr(config.scheduler, "step") or isinstance(config.scheduler, Optimizer):
+        raise MisconfigurationException(
+            f"configure_optimizers: expected a learning-rate scheduler, got {_describe(config.scheduler)}. "
+            "Pass e.g. facula.optim.lr_scheduler.StepLR(optimizer, 10)."
+        )
+    if config.interval not in ("epoch", "step"):
+        raise MisconfigurationException(
+            f"configure_optimizers: expected interval 'epoch' or 'step', got {config.interval!r}. Choose one of them."
+        )
+    if any(cls.__name__ == "ReduceLROnPlateau" for cls in type(config.scheduler).__mro__):
+        config.reduce_on_plateau = True
+    config.monitor = config.monitor or (monitor if config.reduce_on_plateau else None)
+    return config
+
+
+def _describe(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return (
+            f"a dict with {', '.join(f'{key!r}: {type(value).__name__}' for key, value in given.items()) or 'nothing'}"
+        )
+    if isinstance(given, list | tuple):
+        return f"a {type(given).__name__} of {', '.join(type(item).__name__ for item in given) or 'nothing'}"
+    return type(given).__name__

@@ -1,0 +1,77 @@
+"""In which floating-point type a run computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import facula
+from facula_lightning.batches import map_tensors
+from facula_lightning.exceptions import MisconfigurationException
+
+__all__ = ["PRECISIONS", "Precision"]
+
+_ALIASES = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+_TRUE = {"32-true": None, "64-true": "float64", "bf16-true": "bfloat16", "16-true": "float16"}
+_MIXED = {"bf16-mixed": "bfloat16"}
+PRECISIONS = (*_TRUE, *_MIXED)
+
+
+class Precision:
+    """ "32-true" leaves everything as it is, "64-true", "16-true" and "bf16-true" convert the module and the floating-point
+    tensors of batches, "bf16-mixed" keeps weights in float32 and lets autocast choose operators that compute in bfloat16.
+    """
+
+    def __init__(self, precision: str | int | None = None) -> None:
+        name = "32-true" if precision is None else _ALIASES.get(str(precision), str(precision))
+        if name not in PRECISIONS:
+            raise ValueError(
+                f"Trainer: expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}. Use '32-true'."
+            )
+        self.name = name
+        self._plain: AbstractContextManager[None] = nullcontext()
+        self._autocast: str | None = _MIXED.get(name)
+        chosen = _TRUE.get(name)
+        self.dtype: Any = None if chosen is None else getattr(facula, chosen)
+        if self._autocast and not hasattr(facula, "autocast"):
+            raise MisconfigurationException(
+                f"Trainer: expected a precision that this Facula has, got {name!r} without facula.autocast. "
+                "Use precision='32-true'."
+            )
+
+    @property
+    def converts(self) -> bool:
+        """Whether batches change their type."""
+        return self.dtype is not None
+
+    def convert_module(self, module: Any) -> None:
+        """Give the module's floating-point parameters and buffers the type of the run."""
+        if self.dtype is not None:
+            module.to(dtype=self.dtype)
+
+    def convert(self, batch: Any) -> Any:
+        """The batch with its floating-point tensors in the type of the run."""
+        if self.dtype is None:
+            return batch
+
+        def one(value: Any) -> Any:
+            floating = isinstance(value, facula.Tensor) and value.is_floating_point()
+            return value.to(self.dtype) if floating else value
+
+        return map_tensors(one, batch)
+
+    def forward(self) -> AbstractContextManager[Any]:
+        """The block in which steps run."""
+        if self._autocast is not None:
+            return facula.autocast("cpu", dtype=getattr(facula, self._autocast))
+        return self._plain if self.dtype is None else self._default_dtype()
+
+    @contextmanager
+    def _default_dtype(self) -> Iterator[None]:
+        before = facula.get_default_dtype()
+        facula.set_default_dtype(self.dtype)
+        try:
+            yield
+        finally:
+            facula.set_default_dtype(before)

@@ -1,0 +1,61 @@
+"""Small tables as text, for summaries and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["human", "metrics_table", "print_metrics", "text_table"]
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns of equal width under a header and a line; the columns in `right` are set flush right.
+
+    >>> print(text_table(["name", "n"], [["a", "1"], ["bb", "20"]], right=[1]))
+    name |  n
+    ---------
+    a    |  1
+    bb   | 20
+    """
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return " | ".join(cells).rstrip()
+
+    return "\n".join([line(header), "-" * (sum(widths) + 3 * (len(widths) - 1)), *map(line, rows)])
+
+
+def human(count: float) -> str:
+    """A large number in three digits.
+
+    >>> human(950), human(12_345), human(3_100_000)
+    ('950', '12.3 K', '3.1 M')
+    """
+    for unit in ("", " K", " M", " B", " T"):
+        if count < 1000 or unit == " T":
+            return f"{count:.0f}{unit}" if unit == "" or count >= 100 else f"{count:.1f}{unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def metrics_table(stage: str, results: Sequence[dict[str, float]]) -> str:
+    """The metrics of each loader as a table."""
+    header = [f"{stage} metric", *[f"loader {i}" if len(results) > 1 else "value" for i in range(len(results))]]
+    names = list(dict.fromkeys(name.partition("/dataloader_idx_")[0] for row in results for name in row))
+    rows = []
+    for name in names:
+        cells = [
+            next((f"{value:.6g}" for key, value in row.items() if key.partition("/dataloader_idx_")[0] == name), "")
+            for row in results
+        ]
+        rows.append([name, *cells])
+    return text_table(header, rows, right=range(1, len(header)))
+
+
+def print_metrics(stage: str, results: Sequence[dict[str, float]]) -> None:
+    """Print the metrics of each loader, if there are any."""
+    if any(results):
+        print(metrics_table(stage, results))  # noqa: T201

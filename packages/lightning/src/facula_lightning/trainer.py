@@ -1,0 +1,477 @@
+"""Trainer: the arguments of a run, and the four things it can do with a module."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import facula
+from facula_lightning import checkpoint as checkpoints
+from facula_lightning import connect
+from facula_lightning.callbacks.callback import Callback
+from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.hooks import Hooks
+from facula_lightning.logged import Metrics
+from facula_lightning.loops.evaluation import EvaluationLoop
+from facula_lightning.loops.fit import FitLoop
+from facula_lightning.loops.optimization import Optimization
+from facula_lightning.loops.prediction import PredictionLoop
+from facula_lightning.module import LightningModule
+from facula_lightning.optimizers import SchedulerConfig, configure
+from facula_lightning.precision import Precision
+from facula_lightning.seed import isolate_rng
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Runs a `LightningModule`: `fit`, `validate`, `test` and `predict`.
+
+    Limits of batches are counts (int) or parts of a loader (float). `fast_dev_run` tries everything on one batch (or
+    the given number) without writing files. `accelerator` is "auto", "cpu" or "gpu"; `precision` "32-true", "64-true",
+    "16-true", "bf16-true" or "bf16-mixed".
+
+    Errors: MisconfigurationException for arguments that do not fit each other, ValueError for unknown choices.
+
+    >>> trainer = Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    >>> trainer.current_epoch, trainer.global_step
+    (0, 0)
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: str = "auto",
+        strategy: Any = "auto",
+        devices: list[int] | str | int = "auto",
+        num_nodes: int = 1,
+        precision: str | int | None = None,
+        logger: Any = None,
+        callbacks: list[Callback] | Callback | None = None,
+        fast_dev_run: int | bool = False,
+        max_epochs: int | None = None,
+        min_epochs: int | None = None,
+        max_steps: int = -1,
+        min_steps: int | None = None,
+        max_time: str | timedelta | dict[str, int] | None = None,
+        limit_train_batches: float | None = None,
+        limit_val_batches: float | None = None,
+        limit_test_batches: float | None = None,
+        limit_predict_batches: float | None = None,
+        overfit_batches: float = 0.0,
+        val_check_interval: float | None = None,
+        check_val_every_n_epoch: int | None = 1,
+        num_sanity_val_steps: int | None = None,
+        log_every_n_steps: int | None = None,
+        enable_checkpointing: bool | None = None,
+        enable_progress_bar: bool | None = None,
+        enable_model_summary: bool | None = None,
+        accumulate_grad_batches: int = 1,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+        deterministic: bool | str | None = None,
+        inference_mode: bool = True,
+        default_root_dir: str | Path | None = None,
+    ) -> None:
+        self.fast_dev_run = int(fast_dev_run)
+        quick = self.fast_dev_run
+        self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
+        self.max_epochs = 1 if quick else connect.max_epochs(max_epochs, max_steps, max_time)
+        self.min_epochs, self.min_steps = min_epochs, min_steps
+        self.max_steps = quick if quick else max_steps
+        self.overfit_batches = overfit_batches
+        over = overfit_batches or None
+        limits = {"train": over or limit_train_batches, "val": over or limit_val_batches}
+        limits |= {"test": limit_test_batches, "predict": limit_predict_batches}
+        checked = {stage: connect.limit(f"limit_{stage}_batches", quick or value) for stage, value in limits.items()}
+        self.limit_train_batches, self.limit_val_batches = checked["train"], checked["val"]
+        self.limit_test_batches, self.limit_predict_batches = checked["test"], checked["predict"]
+        self.val_check_interval = connect.interval(1.0 if val_check_interval is None else val_check_interval)
+        self.check_val_every_n_epoch = check_val_every_n_epoch
+        self.num_sanity_val_steps: float = 2 if num_sanity_val_steps is None else num_sanity_val_steps
+        if quick or overfit_batches:
+            self.num_sanity_val_steps = 0
+        elif self.num_sanity_val_steps == -1:
+            self.num_sanity_val_steps = math.inf
+        self.log_every_n_steps = connect.positive(
+            "log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps
+        )
+        self.accumulate_grad_batches = connect.positive("accumulate_grad_batches", accumulate_grad_batches)
+        self.gradient_clip_val = gradient_clip_val
+        self.gradient_clip_algorithm = connect.clip_algorithm(gradient_clip_algorithm)
+        self.inference_mode = inference_mode
+        if deterministic:
+            facula.use_deterministic_algorithms(True, warn_only=deterministic == "warn")
+        self.precision = Precision(precision)
+        self.strategy = connect.strategy(strategy, accelerator, devices, num_nodes)
+        self.loggers: list[Any] = connect.loggers(False if quick else logger, self.default_root_dir)
+        self.callbacks = connect.callbacks(
+            callbacks,
+            checkpointing=not quick and enable_checkpointing is not False,
+            progress=enable_progress_bar is not False,
+            summary=enable_model_summary is not False,
+            max_time=max_time,
+            quick=bool(quick),
+        )
+        if enable_checkpointing is False and self.checkpoint_callback is not None:
+            raise MisconfigurationException(
+                "Trainer: expected no ModelCheckpoint with enable_checkpointing=False, got one. Remove either."
+            )
+        self.metrics = Metrics(self)
+        self.fit_loop = FitLoop(self)
+        self.validation_loop = EvaluationLoop(self, "validation")
+        self.test_loop = EvaluationLoop(self, "test")
+        self.prediction_loop = PredictionLoop(self)
+        self.module: Any = None
+        self.datamodule: Any = None
+        self.given_loaders: dict[str, Any] = {}
+        self.optimizers: list[Any] = []
+        self.lr_scheduler_configs: list[SchedulerConfig] = []
+        self.hooks: Hooks
+        self.optimization: Optimization
+        self.should_stop = False
+        self.interrupted = False
+        self.stage: str | None = None
+        self.ckpt_path: Path | None = None
+
+    def fit(
+        self,
+        model: LightningModule,
+        train_dataloaders: Any = None,
+        val_dataloaders: Any = None,
+        datamodule: Any = None,
+        ckpt_path: str | Path | None = None,
+    ) -> None:
+        """Train; with `ckpt_path` ("last", "best" or a file) go on from a checkpoint, exactly where it was written."""
+        if isinstance(train_dataloaders, LightningDataModule):
+            datamodule, train_dataloaders = train_dataloaders, None
+        loaders = {"train": train_dataloaders, "val": val_dataloaders}
+        self._run("fit", model, loaders, datamodule, ckpt_path, self._fit)
+
+    def validate(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: Any = None,
+        ckpt_path: str | Path | None = None,
+        verbose: bool = True,
+        datamodule: Any = None,
+    ) -> list[dict[str, float]]:
+        """Run `validation_step` over the batches; returns each loader's metrics, and prints them if `verbose`."""
+        return self._evaluate("validate", self.validation_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def test(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: Any = None,
+        ckpt_path: str | Path | None = None,
+        verbose: bool = True,
+        datamodule: Any = None,
+    ) -> list[dict[str, float]]:
+        """Run `test_step` over the batches; returns each loader's metrics, and prints them if `verbose`."""
+        return self._evaluate("test", self.test_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def predict(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: Any = None,
+        datamodule: Any = None,
+        return_predictions: bool | None = None,
+        ckpt_path: str | Path | None = None,
+    ) -> list[Any] | None:
+        """What `predict_step` returns for every batch; a list of such lists with several loaders."""
+        if isinstance(dataloaders, LightningDataModule):
+            datamodule, dataloaders = dataloaders, None
+
+        def run(checkpoint: dict[str, Any] | None) -> list[Any]:
+            self.stage = "predict"
+            self.prediction_loop.prepare()
+            return self.prediction_loop.run()
+
+        path = self._weights(model, ckpt_path)
+        found: list[Any] = self._run("predict", model, {"predict": dataloaders}, datamodule, path, run)
+        return None if return_predictions is False else found
+
+    def _evaluate(
+        self, stage: str, loop: EvaluationLoop, model: Any, dataloaders: Any, ckpt_path: Any, verbose: bool, data: Any
+    ) -> list[dict[str, float]]:
+        if isinstance(dataloaders, LightningDataModule):
+            data, dataloaders = dataloaders, None
+
+        def run(checkpoint: dict[str, Any] | None) -> list[dict[str, float]]:
+            self.stage = stage
+            loop.prepare(required=True)
+            return loop.run()
+
+        loaders = {"val" if stage == "validate" else "test": dataloaders}
+        found: list[dict[str, float]] = self._run(stage, model, loaders, data, self._weights(model, ckpt_path), run)
+        if verbose and self.is_global_zero:
+            from facula_lightning.tables import print_metrics
+
+            print_metrics(stage, found)
+        return found
+
+    def _weights(self, model: Any, ckpt_path: Any) -> Any:
+        """Without a model, the best weights of the run before are taken, as far as there are any."""
+        best: str = getattr(self.checkpoint_callback, "best_model_path", "")
+        return "best" if model is None and ckpt_path is None and best else ckpt_path
+
+    def _run(self, stage: str, model: Any, loaders: dict[str, Any], datamodule: Any, ckpt_path: Any, body: Any) -> Any:
+        """Set a run up, restore its checkpoint, do it, and take it down again, whatever happens."""
+        self.module = connect.module(model if model is not None else self.module, stage)
+        connect.check_data(loaders, datamodule, stage)
+        if datamodule is not None or model is not None:
+            self.datamodule = datamodule
+        self.given_loaders = loaders
+        module, data = self.module, self.datamodule
+        module.trainer = self
+        if data is not None:
+            data.trainer = self
+        connect.module_callbacks(self)
+        self.hooks = Hooks(self, module)
+        for callback in self.callbacks:
+            callback.log, callback.log_dict = module.log, module.log_dict
+        self.should_stop = self.interrupted = False
+        try:
+            for owner in (data, module):
+                if owner is not None:
+                    owner.prepare_data()
+            if data is not None:
+                data.setup(stage)
+            self.hooks("setup", stage)
+            module.configure_model()
+            for logger in self.loggers:
+                connect.log_hyperparameters(logger, module, data)
+            checkpoint = None
+            if ckpt_path is not None:
+                self.ckpt_path = checkpoints.find(self, ckpt_path)
+                checkpoint = checkpoints.read(self.ckpt_path)
+                checkpoints.restore_weights(self, checkpoint)
+            self.precision.convert_module(module)
+            self.strategy.setup(module)
+            result = body(checkpoint)
+            self.hooks("teardown", stage)
+            if data is not None:
+                data.teardown(stage)
+            for logger in self.loggers:
+                logger.finalize("success")
+        except BaseException as error:
+            self._failed(error)
+            raise
+        finally:
+            self.stage = None
+            self.metrics.hook = None
+        return result
+
+    def _failed(self, error: BaseException) -> None:
+        self.interrupted = isinstance(error, KeyboardInterrupt)
+        if self.datamodule is not None:
+            self.datamodule.on_exception(error)
+        self.hooks("on_exception", error)
+        for logger in self.loggers:
+            logger.finalize("failed")
+
+    def _fit(self, checkpoint: dict[str, Any] | None) -> None:
+        module = self.module
+        connect.check_fit(self, module)
+        self.optimizers, self.lr_scheduler_configs = configure(module)
+        self.optimization = Optimization(self, module)
+        if checkpoint is not None:
+            checkpoints.restore_callbacks(self, checkpoint)
+        self.hooks("on_fit_start")
+        self.stage = "sanity"
+        self.validation_loop.prepare(required=False)
+        with isolate_rng():
+            self._sanity_check()
+        if checkpoint is not None:
+            checkpoints.restore_training(self, checkpoint)
+        self.fit_loop.prepare()
+        self.fit_loop.run()
+        self.hooks("on_fit_end")
+
+    def _sanity_check(self) -> None:
+        """Try validation on a few batches before training, so that its mistakes show at once; nothing is kept."""
+        if self.validation_loop.empty or not self.num_sanity_val_steps or self.limit_val_batches == 0:
+            return
+        self.hooks("on_sanity_check_start")
+        self.validation_loop.run(self.num_sanity_val_steps)
+        self.validation_loop.total = 0
+        for kept in self.metrics.finished:
+            kept.clear()
+        self.hooks("on_sanity_check_end")
+
+    def validate_inside(self) -> None:
+        """The validation that belongs to training."""
+        self.fit_loop.validated = self.fit_loop.batches
+        self.stage = "validate"
+        try:
+            self.validation_loop.run()
+        finally:
+            self.stage = "train"
+            self.metrics.active, self.metrics.epoch_ended = self.metrics.training, False
+
+    def log_metrics(self, values: dict[str, float], step: int) -> None:
+        """Give values to all loggers, with the epoch added."""
+        if values and self.loggers and self.stage != "sanity" and self.is_global_zero:
+            for logger in self.loggers:
+                logger.log_metrics({**values, "epoch": self.current_epoch}, step)
+
+    def save_checkpoint(self, filepath: str | Path, weights_only: bool = False) -> None:
+        """Write the state of the run, or the weights alone."""
+        if self.module is None:
+            raise AttributeError(
+                "save_checkpoint: expected a trainer that has run a module, got a new one. Call fit first."
+            )
+        state = checkpoints.dump(self, weights_only)
+        if self.is_global_zero:
+            checkpoints.write(state, filepath)
+        self.strategy.barrier()
+
+    @property
+    def current_epoch(self) -> int:
+        """The epoch that is running; after `fit`, how many were run."""
+        return self.fit_loop.epoch
+
+    @property
+    def global_step(self) -> int:
+        """How many optimizer steps have been taken."""
+        return self.fit_loop.global_step
+
+    @property
+    def callback_metrics(self) -> dict[str, Any]:
+        """The newest value of every logged name, as tensors."""
+        return {name: facula.tensor(value) for name, value in self.metrics.seen_by(2).items()}
+
+    @property
+    def logged_metrics(self) -> dict[str, Any]:
+        """The newest values that went to loggers, as tensors."""
+        return {name: facula.tensor(value) for name, value in self.metrics.seen_by(1).items()}
+
+    @property
+    def progress_bar_metrics(self) -> dict[str, float]:
+        """The newest values for the progress bar."""
+        return self.metrics.seen_by(0)
+
+    @property
+    def lightning_module(self) -> Any:
+        """The module of the newest run."""
+        return self.module
+
+    model = lightning_module
+
+    @property
+    def logger(self) -> Any | None:
+        """The first logger."""
+        return self.loggers[0] if self.loggers else None
+
+    @property
+    def log_dir(self) -> str | None:
+        """Where the first logger writes."""
+        return self.default_root_dir if self.logger is None else getattr(self.logger, "log_dir", None)
+
+    @property
+    def checkpoint_callbacks(self) -> list[Any]:
+        """All ModelCheckpoint callbacks."""
+        from facula_lightning.callbacks.checkpoint import ModelCheckpoint
+
+        return [callback for callback in self.callbacks if isinstance(callback, ModelCheckpoint)]
+
+    @property
+    def checkpoint_callback(self) -> Any | None:
+        """The first ModelCheckpoint."""
+        found = self.checkpoint_callbacks
+        return found[0] if found else None
+
+    @property
+    def early_stopping_callback(self) -> Any | None:
+        """The first EarlyStopping."""
+        return next(iter(self._named("EarlyStopping")), None)
+
+    @property
+    def progress_bar_callback(self) -> Any | None:
+        """The progress bar."""
+        from facula_lightning.callbacks.progress import ProgressBar
+
+        return next((callback for callback in self.callbacks if isinstance(callback, ProgressBar)), None)
+
+    def _named(self, name: str) -> Iterable[Callback]:
+        return (c for c in self.callbacks if any(cls.__name__ == name for cls in type(c).__mro__))
+
+    @property
+    def num_training_batches(self) -> float:
+        """How many batches an epoch has."""
+        return self.fit_loop.count
+
+    @property
+    def num_val_batches(self) -> list[float]:
+        """How many batches each validation loader gives."""
+        return self.validation_loop.counts
+
+    @property
+    def num_test_batches(self) -> list[float]:
+        """How many batches each test loader gives."""
+        return self.test_loop.counts
+
+    @property
+    def estimated_stepping_batches(self) -> float:
+        """How many optimizer steps the run will take, for schedulers that want to know."""
+        if self.max_epochs == -1:
+            return math.inf if self.max_steps == -1 else self.max_steps
+        if not self.fit_loop.count:
+            self.fit_loop.prepare()
+        steps = math.ceil(self.fit_loop.count / self.accumulate_grad_batches) * self.max_epochs
+        return steps if self.max_steps == -1 else min(steps, self.max_steps)
+
+    @property
+    def is_last_batch(self) -> bool:
+        """Whether the newest batch is its epoch's last."""
+        return self.fit_loop.batch >= self.fit_loop.count
+
+    @property
+    def sanity_checking(self) -> bool:
+        """Whether validation is only being tried before training."""
+        return self.stage == "sanity"
+
+    @property
+    def training(self) -> bool:
+        """Whether the training loop is running."""
+        return self.stage == "train"
+
+    @property
+    def validating(self) -> bool:
+        """Whether validation is running, inside `fit` or alone."""
+        return self.stage == "validate"
+
+    @property
+    def testing(self) -> bool:
+        """Whether `test` is running."""
+        return self.stage == "test"
+
+    @property
+    def predicting(self) -> bool:
+        """Whether `predict` is running."""
+        return self.stage == "predict"
+
+    @property
+    def is_global_zero(self) -> bool:
+        """Whether this is the process that writes files and prints."""
+        return bool(self.strategy.is_global_zero)
+
+    @property
+    def global_rank(self) -> int:
+        """The number of this process among all."""
+        return int(self.strategy.global_rank)
+
+    @property
+    def local_rank(self) -> int:
+        """The number of this process on its machine."""
+        return int(self.strategy.local_rank)
+
+    @property
+    def world_size(self) -> int:
+        """How many processes train together."""
+        return int(self.strategy.world_size)
