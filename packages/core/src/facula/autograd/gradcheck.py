@@ -215,9 +215,9 @@ def _check_undefined(func: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
     """A gradient that does not come must count as zero."""
     ys = [y for y in _outputs(func, inputs) if y.requires_grad]
     xs = [x for x in inputs if _wants_gradient(x)]
-    for y in ys if len(ys) > 1 else ():
+    for j, y in enumerate(ys if len(ys) > 1 else ()):
         alone = grad(y, xs, wrap(np.ones(tuple(y.shape), y.array.dtype)), retain_graph=True, allow_unused=True)
-        seeds = [wrap(np.full(tuple(z.shape), float(z is y), z.array.dtype)) for z in ys]
+        seeds = [wrap(np.full(tuple(z.shape), float(k == j), z.array.dtype)) for k, z in enumerate(ys)]
         together = grad(ys, xs, seeds, retain_graph=True, allow_unused=True)
         for a, b, x in zip(alone, together, xs, strict=True):
             zero = np.zeros(tuple(x.shape))
