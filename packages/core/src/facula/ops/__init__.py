@@ -11,9 +11,11 @@ from facula.autograd.primitives import clone
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
-    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
-    "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive",
+    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "fft", "stft", "windows", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
+    "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
+    "attention",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
+    "gamma", "bessel", "polynomial",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}

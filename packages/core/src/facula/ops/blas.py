@@ -21,8 +21,8 @@ def _plus(name, input, product, beta, alpha):
         raise RuntimeError(
             f"{name}: self and mat2 must have the same dtype, expected {product.dtype}, got {input.dtype}. Convert one with .to()."
         )
-    if isinstance(alpha, float) and product.array.dtype.kind in "iu" or isinstance(beta, float) and product.array.dtype.kind in "iu":
-        raise RuntimeError(f"{name}: For integral input tensors, argument alpha and beta must not be a floating point number. Pass ints.")
+    if product.array.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
     if len(rules.broadcast_shapes(input.shape, product.shape, name=name)) != product.ndim or input.ndim > product.ndim:
         raise RuntimeError(f"{name}: input of shape {list(input.shape)} cannot be expanded to {list(product.shape)}. Reshape it.")
     product = product if alpha == 1 else product * alpha
@@ -55,8 +55,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
     product = outer(vec1, vec2)
     if product.array.dtype.kind == "b":
         return ((input & builtins.bool(beta)) | (product & builtins.bool(alpha))).expand(product.shape)
-    product = product if alpha == 1 else product * alpha
-    return product if beta == 0 else (input if beta == 1 else input * beta) + product
+    return _plus("addr", input, product, beta, alpha)
 
 
 @takes_out
@@ -254,9 +253,9 @@ def matrix_power(input, n):
         return matrix_power(input.inverse(), -n)
     if n == 0:
         from facula.ops.create import eye
+        from facula.ops.interop import fill
 
-        one = eye(input.shape[-1], dtype=input.dtype, device=input.device)
-        return one.expand(input.shape).clone()
+        return fill(input, 0) + eye(input.shape[-1], dtype=input.dtype, device=input.device)
     out, base = None, input
     while n:
         if n & 1:

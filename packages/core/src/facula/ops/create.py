@@ -223,6 +223,40 @@ def _new_method(name, fill):
 new_zeros, new_ones, new_empty = _new_method("new_zeros", np.zeros), _new_method("new_ones", np.ones), _new_method("new_empty", np.empty)
 
 
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """Uninitialised memory seen with the given sizes and strides (in elements)."""
+    from facula.ops.strided import as_strided
+
+    count = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if math.prod(size) else 0
+    made = as_strided(empty(count, dtype=dtype, device=device), size, stride).detach()
+    return made.requires_grad_() if requires_grad else made
+
+
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """Uninitialised memory of shape `size` whose dimensions lie in memory in the order `physical_layout`."""
+    order = list(physical_layout)
+    made = empty([size[d] for d in order], dtype=dtype, device=device).permute(np.argsort(order).tolist()).detach()
+    return made.requires_grad_() if requires_grad else made
+
+
+def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """`empty_strided` with the type and device of this tensor."""
+    dtype, device = self.dtype if dtype is None else dtype, self.device if device is None else device
+    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """start, start + step, ... up to and including `end`."""
+    start, end = (0, start) if end is None else (start, end)
+    count = math.floor((end - start) / step) + 1
+    made = _place((start + np.arange(count) * step).astype(_float(dtype)), device, requires_grad)
+    if out is None:
+        return made
+    from facula.tensors.inplace import write_out
+
+    return write_out(out, made)
+
+
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """`full` with the type and device of this tensor."""
     return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device, requires_grad=requires_grad)

@@ -9,11 +9,12 @@ import numpy as np
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.ops.arithmetic import maximum
 from facula.ops.create import as_scalar_tensor, zeros_like
 from facula.ops.index import add_at, index_op, put_op
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast_shapes, wrap_dim
-from facula.ops.shape import broadcast_to, expand, reshape, view_op
+from facula.ops.shape import broadcast_to, reshape
 from facula.tensors.tensor import Tensor, wrap
 
 _ROWS = arg(values=[[0, 2, 1], [2, 2, 0]])
@@ -176,7 +177,7 @@ def _scatter_reduce_back(g, input, src, index, out, dim, reduce, include_self):
     if not include_self:
         hit = _scatter(hit, zeros_like(src), index, dim)
     source_hit = (src == _gather(out, index, dim)).to(g.dtype)
-    share = g / _scatter_add(hit, source_hit, index, dim).clamp(min=1)
+    share = g / maximum(_scatter_add(hit, source_hit, index, dim), 1)
     return hit * share, source_hit * _gather(share, index, dim), None
 
 
@@ -298,7 +299,7 @@ def _reduced_at(input, d, index, src, reduce, include_self):
     count = input.detach().new_ones(input.shape)
     if not include_self:
         count = _scatter(count, zeros_like(ones), index, d)
-    count = _scatter_add(count, ones, index, d).clamp(min=1)
+    count = maximum(_scatter_add(count, ones, index, d), 1)
     if total.array.dtype.kind in "biu":
         return cast(total.div(count, rounding_mode="floor"), total.array.dtype)
     return total / count
@@ -378,6 +379,8 @@ def index_fill(input, dim, index, value):
         raise RuntimeError("index_fill: index_fill_(): Converting complex Scalar to non-complex type is not supported.")
     d, base, index = _vector_index("index_fill", input, dim, index, wraps=True)
     dtype = input.array.dtype
+    if type(index.array) is np.ndarray:
+        index = wrap(np.unique(index.array % base.shape[d]))  # each position takes the value once
     value = cast(value, dtype) if isinstance(value, Tensor) else as_scalar_tensor(value, dtype, input)
     value = value.expand((*base.shape[:d], index.shape[0], *base.shape[d + 1 :]))
     return put_op(base, value, index, positions=(d,), accumulate=False).reshape(input.shape)
@@ -444,7 +447,7 @@ def take_along_dim(input, indices, dim=None):
             f"take_along_dim: torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}. Use .long()."
         )
     if dim is None:
-        return gather(reshape(input, -1), 0, reshape(indices, -1))
+        return gather(reshape(input, -1), 0, _from_the_end(reshape(indices, -1), input.numel()))
     if input.ndim != indices.ndim:
         raise RuntimeError(
             f"take_along_dim: torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
@@ -454,7 +457,15 @@ def take_along_dim(input, indices, dim=None):
     one = lambda t: [1 if i == d else n for i, n in enumerate(t.shape)]  # noqa: E731
     both = broadcast_shapes(one(input), one(indices), name="take_along_dim")
     at = lambda t: (*both[:d], t.shape[d], *both[d + 1 :])  # noqa: E731
-    return gather(broadcast_to(input, at(input)), d, broadcast_to(indices, at(indices)))
+    return gather(broadcast_to(input, at(input)), d, _from_the_end(broadcast_to(indices, at(indices)), input.shape[d]))
+
+
+def _from_the_end(indices, size):
+    """Let negative indices count from the end."""
+    a = indices.array
+    if type(a) is np.ndarray and (not a.size or a.min() >= 0):
+        return indices
+    return indices + (indices < 0) * size
 
 
 def _found(mask):

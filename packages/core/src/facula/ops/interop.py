@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from facula import dtypes
+from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
 from facula.devices import base as devices
+from facula.devices.meta import Meta
 from facula.ops.create import as_scalar_tensor
 from facula.tensors.inplace import write
 from facula.tensors.tensor import Tensor, wrap
@@ -27,17 +29,25 @@ def fill_(self, value):
         if isinstance(value, complex) and not self.is_complex():
             raise RuntimeError(f"fill_: value cannot be converted to type {self.dtype} without overflow, got {value}. Use a real number.")
         value = as_scalar_tensor(value, self.array.dtype, self)
-    return write(self, value.expand(self.shape), "fill_")
+    return write(self, _filled(self, value), "fill_") if self.numel() else self
 
 
 def zero_(self):
     """Write zeros into every element of this tensor."""
-    return write(self, as_scalar_tensor(0, self.array.dtype, self).expand(self.shape), "zero_")
+    return write(self, _filled(self, as_scalar_tensor(0, self.array.dtype, self)), "zero_") if self.numel() else self
 
 
 def fill(input, value):
     """A tensor like `input` with one number everywhere."""
     return fill_(input.clone(), value)
+
+
+@op(lambda input, value: Meta(input.shape, input.dtype), onnx=None, half=False, samples=[sample((3, 4), ()), sample((2,), ())])
+def _filled(xp, input, value, /):
+    return xp.full(input.shape, value, input.dtype)
+
+
+_filled.vjp(input=lambda g: g * 0, value=lambda g: g.sum())
 
 
 def type(self, dtype=None, non_blocking=False, **kwargs):

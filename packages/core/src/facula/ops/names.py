@@ -21,7 +21,7 @@ FUNCTIONS = frozenset(
     embedding embedding_bag embedding_renorm_ empty empty_like empty_permuted empty_quantized empty_strided eq equal
     erf erf_ erfc erfc_ erfinv exp exp2 exp2_ exp_ expand_copy expm1 expm1_ eye feature_alpha_dropout
     feature_alpha_dropout_ feature_dropout feature_dropout_ fill fill_ fix fix_ flatten flip fliplr flipud
-    float_power floor floor_ floor_divide fmax fmin fmod frac frac_ frexp frobenius_norm from_file from_numpy
+    float_power floor floor_ floor_divide fmax fmin fmod frac frac_ frexp frobenius_norm from_dlpack from_file from_numpy
     frombuffer full full_like gather gcd gcd_ ge geqrf ger get_default_device get_default_dtype
     get_deterministic_debug_mode get_device get_device_module get_float32_matmul_precision get_num_interop_threads
     get_num_threads gradient greater greater_equal grid_sampler grid_sampler_2d grid_sampler_3d group_norm gru
@@ -58,7 +58,7 @@ FUNCTIONS = frozenset(
     unflatten unfold_copy unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsafe_split_with_sizes
     unsqueeze unsqueeze_copy use_deterministic_algorithms values_copy vander var var_mean vdot view_as_complex
     view_as_complex_copy view_as_real view_as_real_copy view_copy vsplit vstack where xlogy xlogy_ zero_ zeros
-    zeros_like
+    zeros_like svd_lowrank pca_lowrank
     """.split()
 )
 

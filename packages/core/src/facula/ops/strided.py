@@ -156,7 +156,10 @@ def _unfold(xp, input, /, dimension, size, step):
     strides = input.strides
     shape = _unfold_rule(input, dimension, size, step).shape
     steps = (*strides[:dimension], strides[dimension] * step, *strides[dimension + 1 :], strides[dimension])
-    return _writable(xp.lib.stride_tricks.as_strided(input, shape, steps), input)
+    flat, start = _memory(input) if xp is np else (input, 0)
+    if flat.ndim == 1 and math.prod(shape) and xp is np:
+        return _strides_of(xp, flat, start, shape, steps)
+    return xp.lib.stride_tricks.as_strided(input, shape, steps)
 
 
 @op(lambda g, shape, dimension, size, step: Meta(shape, g.dtype), onnx=None, samples=[
@@ -199,9 +202,10 @@ def _memory(array):
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    if not (owner.flags.c_contiguous or owner.flags.f_contiguous):
+    flat = owner.transpose(np.argsort(owner.strides, kind="stable")[::-1]) if not owner.flags.c_contiguous else owner
+    if not flat.flags.c_contiguous:
         return array.reshape(-1), 0
-    flat = owner.reshape(-1, order="A")
+    flat = flat.reshape(-1)
     flat = flat if flat.dtype == array.dtype else flat.view(array.dtype)
     offset = (array.__array_interface__["data"][0] - flat.__array_interface__["data"][0]) // max(array.itemsize, 1)
     return flat, offset
@@ -223,7 +227,14 @@ def _as_strided(xp, input, /, size, stride, storage_offset):
             f"as_strided: setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start} are out of bounds for storage "
             f"of size {flat.size}. Use smaller sizes."
         )
-    return xp.lib.stride_tricks.as_strided(flat[start:], size, tuple(s * input.itemsize for s in stride))
+    return _strides_of(xp, flat, start, size, tuple(s * input.itemsize for s in stride))
+
+
+def _strides_of(xp, flat, start, shape, strides):
+    """A view into a vector by byte strides; with NumPy, one whose `base` still leads to the memory."""
+    if xp is not np or not flat.size:
+        return xp.lib.stride_tricks.as_strided(flat[start:], shape, strides)
+    return np.ndarray(shape, flat.dtype, flat.view(np.uint8), start * flat.itemsize, strides)
 
 
 def _positions(size, stride, start):
@@ -274,6 +285,8 @@ def sum_to_size(self, *size):
     lead = self.ndim - len(size)
     if lead < 0 or any(n not in (1, have) for n, have in zip(size, self.shape[max(lead, 0) :], strict=False)):
         raise RuntimeError(f"sum_to_size: size {{{list(size)}}} is not expandable to size {{{list(self.shape)}}}. Check the sizes.")
+    if not size:
+        return self.sum()
     dims = [*range(lead), *(i + lead for i, n in enumerate(size) if n == 1 and self.shape[i + lead] != 1)]
     return reshape(self.sum(dims), size) if dims else self
 

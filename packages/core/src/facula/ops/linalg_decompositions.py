@@ -1,0 +1,541 @@
+"""Linear algebra, part two: eigenvalues, singular values, QR, LU, LDL, Householder reflections.
+
+The gradients follow Giles, "An extended collection of matrix derivative results" (2008), and Walter and Lehmann,
+"Algorithmic differentiation of linear algebra functions" (2010).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula import dtypes
+from facula.autograd.op import arg, op, sample
+from facula.devices.meta import Meta
+from facula.ops.create import eye
+from facula.ops.interop import fill
+from facula.ops.join import cat
+from facula.ops.linalg import LinAlgError, _each, _into, _lapack, _matrix, _solve, _solve_triangular, _square
+from facula.ops.matmul import matmul
+from facula.ops.outputs import takes_out
+from facula.ops.results import result
+from facula.tensors.tensor import wrap
+
+_SYMMETRIC = [arg(values=[[2.0, 0.5, 0.1], [0.5, 1.0, 0.3], [0.1, 0.3, -1.0]]), arg(values=[[[2.0, 0.5], [0.5, 1.0]], [[1.0, 0.2], [0.2, 3.0]]])]
+
+
+def _as_diagonal(values):
+    from facula.ops.strided import diag_embed
+
+    return diag_embed(values)
+
+
+def _off_diagonal(x):
+    return x.tril(-1) + x.triu(1)
+
+
+# ---------------------------------------------------------------- eigenvalues
+Eigh, Eig = result("linalg_eigh", "eigenvalues eigenvectors"), result("linalg_eig", "eigenvalues eigenvectors")
+
+
+@op(lambda A: (Meta(A.shape[:-1], dtypes.real_of(A.dtype)), Meta(A.shape, A.dtype)), onnx=None, returns=Eigh, samples=[])
+def _eigh(xp, A, /):  # noqa: N803
+    try:
+        return tuple(xp.linalg.eigh(A))
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg.eigh: The algorithm failed to converge ({error}). Check the input for nan.") from None
+
+
+@_eigh.vjp
+def _eigh_back(g, out):
+    values, vectors = out
+    inner = _as_diagonal(g[0].to(vectors.dtype)) if g[0] is not None else None
+    if g[1] is not None:
+        gaps = (values.unsqueeze(-2) - values.unsqueeze(-1)).to(vectors.dtype)
+        n = gaps.shape[-1]
+        one = eye(n, dtype=gaps.dtype, device=gaps.device)
+        turned = _off_diagonal(matmul(vectors.mH, g[1]) / (gaps + one))
+        inner = turned if inner is None else inner + turned
+    return (matmul(matmul(vectors, inner), vectors.mH),)
+
+
+def _one_triangle(A, UPLO):  # noqa: N803
+    """A Hermitian matrix as LAPACK reads it: from one triangle only."""
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"linalg.eigh: Expected UPLO argument to be 'L' or 'U', but got {UPLO}. Choose one.")
+    return A if UPLO.upper() == "L" else A.mH
+
+
+def linalg_eigh(A, UPLO="L", *, out=None):  # noqa: N803
+    """Eigenvalues (rising) and eigenvectors of a symmetric or Hermitian matrix: A = V @ diag(L) @ V.mH.
+
+    The gradient of the eigenvectors is finite only where no two eigenvalues are equal.
+
+    >>> import facula
+    >>> facula.linalg.eigh(facula.tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([1., 2.])
+    """
+    _square("linalg.eigh", A)
+    found = _eigh(_one_triangle(A, UPLO))
+    return found if out is None else _into(out, found)
+
+
+@takes_out
+def linalg_eigvalsh(A, UPLO="L"):  # noqa: N803
+    """The eigenvalues (rising) of a symmetric or Hermitian matrix."""
+    _square("linalg.eigvalsh", A)
+    return _eigh(_one_triangle(A, UPLO))[0]
+
+
+@op(lambda A: (Meta(A.shape[:-1], dtypes.complex_of(A.dtype)), Meta(A.shape, dtypes.complex_of(A.dtype))), onnx=None, returns=Eig, samples=[])
+def _eig(xp, A, /):  # noqa: N803
+    if not xp.isfinite(A).all():
+        raise RuntimeError("linalg.eig: input tensor should not contain infs or NaNs. Check the input.")
+    values, vectors = xp.linalg.eig(A)
+    to = dtypes.complex_of(A.dtype)
+    return values.astype(to), vectors.astype(to)
+
+
+@_eig.vjp
+def _eig_back(g, A, out):  # noqa: N803
+    values, vectors = out
+    adjoint = vectors.mH
+    inner = _as_diagonal(g[0]) if g[0] is not None else None
+    if g[1] is not None:
+        turned = matmul(adjoint, g[1])
+        along = turned.diagonal(0, -2, -1).real.to(turned.dtype)
+        turned = turned - matmul(adjoint, vectors) * along.unsqueeze(-2)
+        one = eye(values.shape[-1], dtype=values.dtype, device=values.device)
+        gaps = values.unsqueeze(-2) - values.unsqueeze(-1) + one
+        turned = _off_diagonal(turned / gaps.conj())
+        inner = turned if inner is None else inner + turned
+    whole = _solve(adjoint, matmul(inner, adjoint))
+    return (whole if A.is_complex() else whole.real,)
+
+
+def linalg_eig(A, *, out=None):  # noqa: N803
+    """Eigenvalues and eigenvectors of a square matrix, always complex: A = V @ diag(L) @ inv(V)."""
+    _square("linalg.eig", A)
+    found = _eig(A)
+    return found if out is None else _into(out, found)
+
+
+@takes_out
+def linalg_eigvals(A):  # noqa: N803
+    """The eigenvalues of a square matrix, always complex."""
+    _square("linalg.eigvals", A)
+    return _eig(A)[0]
+
+
+# ---------------------------------------------------------------- singular values
+LinalgSvd, Svd = result("linalg_svd", "U S Vh"), result("svd", "U S V")
+
+
+def _svd_rule(A, full_matrices):  # noqa: N803
+    m, n = A.shape[-2:]
+    k, batch = min(m, n), A.shape[:-2]
+    u, v = (m, n) if full_matrices else (k, k)
+    return Meta((*batch, m, u), A.dtype), Meta((*batch, k), dtypes.real_of(A.dtype)), Meta((*batch, v, n), A.dtype)
+
+
+@op(_svd_rule, onnx=None, returns=LinalgSvd, samples=[])
+def _svd(xp, A, /, full_matrices):  # noqa: N803
+    try:
+        return tuple(xp.linalg.svd(A, full_matrices=full_matrices))
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg.svd: The algorithm failed to converge ({error}). Check the input for nan.") from None
+
+
+def _skew(x):
+    return x - x.mH
+
+
+@_svd.vjp
+def _svd_back(g, A, out):  # noqa: N803
+    left, values, right = out
+    k = values.shape[-1]
+    m, n = A.shape[-2], A.shape[-1]
+    left, right = left[..., :k], right[..., :k, :]
+    g_left = None if g[0] is None else g[0][..., :k]
+    g_right = None if g[2] is None else g[2][..., :k, :]
+    scale = values.to(left.dtype)
+    inner = None if g[1] is None else _as_diagonal(g[1].to(left.dtype))
+    if g_left is None and g_right is None:
+        return (matmul(matmul(left, inner), right),)
+    rows, columns = scale.unsqueeze(-1), scale.unsqueeze(-2)
+    one = eye(k, dtype=left.dtype, device=left.device)
+    gaps = (columns - rows) * (columns + rows) + one
+    turns = []
+    if g_left is not None:
+        turns.append(_skew(matmul(left.mH, g_left)))
+        turned = _off_diagonal(turns[-1] / gaps) * columns
+        inner = turned if inner is None else inner + turned
+    if g_right is not None:
+        turns.append(_skew(matmul(right, g_right.mH)))
+        turned = rows * _off_diagonal(turns[-1] / gaps)
+        inner = turned if inner is None else inner + turned
+    if left.is_complex() and g_left is not None:
+        inner = inner + _as_diagonal(turns[0].diagonal(0, -2, -1) / (2 * scale))
+    whole = matmul(matmul(left, inner), right)
+    if g_left is not None and m > k:
+        whole = whole + matmul((g_left - matmul(left, matmul(left.mH, g_left))) / columns, right)
+    if g_right is not None and n > k:
+        whole = whole + matmul(left, (g_right - matmul(matmul(g_right, right.mH), right)) / rows)
+    return (whole,)
+
+
+def linalg_svd(A, full_matrices=True, *, driver=None, out=None):  # noqa: N803
+    """The singular value decomposition A = U @ diag(S) @ Vh, with S falling.
+
+    The gradient is finite only where no two singular values are equal, and where U and Vh are used up to phases only.
+
+    >>> import facula
+    >>> facula.linalg.svd(facula.tensor([[3., 0.], [0., 2.]])).S
+    tensor([3., 2.])
+    """
+    _matrix("linalg.svd", A)
+    found = _svd(A, bool(full_matrices))
+    return found if out is None else _into(out, found)
+
+
+@takes_out
+def linalg_svdvals(A, *, driver=None):  # noqa: N803
+    """The singular values of a matrix, falling."""
+    _matrix("linalg.svdvals", A)
+    return _svd(A, False)[1]
+
+
+def svd(input, some=True, compute_uv=True, *, out=None):
+    """The singular value decomposition input = U @ diag(S) @ V.mH."""
+    _matrix("svd", input)
+    left, values, right = _svd(input, not some)
+    if not compute_uv:
+        m, n = input.shape[-2:]
+        left, right = left.new_zeros((*input.shape[:-2], m, m)), right.new_zeros((*input.shape[:-2], n, n))
+    found = Svd(left, values, right.mH)
+    return found if out is None else _into(out, found)
+
+
+# ---------------------------------------------------------------- QR
+LinalgQr, Qr, Geqrf = result("linalg_qr", "Q R"), result("qr", "Q R"), result("geqrf", "a tau")
+
+
+def _qr_rule(A, complete):  # noqa: N803
+    m, n = A.shape[-2:]
+    k = m if complete else min(m, n)
+    return Meta((*A.shape[:-2], m, k), A.dtype), Meta((*A.shape[:-2], k, n), A.dtype)
+
+
+@op(_qr_rule, onnx=None, returns=LinalgQr, samples=[])
+def _qr(xp, A, /, complete):  # noqa: N803
+    return tuple(xp.linalg.qr(A, mode="complete" if complete else "reduced"))
+
+
+def _qr_tall(q, r, g_q, g_r):
+    """The gradient through A = q @ r with a square r."""
+    inner = None if g_r is None else matmul(g_r, r.mH)
+    if g_q is not None:
+        inner = -matmul(q.mH, g_q) if inner is None else inner - matmul(q.mH, g_q)
+    upper = inner.triu()
+    both = upper + upper.mH
+    along = upper.diagonal(0, -2, -1)
+    along = along.real.to(along.dtype) if along.is_complex() else along
+    both = both - _as_diagonal(along)
+    whole = matmul(q, both)
+    whole = whole if g_q is None else whole + g_q
+    return _solve_triangular(r, whole.mH, True, False).mH
+
+
+@_qr.vjp
+def _qr_back(g, A, out, complete):  # noqa: N803
+    q, r = out
+    g_q, g_r = g
+    m, n = A.shape[-2:]
+    if complete and m > n:
+        raise RuntimeError("linalg_qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols. Use mode='reduced'.")
+    if m >= n:
+        return (_qr_tall(q, r, g_q, g_r),)
+    if g_r is None:
+        first = _qr_tall(q, r[..., :m], g_q, None)
+        return (cat([first, A[..., m:] * 0], -1),)
+    rest, g_rest = A[..., m:], g_r[..., m:]
+    g_q = matmul(rest, g_rest.mH) if g_q is None else g_q + matmul(rest, g_rest.mH)
+    return (cat([_qr_tall(q, r[..., :m], g_q, g_r[..., :m]), matmul(q, g_rest)], -1),)
+
+
+def linalg_qr(A, mode="reduced", *, out=None):  # noqa: N803
+    """A = Q @ R with orthonormal columns in Q and an upper triangular R; `mode` "reduced", "complete" or "r"."""
+    _matrix("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"linalg.qr: qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+    found = _qr(A, mode == "complete")
+    if mode == "r":
+        found = LinalgQr(A.new_empty((0,)), found[1])
+    return found if out is None else _into(out, found)
+
+
+def qr(input, some=True, *, out=None):
+    """input = Q @ R with orthonormal columns in Q (the older form of `linalg.qr`)."""
+    found = Qr(*linalg_qr(input, "reduced" if some else "complete"))
+    return found if out is None else _into(out, found)
+
+
+@op(lambda A: (Meta(A.shape, A.dtype), Meta((*A.shape[:-2], min(A.shape[-2:])), A.dtype)), onnx=None, returns=Geqrf, nondiff=True, samples=[
+    sample((3, 2)), sample((2, 2, 3)),
+])  # fmt: skip
+def _geqrf(xp, A, /):  # noqa: N803
+    if not A.size:
+        return A.copy(), np.zeros((*A.shape[:-2], min(A.shape[-2:])), A.dtype)
+    factor = _lapack("geqrf", A)
+    batch = A.shape[:-2]
+    parts = [factor(A[i])[:2] for i in np.ndindex(*batch)]
+    pick = lambda k: np.stack([np.ascontiguousarray(p[k]) for p in parts]).reshape(batch + parts[0][k].shape)  # noqa: E731
+    return pick(0), pick(1)
+
+
+def geqrf(input, *, out=None):
+    """LAPACK's QR factorization: R above the diagonal, Householder vectors below it, and their factors tau."""
+    _matrix("geqrf", input)
+    found = _geqrf(input)
+    return found if out is None else _into(out, found)
+
+
+def _reflector(A, i):  # noqa: N803
+    """The i-th Householder vector stored below the diagonal, with its leading 1, as a column."""
+    m = A.shape[-2]
+    below = A[..., i + 1 :, i : i + 1]
+    head = A.new_zeros((*A.shape[:-2], i, 1))
+    return cat([head, A.new_ones((*A.shape[:-2], 1, 1)), below], -2) if m > i else None
+
+
+def _reflect(A, tau, other, order, adjoint=False):  # noqa: N803
+    """Apply the reflections (1 - tau v v^H) one after the other from the left."""
+    for i in order:
+        v = _reflector(A, i)
+        factor = tau[..., i : i + 1].unsqueeze(-1)
+        other = other - matmul((factor.conj() if adjoint else factor) * v, matmul(v.mH, other))
+    return other
+
+
+@takes_out
+def linalg_householder_product(A, tau):  # noqa: N803
+    """The first columns of the product of the Householder reflections that `geqrf` stores."""
+    _matrix("linalg.householder_product", A)
+    m, n = A.shape[-2:]
+    if m < n:
+        raise RuntimeError(f"linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}.")
+    if tau.shape[-1] > n:
+        raise RuntimeError(f"linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {tau.shape[-1]}.")
+    start = fill(A, 0) + eye(m, n, dtype=A.dtype, device=A.device)
+    return _reflect(A, tau, start, reversed(range(tau.shape[-1])))
+
+
+@takes_out
+def orgqr(input, tau):
+    """`linalg.householder_product`."""
+    return linalg_householder_product(input, tau)
+
+
+@takes_out
+def ormqr(input, tau, other, left=True, transpose=False):
+    """The product of `other` and the orthogonal matrix whose reflections `geqrf` stores."""
+    _matrix("ormqr", input, other)
+    if input.shape[-2] != other.shape[-2 if left else -1]:
+        raise RuntimeError(
+            f"ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2], expected {input.shape[-2]}, got {list(other.shape)}."
+        )
+    k = range(tau.shape[-1])
+    if left:
+        return _reflect(input, tau, other, k if transpose else reversed(k), transpose)
+    return _reflect(input, tau, other.mH, reversed(k) if transpose else k, not transpose).mH
+
+
+# ---------------------------------------------------------------- LU
+LuFactor, LuFactorEx = result("linalg_lu_factor", "LU pivots"), result("linalg_lu_factor_ex", "LU pivots info")
+LuWithInfo = result("_lu_with_info", "LU pivots info")
+LinalgLu, LuUnpack = result("linalg_lu", "P L U"), result("lu_unpack", "P L U")
+
+
+@op(lambda A: (Meta(A.shape, A.dtype), Meta((*A.shape[:-2], min(A.shape[-2:])), np.int32)), onnx=None, returns=LuFactor, samples=[])
+def _lu_factor(xp, A, /):  # noqa: N803
+    batch, k = A.shape[:-2], min(A.shape[-2:])
+    if not A.size:
+        return A.copy(), np.zeros((*batch, k), np.int32)
+    factor = _lapack("getrf", A)
+    parts = [factor(A[i])[:2] for i in np.ndindex(*batch)]
+    lu = np.stack([np.ascontiguousarray(p[0]) for p in parts]).reshape(A.shape)
+    return lu, (np.stack([p[1] for p in parts]).reshape((*batch, k)) + 1).astype(np.int32)
+
+
+def _permutation(pivots, m, dtype):
+    """The matrices P with A = P @ L @ U from LAPACK's row exchanges."""
+    flat = pivots.reshape(-1, pivots.shape[-1]) if pivots.size else np.zeros((int(np.prod(pivots.shape[:-1])), 0), int)
+    out = np.zeros((len(flat), m, m), dtype)
+    for b, exchanges in enumerate(flat):
+        rows = np.arange(m)
+        for i, j in enumerate(exchanges - 1):
+            rows[[i, j]] = rows[[j, i]]
+        out[b, rows, np.arange(m)] = 1
+    return out.reshape((*pivots.shape[:-1], m, m))
+
+
+def _unit_lower(lu, k):
+    """The unit lower triangular part of a packed factorization."""
+    lower = lu[..., :k].tril(-1)
+    return lower + eye(lower.shape[-2], k, dtype=lu.dtype, device=lu.device)
+
+
+def _lu_square(lower, upper, g_lower, g_upper):
+    """The gradient with respect to L @ U, from those of a square unit lower L and a square upper U."""
+    inner = matmul(lower.mH, g_lower).tril(-1) + matmul(g_upper, upper.mH).triu()
+    left = _solve_triangular(lower.mH, inner, True, True)
+    return _solve_triangular(upper, left.mH, True, False).mH
+
+
+@_lu_factor.vjp
+def _lu_factor_back(g, A, out):  # noqa: N803
+    packed, pivots = out
+    g = g[0]
+    m, n = A.shape[-2:]
+    k = min(m, n)
+    lower, upper = _unit_lower(packed, k), packed[..., :k, :].triu()
+    g_lower, g_upper = g[..., :k].tril(-1), g[..., :k, :].triu()
+    top, first = lower[..., :k, :], upper[..., :k]
+    g_top, g_first = g_lower[..., :k, :], g_upper[..., :k]
+    if m > n:
+        bottom, g_bottom = lower[..., k:, :], g_lower[..., k:, :]
+        g_rest = _solve_triangular(first, g_bottom.mH, True, False).mH
+        g_first = g_first - matmul(bottom.mH, g_rest).triu()
+        whole = cat([_lu_square(top, first, g_top, g_first), g_rest], -2)
+    elif n > m:
+        g_rest = _solve_triangular(top.mH, g_upper[..., k:], True, True)
+        g_top = g_top - matmul(g_rest, upper[..., k:].mH).tril(-1)
+        whole = cat([_lu_square(top, first, g_top, g_first), g_rest], -1)
+    else:
+        whole = _lu_square(top, first, g_top, g_first)
+    order = wrap(_permutation(pivots.array, m, A.array.dtype))
+    return (matmul(order, whole),)
+
+
+def _pivoting(name, A, pivot):  # noqa: N803
+    _matrix(name, A)
+    if not pivot:
+        raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU, expected pivot=True. Leave pivot away.")
+
+
+def linalg_lu_factor(A, *, pivot=True, out=None):  # noqa: N803
+    """The factors of A = P @ L @ U packed in one matrix, and the row exchanges (counted from 1)."""
+    _pivoting("linalg.lu_factor", A, pivot)
+    found = _lu_factor(A)
+    return found if out is None else _into(out, found)
+
+
+def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):  # noqa: N803
+    """`lu_factor` with `info`: the position of the first zero on the diagonal of U (0: none)."""
+    _pivoting("linalg.lu_factor_ex", A, pivot)
+    packed, pivots = _lu_factor(A)
+    zeros = np.diagonal(packed.detach().array, axis1=-2, axis2=-1) == 0
+    info = np.where(zeros.any(-1), zeros.argmax(-1) + 1, 0) if zeros.shape[-1] else np.zeros(zeros.shape[:-1])
+    if check_errors and info.any():
+        raise LinAlgError("linalg.lu_factor_ex: the diagonal element of U is zero, the matrix is singular. Use lstsq().")
+    found = LuFactorEx(packed, pivots, wrap(np.asarray(info, np.int32)))
+    return found if out is None else _into(out, found)
+
+
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):  # noqa: N803
+    """P, L and U from a packed factorization."""
+    if LU_pivots.dtype.name != "int32":
+        raise RuntimeError(f"lu_unpack: torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, got {LU_pivots.dtype}.")
+    m, n = LU_data.shape[-2:]
+    k, none = min(m, n), LU_data.new_empty((0,))
+    order = wrap(_permutation(LU_pivots.array, m, LU_data.array.dtype)) if unpack_pivots else none
+    found = LuUnpack(order, *((_unit_lower(LU_data, k), LU_data[..., :k, :].triu()) if unpack_data else (none, none)))
+    return found if out is None else _into(out, found)
+
+
+def linalg_lu(A, *, pivot=True, out=None):  # noqa: N803
+    """A = P @ L @ U with a permutation P, a unit lower triangular L and an upper triangular U."""
+    _pivoting("linalg.lu", A, pivot)
+    found = LinalgLu(*lu_unpack(*_lu_factor(A)))
+    return found if out is None else _into(out, found)
+
+
+def lu(A, pivot=True, get_infos=False, out=None):  # noqa: N803
+    """The packed LU factorization and its row exchanges (and, if asked, infos)."""
+    packed, pivots, info = linalg_lu_factor_ex(A, pivot=pivot)
+    return LuWithInfo(packed, pivots, info) if get_infos else (packed, pivots)
+
+
+@takes_out
+def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):  # noqa: N803
+    """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A."""
+    _square("linalg.lu_solve", LU)
+    order, lower, upper = lu_unpack(LU, pivots)
+    if not left:
+        return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    if adjoint:
+        first = _solve_triangular(upper.mH, B, False, False)
+        return matmul(order, _solve_triangular(lower.mH, first, True, True))
+    first = _solve_triangular(lower, matmul(order.mT, B), False, True)
+    return _solve_triangular(upper, first, True, False)
+
+
+@takes_out
+def lu_solve(b, LU_data, LU_pivots):  # noqa: N803
+    """X with A @ X = b from the packed factors of A."""
+    return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+# ---------------------------------------------------------------- LDL
+LdlFactor, LdlFactorEx = result("linalg_ldl_factor", "LD pivots"), result("linalg_ldl_factor_ex", "LD pivots info")
+
+
+@op(lambda A, hermitian: (Meta(A.shape, A.dtype), Meta(A.shape[:-1], np.int32), Meta(A.shape[:-2], np.int32)), onnx=None, nondiff=True,
+    returns=LdlFactorEx, samples=[sample(a, hermitian=False) for a in _SYMMETRIC])  # fmt: skip
+def _ldl_factor(xp, A, /, hermitian):  # noqa: N803
+    batch = A.shape[:-2]
+    if not A.size:
+        return A.copy(), np.zeros(A.shape[:-1], np.int32), np.zeros(batch, np.int32)
+    factor = _lapack("hetrf" if hermitian and A.dtype.kind == "c" else "sytrf", A)
+    parts = [factor(A[i], lower=1) for i in np.ndindex(*batch)]
+    packed = np.stack([np.tril(p[0]) for p in parts]).reshape(A.shape)
+    pivots = np.stack([p[1] for p in parts]).reshape(A.shape[:-1]).astype(np.int32)
+    return packed, pivots, np.array([p[2] for p in parts], np.int32).reshape(batch)
+
+
+def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):  # noqa: N803
+    """`ldl_factor` with `info` (0: fine)."""
+    _square("linalg.ldl_factor_ex", A)
+    found = _ldl_factor(A, bool(hermitian))
+    if check_errors and found.info.any():
+        raise LinAlgError("linalg.ldl_factor_ex: the factorization was not completed, a diagonal block of D is singular. Use lu_factor().")
+    return found if out is None else _into(out, found)
+
+
+def linalg_ldl_factor(A, *, hermitian=False, out=None):  # noqa: N803
+    """LAPACK's A = L @ D @ L.mT of a symmetric (or Hermitian) matrix, packed, and its pivots."""
+    _square("linalg.ldl_factor", A)
+    found = LdlFactor(*_ldl_factor(A, bool(hermitian))[:2])
+    return found if out is None else _into(out, found)
+
+
+@op(lambda LD, B, pivots, hermitian: Meta(np.broadcast_shapes(LD.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype), onnx=None, samples=[
+    sample(arg(values=[[2.0, 0.0], [0.25, 1.0]]), (2, 2), arg(values=[1, 2]), hermitian=False),
+    sample(arg(values=[[3.0, 0.0], [0.5, 2.0]]), (2, 1), arg(values=[1, 2]), hermitian=False),
+])  # fmt: skip
+def _ldl_solve(xp, LD, B, pivots, /, hermitian):  # noqa: N803
+    batch = np.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
+    if not LD.size or not B.size:
+        return np.zeros(batch + B.shape[-2:], B.dtype)
+    solve = _lapack("hetrs" if hermitian and LD.dtype.kind == "c" else "sytrs", LD, B)
+    swaps = pivots[..., None].astype(np.int32)
+    return np.ascontiguousarray(_each(lambda a, b, p: solve(a, p[:, 0], b, lower=1)[0], LD, B, swaps))
+
+
+_ldl_solve.vjp(B=lambda g, LD, pivots, hermitian: _ldl_solve(LD, g, pivots, hermitian) if hermitian else _ldl_solve(LD.conj(), g, pivots, hermitian))
+
+
+@takes_out
+def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):  # noqa: N803
+    """X with A @ X = B from the packed factors that `ldl_factor` gives."""
+    _square("linalg.ldl_solve", LD)
+    return _ldl_solve(LD, B, pivots, bool(hermitian))

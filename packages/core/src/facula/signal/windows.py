@@ -1,0 +1,23 @@
+"""`facula.signal.windows`: window functions under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facula import ops
+
+__all__ = [
+    "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann",
+    "kaiser", "nuttall",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        found = globals()[name] = ops.function(f"signal_windows_{name}")
+        return found
+    raise AttributeError(f"module 'facula.signal.windows' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
