@@ -87,4 +87,4 @@ def test_lenet():
 def test_public_suite(name, shape):
     from facula.testing import check_model
 
-    check_model(facula.models.create(name, num_classes=3), facula.rand(*shape))
+    check_model(lambda: facula.models.create(name, num_classes=3), facula.rand(*shape))

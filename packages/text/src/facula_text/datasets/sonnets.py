@@ -17,7 +17,7 @@ class Sonnets(CharDataset):
     Source: Project Gutenberg; the work is in the public domain (data/CREDITS.txt).
 
     >>> from facula_text.datasets import Sonnets
-    >>> sonnets = Sonnets(block_size=34)
+    >>> sonnets = Sonnets(block_size=35)
     >>> sonnets.tokenizer.decode(sonnets[0][0].tolist())
     'I\\n\\nFrom fairest creatures we desire'
     """

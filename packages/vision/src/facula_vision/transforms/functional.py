@@ -54,6 +54,11 @@ def _pil(name: str, img: Any) -> Any:
     return pil
 
 
+def as_list(size: int | Sequence[int]) -> list[int]:
+    """One number or several, as a list."""
+    return [int(side) for side in size] if isinstance(size, Sequence) else [int(size)]
+
+
 def get_dimensions(img: Any) -> list[int]:
     """[channels, height, width] of an image."""
     pil = _pil("get_dimensions", img)
@@ -231,7 +236,7 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
 
 def _target_size(height: int, width: int, size: int | Sequence[int], max_size: int | None) -> tuple[int, int]:
     """(height, width) after a resize: `size` itself, or that length for the shorter side."""
-    sides = [size] if isinstance(size, int) else list(size)
+    sides = as_list(size)
     if len(sides) not in (1, 2):
         raise ValueError(f"resize: if size is a sequence, it should have 1 or 2 values, expected that, got {size}.")
     if len(sides) == 2:
@@ -279,7 +284,7 @@ def pad(img: Any, padding: int | Sequence[int], fill: Any = 0, padding_mode: str
 
     `padding_mode` is constant (of colour `fill`), edge, reflect or symmetric; ValueError for others.
     """
-    sides = [padding] if isinstance(padding, numbers.Number) else list(padding)  # type: ignore[arg-type]
+    sides = as_list(padding)
     if len(sides) not in (1, 2, 4):
         raise ValueError(
             f"pad: padding must be an int or a 1, 2, or 4 element tuple, expected that, got {len(sides)} elements."
@@ -304,8 +309,8 @@ def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
 
 def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
     """The middle of the image, padded with zeros where the image is smaller."""
-    sides = [output_size] if isinstance(output_size, numbers.Number) else list(output_size)  # type: ignore[arg-type]
-    high, wide = (int(sides[0]), int(sides[-1]))
+    sides = as_list(output_size)
+    high, wide = sides[0], sides[-1]
     _, height, width = get_dimensions(img)
     if wide > width or high > height:
         missing_x, missing_y = max(wide - width, 0), max(high - height, 0)

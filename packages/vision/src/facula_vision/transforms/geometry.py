@@ -16,13 +16,12 @@ __all__ = ["CenterCrop", "Pad", "RandomCrop", "RandomHorizontalFlip", "RandomRot
 
 def _pair(name: str, size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) of a number, or of a sequence of one or two."""
-    if isinstance(size, numbers.Number):
-        return int(size), int(size)  # type: ignore[arg-type, call-overload]
-    if len(size) not in (1, 2):  # type: ignore[arg-type]
+    sides = F.as_list(size)
+    if len(sides) not in (1, 2):
         raise ValueError(
             f"{name}: expected size as a number or (h, w), got {size}. Please provide only two dimensions (h, w)."
         )
-    return int(size[0]), int(size[-1])  # type: ignore[index]
+    return sides[0], sides[-1]
 
 
 class Resize(nn.Module):

@@ -1,0 +1,37 @@
+"""The package registers what it has, imports alone and lazily."""
+
+import subprocess
+import sys
+
+import pytest
+
+import facula
+
+
+def test_names_are_registered():
+    assert "m5" in facula.models.names(tag="audio")
+    assert {"spectrogram", "mel_spectrogram", "resample", "mfcc"} <= set(facula.transforms.names(tag="audio"))
+
+
+@pytest.mark.parametrize("table", ["models", "transforms"])
+def test_each_name_stands_for_something(table):
+    registry = getattr(facula, table)
+    own = [name for name in registry.names() if registry.entry(name).owner == "facula-audio"]
+    assert own
+    assert all(callable(registry.get(name)) for name in own)
+
+
+def test_import_is_lazy():
+    program = (
+        "import sys, facula_audio; facula_audio.transforms, facula_audio.models, facula_audio.load; "
+        "loaded = [m for m in ('soundfile', 'soxr', 'torch', 'scipy') if m in sys.modules]; assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_unknown_room_is_an_attribute_error():
+    import facula_audio
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        facula_audio.nothing
+    assert {"functional", "info", "load", "models", "save", "transforms"} <= set(dir(facula_audio))
