@@ -83,8 +83,16 @@ def test_log_outside_and_wrong_values(line, data, make_trainer):
     for methods, error, message in [
         ({"training_step": log_vector}, ValueError, r"log: expected .* for 'vector', got shape \(8, 1\)\. Reduce"),
         ({"training_step": log_text}, ValueError, "log: expected .* for 'text', got str. Convert"),
-        ({"training_step": log_reduced}, MisconfigurationException, "reduce_fx to be one of mean, sum, min, max, got 'me"),
-        ({"training_step": log_twice}, MisconfigurationException, "log: expected the same options at every call for 'x'"),
+        (
+            {"training_step": log_reduced},
+            MisconfigurationException,
+            "reduce_fx to be one of mean, sum, min, max, got 'me",
+        ),
+        (
+            {"training_step": log_twice},
+            MisconfigurationException,
+            "log: expected the same options at every call for 'x'",
+        ),
         ({"on_train_epoch_end": on_step_at_end}, MisconfigurationException, "expected on_step=False in on_train_epoch"),
         ({"on_fit_start": at_fit_start}, MisconfigurationException, "got 'x' from on_fit_start. Log it in training_s"),
     ]:
@@ -148,9 +156,13 @@ def test_batches_without_a_length(line, data, make_trainer):
     trainer = make_trainer(accumulate_grad_batches=4)
     trainer.fit(line, Stream(), Stream())
     assert (trainer.current_epoch, trainer.global_step) == (2, 4)
-    with pytest.raises(MisconfigurationException, match="limit_train_batches: expected a number of batches for a loader"):
+    with pytest.raises(
+        MisconfigurationException, match="limit_train_batches: expected a number of batches for a loader"
+    ):
         make_trainer(limit_train_batches=0.5).fit(line, Stream())
-    with pytest.raises(MisconfigurationException, match="val_check_interval: expected a number of batches for a loader"):
+    with pytest.raises(
+        MisconfigurationException, match="val_check_interval: expected a number of batches for a loader"
+    ):
         make_trainer(val_check_interval=0.5).fit(line, Stream(), data)
 
 
@@ -175,7 +187,9 @@ def test_gradients_are_clipped(line, data, make_trainer, algorithm, power):
             self.after = gradient.norm(power).item()
 
     watch = Watch()
-    make_trainer(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm, max_steps=1, callbacks=watch).fit(line, data)
+    make_trainer(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm, max_steps=1, callbacks=watch).fit(
+        line, data
+    )
     assert watch.before > 0.5
     assert watch.after == pytest.approx(0.01, rel=1e-3)
 
@@ -300,10 +314,26 @@ def test_modules_that_cannot_be(line, data, make_trainer):
 
     trainer = make_trainer()
     for call, error, message in [
-        (lambda: trainer.fit(Empty(), data), MisconfigurationException, "Empty to define training_step, got none. Write"),
-        (lambda: trainer.fit(NoOptimizer(), data), MisconfigurationException, "to define configure_optimizers, got none"),
-        (lambda: trainer.validate(Empty(), data), MisconfigurationException, "Empty to define validation_step, got none"),
-        (lambda: trainer.test(Empty(), data), MisconfigurationException, "Trainer.test: expected Empty to define test_st"),
+        (
+            lambda: trainer.fit(Empty(), data),
+            MisconfigurationException,
+            "Empty to define training_step, got none. Write",
+        ),
+        (
+            lambda: trainer.fit(NoOptimizer(), data),
+            MisconfigurationException,
+            "to define configure_optimizers, got none",
+        ),
+        (
+            lambda: trainer.validate(Empty(), data),
+            MisconfigurationException,
+            "Empty to define validation_step, got none",
+        ),
+        (
+            lambda: trainer.test(Empty(), data),
+            MisconfigurationException,
+            "Trainer.test: expected Empty to define test_st",
+        ),
         (lambda: trainer.fit(line), MisconfigurationException, "Trainer.fit: expected batches to train on, got none"),
         (lambda: trainer.test(line), MisconfigurationException, "Trainer.test: expected batches, got none"),
         (lambda: trainer.predict(line), MisconfigurationException, "Trainer.predict: expected batches, got none"),
@@ -340,7 +370,10 @@ def test_modules_that_cannot_be(line, data, make_trainer):
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (lambda loss: loss.item(), r"expected a loss tensor, a dict with 'loss', or None, got float. Return the loss with"),
+        (
+            lambda loss: loss.item(),
+            r"expected a loss tensor, a dict with 'loss', or None, got float. Return the loss with",
+        ),
         (lambda loss: {"lost": loss}, "expected a dict with the key 'loss', got keys 'lost'"),
         (lambda loss: loss.expand(2), r"expected a loss of one element, got shape \(2,\)"),
     ],

@@ -80,7 +80,7 @@ class EvaluationLoop:
         trainer, hooks, metrics = self.trainer, self.trainer.hooks, self.trainer.metrics
         step = getattr(trainer.module, f"{self.stage}_step")
         move = transfer(trainer)
-        taken = arity(step)
+        taken = arity(step, len(self.loaders))
         for number, (batch, _) in enumerate(Batches(loader, count) if count else ()):
             if move is not None:
                 batch = move(batch, index)

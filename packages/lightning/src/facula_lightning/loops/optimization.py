@@ -138,8 +138,10 @@ class Optimization:
         )
 
 
-def arity(step: Any) -> int:
-    """How many of batch, batch_idx and dataloader_idx a step takes."""
+def arity(step: Any, loaders: int = 1) -> int:
+    """How many of batch, batch_idx and dataloader_idx a step takes; the last one of `*args` only with several loaders."""
     parameters = inspect.signature(step).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return 3 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else min(len(positional), 3)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return 3 if loaders > 1 else 2
+    return min(len(positional), 3)

@@ -40,7 +40,7 @@ class PredictionLoop:
         """The predictions of every batch; with several loaders a list of such lists."""
         trainer, hooks = self.trainer, self.trainer.hooks
         step = trainer.module.predict_step
-        taken = arity(step)
+        taken = arity(step, len(self.loaders))
         move = transfer(trainer)
         found: list[list[Any]] = []
         with evaluating(trainer, "predict"):
