@@ -337,7 +337,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     n, c = input.shape[:2]
     squares = (input * input).reshape(n, c, -1).permute(0, 2, 1)
     squares = pad_op(squares, ((0, 0), (0, 0), (size // 2, (size - 1) // 2)), 0.0)
-    mean = avg_pool_op(squares, (size,), (1,), ((0, 0),), True, None).permute(0, 2, 1).reshape(input.shape)
+    mean = avg_pool_op(squares, (size,), (1,), ((0, 0),), False, True, None).permute(0, 2, 1).reshape(input.shape)
     return input / (mean * alpha + k) ** beta
 
 

@@ -144,7 +144,7 @@ def window_argmax(xp, array, positions, valid=None):
         if valid is not None:
             inside = inside & xp.asarray(valid[d]).reshape(shape)
     flat = xp.broadcast_to(flat, (*outs, *kernel)).reshape(math.prod(outs), -1)
-    values = array.reshape(-1, math.prod(spatial))[:, flat]
+    values = array.reshape(math.prod(lead), math.prod(spatial))[:, flat]
     if valid is not None:
         values = xp.where(xp.broadcast_to(inside, (*outs, *kernel)).reshape(flat.shape), values, _lowest(array.dtype))
     best = values.argmax(axis=-1)
@@ -181,7 +181,7 @@ def scatter_flat_op(xp, input, indices, /, size):
     rank, total = len(size), math.prod(size)
     lead = input.shape[: input.ndim - rank]
     rows = math.prod(lead)
-    at = indices.reshape(rows, -1) + xp.arange(rows)[:, None] * total
+    at = indices.reshape(rows, math.prod(indices.shape[input.ndim - rank :])) + xp.arange(rows)[:, None] * total
     dtype = input.dtype
     if dtype.kind == "f":
         out = xp.bincount(at.ravel(), weights=input.reshape(-1), minlength=rows * total).astype(dtype)
@@ -200,7 +200,8 @@ def gather_flat_op(xp, input, indices, /, rank):
     """The elements at indices into the flattened last `rank` dimensions."""
     lead = input.shape[: input.ndim - rank]
     rows = math.prod(lead)
-    return xp.take_along_axis(input.reshape(rows, -1), indices.reshape(rows, -1), axis=1).reshape(indices.shape)
+    spatial = math.prod(input.shape[input.ndim - rank :])
+    return xp.take_along_axis(input.reshape(rows, spatial), indices.reshape(rows, math.prod(indices.shape[input.ndim - rank :])), axis=1).reshape(indices.shape)
 
 
 scatter_flat_op.vjp(input=lambda g, indices, size: gather_flat_op(g, indices, len(size)))
@@ -299,10 +300,6 @@ def avg_pool_op(xp, input, /, kernel, stride, padding, ceil_mode, count_include_
     if input.dtype.kind in "iu":
         return xp.trunc(out / counts).astype(input.dtype)
     return out / counts
-
-
-def _spread_shape(upper, size, kernel, **_):
-    return Meta((*upper.shape[: upper.ndim - len(size)], *size), upper.dtype)
 
 
 @op(lambda upper, size, *_, **__: Meta((*upper.shape[: upper.ndim - len(size)], *size), upper.dtype), onnx=None, samples=[

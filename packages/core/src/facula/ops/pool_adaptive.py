@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula.autograd.op import op, sample
+from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices import base as devices
-from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
-from facula.ops.checks import sizes
-from facula.ops.pool import avg_pool_op, gather_flat_op, max_pool_op, scatter_flat_op, window_argmax
+from facula.ops.checks import sizes, uniform
+from facula.ops.pool import avg_pool_op, gather_flat_op, max_pool_op, window_argmax
 from facula.tensors.tensor import wrap
 
 
@@ -139,3 +138,137 @@ def adaptive_max_pool2d_with_indices(input, output_size, return_indices=True):
 def adaptive_max_pool3d_with_indices(input, output_size, return_indices=True):
     """`adaptive_max_pool3d` and where each maximum is."""
     return _adaptive_max(3, input, output_size, True)
+
+
+def _fractional_shape(input, samples, kernel, size):
+    for n, k, m in zip(input.shape[-len(size) :], kernel, size, strict=True):
+        if m + k - 1 > n:
+            raise RuntimeError(
+                f"fractional_max_pool{len(size)}d: pool size {k} with output size {m} is too large relative to input size {n} of {tuple(input.shape)}. Choose smaller ones."
+            )
+    return Meta((*input.shape[: input.ndim - len(size)], *size), np.int64)
+
+
+@op(_fractional_shape, onnx=None, nondiff=True, half=False, samples=[
+    sample((1, 2, 7), arg((1, 2, 1), low=0.0, high=0.99), kernel=(2,), size=(3,)), sample((1, 2, 6, 5), arg((1, 2, 2), low=0.0, high=0.99), kernel=(2, 2), size=(3, 2)),
+])  # fmt: skip
+def fractional_indices_op(xp, input, samples, /, kernel, size):
+    """Where the maximum of each window is; windows begin at steps of one or the other size around (n - kernel) / (size - 1)."""
+    _fractional_shape(input, samples, kernel, size)
+    rank, lead = len(size), input.shape[: input.ndim - len(size)]
+    rows = int(np.prod(lead))
+    spatial = input.shape[-rank:]
+    drawn = samples.reshape(rows, rank)
+    flat = xp.zeros((rows, *(1,) * (2 * rank)), np.int64)
+    for d, (n, k, m) in enumerate(zip(spatial, kernel, size, strict=True)):
+        u = drawn[:, rank - 1 - d]  # samples are listed from the last dimension
+        start = xp.full((rows, m), n - k, np.int64)
+        if m > 1:
+            alpha = u.dtype.type((n - k) / (m - 1))
+            i = xp.arange(m - 1)[None, :].astype(u.dtype)
+            start[:, :-1] = ((i + u[:, None]) * alpha).astype(np.int64) - (u[:, None] * alpha).astype(np.int64)
+        place = start[:, :, None] + xp.arange(k)
+        shape = [rows, *(1,) * (2 * rank)]
+        shape[1 + d], shape[1 + rank + d] = m, k
+        flat = flat * n + place.reshape(shape)
+    outs = int(np.prod(size))
+    cells = int(np.prod(kernel))
+    flat = flat.reshape(rows, outs, cells)
+    values = xp.take_along_axis(input.reshape(rows, int(np.prod(spatial))), flat.reshape(rows, outs * cells), axis=1).reshape(flat.shape)
+    best = values.argmax(axis=-1)
+    return xp.take_along_axis(flat, best[..., None], axis=-1).reshape(*lead, *size)
+
+
+def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indices, samples):
+    name = f"fractional_max_pool{rank}d"
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{name}: {name} requires specifying either an output_size or an output_ratio, got neither. Pass one.")
+    if input.ndim not in (rank + 1, rank + 2):
+        raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(input.shape)}. Reshape it.")
+    if output_size is None:
+        ratios = (output_ratio,) * rank if isinstance(output_ratio, float) else tuple(output_ratio)
+        output_size = tuple(int(n * r) for n, r in zip(input.shape[-rank:], ratios, strict=True))
+    kernel, size = sizes(kernel_size, rank, name, "kernel_size"), sizes(output_size, rank, name, "output_size")
+    if samples is None:
+        lead = (1, input.shape[0]) if input.ndim == rank + 1 else tuple(input.shape[:2])
+        samples = uniform(input, (*lead, rank))
+    indices = fractional_indices_op(input, samples, kernel, size)
+    values = gather_flat_op(input, indices, rank)
+    return (values, indices) if return_indices else values
+
+
+def fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+    """Maxima of windows at random places, so that sizes shrink by fractions (Graham, 2014)."""
+    return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+
+def fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+    """Maxima of windows at random places in volumes."""
+    return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+
+def fractional_max_pool2d_with_indices(input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None):
+    """`fractional_max_pool2d` and where each maximum is."""
+    return _fractional(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+
+def fractional_max_pool3d_with_indices(input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None):
+    """`fractional_max_pool3d` and where each maximum is."""
+    return _fractional(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+
+def _unpool_shape(input, indices, size):
+    return Meta((*input.shape[: input.ndim - len(size)], *size), input.dtype)
+
+
+@op(_unpool_shape, onnx="MaxUnpool", half=False, samples=[sample((2, 3), arg(values=[[0, 2, 5], [4, 1, 3]]), size=(6,)), sample((1, 2, 2), arg(values=[[[0, 2], [5, 4]]]), size=(2, 3))])
+def unpool_op(xp, input, indices, /, size):
+    """Zeros of `size` with each element put at its index into the flattened last dimensions."""
+    rank = len(size)
+    lead = input.shape[: input.ndim - rank]
+    rows, total = int(np.prod(lead)), int(np.prod(size))
+    if indices.size and (indices.min() < 0 or indices.max() >= total):
+        raise RuntimeError(f"max_unpool{rank}d: Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}). Pass output_size.")
+    out = xp.zeros((rows, total), input.dtype)
+    out[xp.arange(rows)[:, None], indices.reshape(rows, -1)] = input.reshape(rows, -1)
+    return out.reshape(*lead, *size)
+
+
+unpool_op.vjp(input=lambda g, indices, size: gather_flat_op(g, indices, len(size)))
+
+
+def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
+    name = f"max_unpool{rank}d"
+    if indices.array.dtype != np.int64:
+        raise RuntimeError(f"{name}: elements in indices should be type int64 but got: {indices.dtype}. Convert with .long().")
+    if tuple(input.shape) != tuple(indices.shape):
+        raise RuntimeError(f"{name}: Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}. Pass both results of the pooling.")
+    kernel = sizes(kernel_size, rank, name, "kernel_size")
+    stride = kernel if stride is None else sizes(stride, rank, name, "stride")
+    pads = sizes(padding, rank, name, "padding")
+    usual = tuple((n - 1) * s + k - 2 * p for n, s, k, p in zip(input.shape[-rank:], stride, kernel, pads, strict=True))
+    if output_size is None:
+        return unpool_op(input, indices, usual)
+    size = tuple(int(n) for n in output_size)
+    size = size[-rank:] if len(size) in (rank + 1, rank + 2) else size
+    if len(size) != rank:
+        raise ValueError(f"{name}: output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length of '{len(size)}'. Give one number per dimension.")
+    for d, (m, u, s) in enumerate(zip(size, usual, stride, strict=True)):
+        if not u - s < m < u + s:
+            raise ValueError(f'{name}: invalid output_size "{list(size)}" (dim {d} must be between {u - s} and {u + s}). Use a size that the pooling could have had.')
+    return unpool_op(input, indices, size)
+
+
+def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Puts maxima back where `max_pool1d` found them, zeros elsewhere."""
+    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Puts maxima back where `max_pool2d` found them, zeros elsewhere."""
+    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Puts maxima back where `max_pool3d` found them, zeros elsewhere."""
+    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
