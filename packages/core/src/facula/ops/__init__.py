@@ -13,9 +13,9 @@ FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
     "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "fft", "stft", "windows", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
-    "attention",
+    "attention", "loss_ctc",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
-    "gamma", "bessel", "polynomial",
+    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}
