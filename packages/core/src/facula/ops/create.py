@@ -380,7 +380,8 @@ def to(self, *args, **kwargs):
     out = self if device is None else _moved(self, device)
     if dtype is not None:
         out = cast(out, dtypes.numpy_of(dtype))
-    copy = kwargs.get("copy", False) or (len(args) > 2 + (not isinstance(args[0], Tensor)) and args[-1])
+    flags = [a for a in args if isinstance(a, bool)]  # non_blocking, copy
+    copy = kwargs.get("copy", len(flags) > 1 and flags[1])
     return clone(out) if copy is True and out is self else out
 
 
