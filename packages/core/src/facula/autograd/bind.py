@@ -7,6 +7,7 @@ so it is straight-line code: slots, no isinstance chains, no closures.
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -505,33 +506,40 @@ def failed(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any,
     raise explained(op, error, inputs, attrs) from error
 
 
+_HOUSE_FORM = re.compile(r"[A-Za-z_][\w.]*(\(\))?: ")
+
+
 def explained(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Exception:
-    """The error to raise for a forward that failed: the rule's own, or NumPy's with the op's name and all shapes."""
-    if getattr(error, "facula", False):
-        return error
-    keyword = dict(zip(op.attrs, attrs, strict=True))
-    try:
-        op.rule.shape(*[Meta(x.array.shape, x.array.dtype) if isinstance(x, Tensor) else x for x in inputs], **keyword)
-    except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError) as better:
-        if str(better).startswith(op.name) or not isinstance(error, (ValueError, TypeError, IndexError)):
-            return better
+    """The error to raise for a forward that failed: the rule's own, the forward's own, or NumPy's with the op's name and all shapes."""
+    name = op.name.removesuffix("_op")
+    metas = [Meta(x.array.shape, x.array.dtype) if isinstance(x, Tensor) else x for x in inputs]
     shapes = ", ".join(f"{tuple(x.shape)} {x.dtype.name}" for x in inputs if isinstance(x, Tensor))
-    if isinstance(error, np.exceptions.AxisError):
-        first = next(x for x in inputs if isinstance(x, Tensor))
-        n = max(first.array.ndim, 1)
-        return IndexError(
-            f"{op.name}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}). The input is {shapes}."
-        )
     text = str(error)
-    if text.startswith((f"{op.name}:", f"{op.name}(")):
+    try:
+        op.rule.shape(*metas, **dict(zip(op.attrs, attrs, strict=True)))
+    except Exception as better:
+        said = str(better)
+        if said.startswith("broadcast: "):
+            return type(better)(said.replace("broadcast", name, 1))
+        if _HOUSE_FORM.match(said):
+            return better
+        if said.startswith("Dimension out of range"):
+            text = said
+    if text.startswith("Dimension out of range") or isinstance(error, np.exceptions.AxisError):
+        n = max(metas[0].ndim if metas[0] is not None else 0, 1)
+        axis = getattr(error, "axis", None)
+        said = (
+            text
+            if axis is None
+            else f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"
+        )
+        return IndexError(f"{name}: {said}. The input is {shapes}; choose one of its dimensions.")
+    if _HOUSE_FORM.match(text):
         return error
-    cls = (
-        type(error)
-        if isinstance(error, (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError))
-        else RuntimeError
-    )
+    kinds = (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError)
+    cls = type(error) if isinstance(error, kinds) else RuntimeError
     return cls(
-        f"{op.name}: {text or type(error).__name__}, got inputs {shapes}. Check the shapes and types of the arguments."
+        f"{name}: {text or type(error).__name__}, got inputs {shapes}. Check the shapes and types of the arguments."
     )
 
 
