@@ -1,7 +1,5 @@
-"""PyTorch's path to `facula.autograd.checkpoint`."""
+"""Recomputing activations in backward; see `facula.autograd.checkpoint`."""
 
-from __future__ import annotations
+from facula.autograd.checkpoint import checkpoint, checkpoint_sequential, noop_context_fn
 
-from facula.autograd.checkpoint import CheckpointError, checkpoint, checkpoint_sequential, noop_context_fn
-
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+__all__ = ["checkpoint", "checkpoint_sequential", "noop_context_fn"]
