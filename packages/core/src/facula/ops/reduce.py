@@ -195,3 +195,87 @@ def argmin(input, dim=None, keepdim=False, *, out=None):
     """The index of the minimum of all elements (flattened), or along `dim`."""
     return _argmin(input, dim, keepdim, out=out)
 
+
+@op(lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _sum_type(input.dtype)), onnx="ReduceProd", samples=[
+    sample((3, 4), dim=1, keepdim=False), sample((2, 3, 2), dim=0, keepdim=True),
+])  # fmt: skip
+def prod_op(xp, input, /, dim, keepdim):
+    """The product along `dim`; integers are multiplied in int64."""
+    return input.prod(axis=dim if input.ndim else None, keepdims=keepdim, dtype=_sum_type(input.dtype))
+
+
+def _prod_back(g, input, out, dim, keepdim):
+    """g * out / input; with zeros in the input, the product of what stands before and after each element."""
+    if not input.ndim:
+        return g
+    dim = wrap_dim(dim, input.ndim)
+    g = spread(g, input.shape, dim, keepdim)
+    if not (input == 0).any():
+        return g * (spread(out, input.shape, dim, keepdim) / input).conj()
+    from facula.ops.join import cat
+    from facula.ops.layout import flip
+    from facula.ops.scan import cumprod
+
+    n = input.shape[dim]
+    one = input.new_ones(tuple(1 if d == dim else s for d, s in enumerate(input.shape)))
+    before = cumprod(cat([one, input.narrow(dim, 0, n - 1)], dim), dim)
+    after = flip(cumprod(cat([one, flip(input, dim).narrow(dim, 0, n - 1)], dim), dim), dim)
+    return g * (before * after).conj()
+
+
+prod_op.vjp(input=_prod_back)
+
+
+def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The product of all elements, or along `dim`; integers are multiplied in int64.
+
+    >>> import facula
+    >>> facula.prod(facula.tensor([2, 3, 4]))
+    tensor(24)
+    """
+    input = to_dtype(input, dtype)
+    if dim is None:
+        return prod_op(input.reshape(-1), 0, False, out=out)
+    return prod_op(input, wrap_dim(dim, input.ndim), keepdim, out=out)
+
+
+def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The sum over `dim` of the elements that are not nan.
+
+    >>> import facula
+    >>> facula.nansum(facula.tensor([1., float("nan"), 2.]))
+    tensor(3.)
+    """
+    input = to_dtype(input, dtype)
+    if input.array.dtype.kind == "c":
+        raise RuntimeError(f"nansum: nansum does not support complex inputs, got {input.dtype}. Sum .real and .imag.")
+    if dtypes.is_float(input.array.dtype):
+        input = input.masked_fill(input != input, 0)
+    return sum(input, dim if dim != () else None, keepdim, out=out)
+
+
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The mean over `dim` of the elements that are not nan."""
+    if not dtypes.is_differentiable(input.array.dtype):
+        raise RuntimeError(f"nanmean: expected input to have floating point or complex dtype, got {input.dtype}. Convert with .float() first.")
+    input = to_dtype(input, dtype)
+    missing = (input != input).detach()
+    from facula.ops.arithmetic import true_divide
+
+    total = sum(input.masked_fill(missing, 0), dims(dim) or None, keepdim)
+    return true_divide(total, sum(~missing, dims(dim) or None, keepdim), out=out)
+
+
+@op(reduced_to(np.int64), onnx=None, nondiff=True, samples=_DIMS)
+def _count_nonzero(xp, input, /, dim, keepdim):
+    return (input != 0).sum(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=np.int64)
+
+
+def count_nonzero(input, dim=None):
+    """How many elements (over `dim`) are not zero.
+
+    >>> import facula
+    >>> facula.count_nonzero(facula.tensor([0, 5, 6]))
+    tensor(2)
+    """
+    return _count_nonzero(input, dims(dim) or None, False)
