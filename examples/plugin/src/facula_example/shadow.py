@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,36 @@ def cast(result: Any) -> Any:
     if isinstance(result, np.ndarray | np.generic):
         return np.asarray(result).view(Shadow)
     if isinstance(result, tuple | list):
-        return type(result)(cast(part) for part in result) if type(result) in (tuple, list) else result
+        parts = [cast(part) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     return result
 
 
-class ShadowNumpy:
-    """NumPy's functions with results on the device."""
+class ShadowFunction:
+    """One function of NumPy, or a ufunc with its methods, with results on the device."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return cast(self.function(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(np, name)
-        if isinstance(found, type) or not callable(found):
-            return found
+        found = getattr(self.function, name)
+        return ShadowFunction(found) if callable(found) else found
 
-        def function(*args: Any, **kwargs: Any) -> Any:
-            return cast(found(*args, **kwargs))
 
-        setattr(self, name, function)
-        return function
+class ShadowNumpy:
+    """NumPy's functions and modules with results on the device; its types and constants as they are."""
+
+    def __init__(self, module: Any = np) -> None:
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.module, name)
+        if isinstance(found, ModuleType):
+            return ShadowNumpy(found)
+        return ShadowFunction(found) if callable(found) and not isinstance(found, type) else found
 
 
 class ShadowDevice(Device):
