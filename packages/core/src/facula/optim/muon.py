@@ -13,7 +13,7 @@ from facula.tensors.tensor import Tensor
 class Muon(Optimizer):
     """b = momentum b + (1 - momentum) g; p = (1 - lr weight_decay) p - lr' orthogonal(b), for matrices only.
 
-    The nearest orthogonal matrix comes from a Newton-Schulz iteration in bfloat16. lr' = lr sqrt(max(1, rows / columns)),
+    The nearest orthogonal matrix is a bfloat16 Newton-Schulz iteration. lr' = lr sqrt(max(1, rows / columns)),
     or 0.2 lr sqrt(max(rows, columns)) with adjust_lr_fn="match_rms_adamw". Source: Jordan et al., 2024.
 
     >>> import facula
