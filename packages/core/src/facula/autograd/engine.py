@@ -279,7 +279,7 @@ class _quiet:
 
 
 def _list(value: Any) -> list[Any]:
-    return [value] if isinstance(value, Tensor) or value is None else list(value)
+    return [value] if isinstance(value, Tensor) or not hasattr(value, "__iter__") else list(value)
 
 
 def backward(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import threading
 from collections.abc import Callable
@@ -78,7 +79,25 @@ class _Mode:
             with self._again():
                 return function(*args, **kwargs)
 
-        return wrapped
+        @functools.wraps(function)
+        def stepped(*args: Any, **kwargs: Any) -> Any:
+            """A generator works in the mode, and whoever takes its values does not."""
+            generator, step, value = function(*args, **kwargs), "send", None
+            while True:
+                try:
+                    with self._again():
+                        item = getattr(generator, step)(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, value = "send", (yield item)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:
+                    step, value = "throw", error
+
+        return stepped if inspect.isgeneratorfunction(function) else wrapped
 
     def _again(self) -> _Mode:
         return type(self)()
