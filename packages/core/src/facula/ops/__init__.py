@@ -11,7 +11,8 @@ from facula.autograd.primitives import clone
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
-    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "fft", "stft", "windows", "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
+    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "fft", "stft", "windows", "masked",
+    "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
     "attention", "loss_ctc",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",

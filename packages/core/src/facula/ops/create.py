@@ -234,9 +234,11 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_mem
 
 def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """Uninitialised memory of shape `size` whose dimensions lie in memory in the order `physical_layout`."""
-    order = list(physical_layout)
-    made = empty([size[d] for d in order], dtype=dtype, device=device).permute(np.argsort(order).tolist()).detach()
-    return made.requires_grad_() if requires_grad else made
+    strides, step = [0] * len(size), 1
+    for d in reversed(list(physical_layout)):
+        strides[d] = step
+        step *= max(size[d], 1)
+    return empty_strided(size, strides, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
@@ -293,7 +295,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     else:
         d = dtypes.numpy_of(dtype)
     if d.kind in "iu":
-        start, end, step = int(start), end if isinstance(end, int) else math.ceil(end) if step > 0 else math.floor(end), int(step)
+        start, end, step = int(start), int(end), int(step)
         array = np.arange(start, end, step).astype(d)
     else:
         count = math.ceil((end - start) / step)
@@ -306,6 +308,15 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     return write_out(out, made)
 
 
+def _spaced(start, end, steps, dtype):
+    """Evenly spaced numbers, counted from both ends; for integer types from whole ends by a float32 step, as PyTorch does."""
+    if dtype.kind not in "iu":
+        return np.linspace(start, end, steps)
+    start, end = int(start), int(end)
+    step, p = np.float32((end - start) / max(steps - 1, 1)), np.arange(steps, dtype=np.float32)
+    return np.trunc(np.where(p < steps // 2, start + step * p, end - step * (steps - 1 - p)) if steps > 1 else np.full(steps, start))
+
+
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """`steps` numbers from `start` to `end`, evenly spaced, both included."""
     start, end = _number(start), _number(end)
@@ -314,8 +325,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     d = _float(dtype)
     if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
         d = dtypes.complex_of(d)
-    made = np.linspace(start, end, steps)
-    out_ = _place((np.trunc(made) if d.kind in "iu" else made).astype(d), device, requires_grad)
+    out_ = _place(_spaced(start, end, steps, d).astype(d), device, requires_grad)
     if out is None:
         return out_
     from facula.tensors.inplace import write_out
@@ -326,9 +336,10 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """base ** linspace(start, end, steps)."""
     d = _float(dtype)
-    exponents = np.linspace(_number(start), _number(end), steps)
+    start, end = _number(start), _number(end)
     if d.kind in "iu":
-        exponents = np.trunc(exponents)
+        start, end = int(start), int(end)
+    exponents = np.linspace(start, end, steps)
     made = _place(np.power(float(base), exponents).astype(d), device, requires_grad)
     if out is None:
         return made

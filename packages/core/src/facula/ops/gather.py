@@ -224,8 +224,8 @@ def gather(input, dim, index, *, sparse_grad=False):
             [4, 3]])
     """
     d, shape = wrap_dim(dim, input.ndim), index.shape
-    if not index.array.size and index.ndim == 1 and input.ndim != 1:
-        return input.new_empty(shape)
+    if not index.array.size:
+        return reshape(reshape(input, -1)[:0], shape)
     input, index = _lifted(input, index)
     return _gather(input, index, d).reshape(shape)
 
@@ -549,3 +549,22 @@ def nonzero_static(input, *, size, fill_value=-1):
     result = np.full((size, rows.shape[1]), fill_value, np.int64)
     result[: min(size, len(rows))] = rows[:size]
     return wrap(result)
+
+
+def unravel_index(indices, shape):
+    """The coordinates, one tensor per dimension, of positions in a flattened tensor of `shape`.
+
+    >>> import facula
+    >>> facula.unravel_index(facula.tensor([4]), (2, 3))
+    (tensor([1]), tensor([1]))
+    """
+    if indices.array.dtype.kind not in "iu":
+        raise ValueError(f"unravel_index: expected 'indices' to be integer dtype, but got {indices.dtype}. Convert it with .long().")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"unravel_index: 'shape' cannot have negative values, but got {sizes}. Use zero or more.")
+    found = []
+    for n in reversed(sizes):
+        found.append(indices.remainder(n))
+        indices = indices.div(n, rounding_mode="floor")
+    return tuple(reversed(found))

@@ -173,6 +173,13 @@ def t(input):
     return transpose(input, 0, 1) if input.ndim == 2 else permute_op(input, tuple(range(input.ndim)))
 
 
+def adjoint(input):
+    """The conjugate of `input` with its last two dimensions exchanged."""
+    if input.ndim < 2:
+        raise RuntimeError(f"adjoint: tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
+    return transpose(input.conj(), -2, -1)
+
+
 def movedim(input, source, destination):
     """A view with dimension(s) moved to other positions, the rest in order."""
     n = input.ndim
@@ -245,7 +252,10 @@ def _expand_shape(input, shape):
 @op(_expand_shape, view=True, onnx="Expand", samples=[sample((3, 1), shape=(2, 3, 4)), sample((4,), shape=(3, 4))])
 def expand_op(xp, input, /, shape):
     """`input` repeated along dimensions of size 1 without copying."""
-    return xp.broadcast_to(input, shape)
+    out = xp.broadcast_to(input, shape)
+    if xp is np and input.flags.writeable:
+        out.flags.writeable = True  # a write checks itself that no two elements share memory
+    return out
 
 
 expand_op.vjp(input=lambda g: g)

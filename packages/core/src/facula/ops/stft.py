@@ -78,9 +78,7 @@ def istft(
     if x.shape[-1] != (n_fft // 2 + 1 if half else n_fft):
         raise RuntimeError(f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match n_fft={n_fft}, got {x.shape[-1]}.")
     norm = "ortho" if normalized else None
-    frames = fft_irfft(x, n_fft, norm=norm) if half and not return_complex else fft_ifft(x, n_fft, norm=norm)
-    if not return_complex and frames.is_complex():
-        frames = frames.real
+    frames = fft_ifft(x, n_fft, norm=norm) if return_complex else fft_irfft(narrow(x, -1, 0, n_fft // 2 + 1), n_fft, norm=norm)
     shape_window = _window_of("istft", window, win_length, n_fft, frames)
     frames = frames * shape_window
     total = n_fft + hop * (frames.shape[1] - 1)

@@ -162,19 +162,19 @@ def _unfold(xp, input, /, dimension, size, step):
     return xp.lib.stride_tricks.as_strided(input, shape, steps)
 
 
-@op(lambda g, shape, dimension, size, step: Meta(shape, g.dtype), onnx=None, samples=[
+@op(lambda windows, shape, dimension, size, step: Meta(shape, windows.dtype), onnx=None, samples=[
     sample((3, 2, 3), shape=(7, 2), dimension=0, size=3, step=2), sample((2, 4, 2), shape=(2, 5), dimension=1, size=2, step=1),
 ])  # fmt: skip
-def _unfold_back(xp, g, /, shape, dimension, size, step):
-    out = xp.zeros(shape, g.dtype)
-    last = (g.shape[dimension] - 1) * step + 1
+def _unfold_back(xp, windows, /, shape, dimension, size, step):
+    out = xp.zeros(shape, windows.dtype)
+    last = (windows.shape[dimension] - 1) * step + 1
     for k in range(size):
-        out[(slice(None),) * dimension + (slice(k, k + last, step),)] += g[..., k]
+        out[(slice(None),) * dimension + (slice(k, k + last, step),)] += windows[..., k]
     return out
 
 
 _unfold.vjp(input=lambda g, shapes, dimension, size, step: _unfold_back(g, shapes[0], dimension, size, step))
-_unfold_back.vjp(g=lambda g, dimension, size, step: _unfold(g, dimension, size, step))
+_unfold_back.vjp(windows=lambda g, dimension, size, step: _unfold(g, dimension, size, step))
 
 
 def unfold(self, dimension, size, step):
