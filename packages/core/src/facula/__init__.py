@@ -67,4 +67,5 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     ops = importlib.import_module("facula.ops")
-    return sorted({*globals(), *_PLACES, *ops.PUBLIC, *_MODULES} - {"annotations"})
+    functions = ops.names.FUNCTIONS & ops.PUBLIC.keys()
+    return sorted({*globals(), *_PLACES, *functions, *_MODULES} - {"annotations"})

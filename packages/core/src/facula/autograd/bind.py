@@ -35,7 +35,7 @@ def {name}({signature}):
         except Exception as error:
             r = failed(op, error, ({inputs},), {attrs})
         t = new(Tensor)
-        t.array = r if type(r) is ndarray else asarray(r)
+        t.array = r if type(r) is ndarray else array_of(r)
         t.grad = t.root = t.version = t.node = None
         {record}
         {view}
@@ -242,7 +242,7 @@ def generate(op: Any) -> None:
     """Write an op's door and backwards, as `dataclasses` writes `__init__`."""
     names: dict[str, Any] = dict(
         new=object.__new__, new_node=tape.Node.__new__, Tensor=Tensor, Parameter=Parameter, Node=tape.Node, ndarray=np.ndarray, np=np,
-        asarray=np.asarray, op=op, state=state, births=births, forward=op.forward_on("cpu"), keep=tape.keep, current=tape.current, bind=bind,
+        array_of=array_of, op=op, state=state, births=births, forward=op.forward_on("cpu"), keep=tape.keep, current=tape.current, bind=bind,
         failed=failed, into=into, nothing=_Nothing, ufunc=getattr(np, op.ufunc) if op.ufunc else None,
         f32=np.dtype("float32"), f64=np.dtype("float64"), __name__="facula.autograd.doors",
     )  # fmt: skip
@@ -430,6 +430,11 @@ def _compute(op: Any, device: devices.Device, arrays: list[Any], attrs: tuple[An
     return r
 
 
+def array_of(x: Any) -> Any:
+    """A forward's result: NumPy's scalars become 0-dim arrays, any device's array stays what it is."""
+    return np.asarray(x) if isinstance(x, (np.generic, bool, int, float, complex)) else x
+
+
 def _rounded(x: Any, half: Any) -> Any:
     """What was computed in float32 for half-precision inputs, in their type again."""
     return x.astype(half) if getattr(x, "dtype", None) == np.dtype("float32") else x
@@ -440,7 +445,7 @@ def _wrapped(op: Any, r: Any, inputs: tuple[Any, ...], tensors: list[Any], attrs
     outs = []
     for x in results:
         t = object.__new__(Tensor)
-        t.array = np.asarray(x) if isinstance(x, np.generic) else x
+        t.array = array_of(x)
         t.grad = t.root = t.version = t.node = None
         outs.append(t)
     if state.grad and (op.rules or op.joint) and not op.nondiff and any(t.node is not None for t in tensors):

@@ -154,6 +154,12 @@ class Op:
         return function
 
     def forward_on(self, device: str) -> Callable[..., Any]:
+        """What computes this op on a kind of device: a kernel given here or by a plugin, else the forward."""
+        if device not in self.kernels and device not in ("cpu", "cuda", "meta"):
+            from facula.plugins import tables
+
+            name = f"{self.name}.{device}"
+            self.kernels[device] = tables.kernels.get(name) if name in tables.kernels.names() else self.forward
         return self.kernels.get(device, self.forward)
 
     # ---------------------------------------------------------------- doors
