@@ -167,7 +167,7 @@ def test_without_gradients(leaves):
 
 
 def test_errors(leaves):
-    x, w = leaves
+    x, _ = leaves
     with pytest.warns(UserWarning, match="the use_reentrant parameter should be passed explicitly"):
         checkpoint(facula.exp, x)
     with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):

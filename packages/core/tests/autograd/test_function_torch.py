@@ -480,7 +480,7 @@ def once(t, how):
 
 def test_once_differentiable():
     for t in (facula, torch):
-        g, a = once(t, "two")
+        g, _ = once(t, "two")
         with pytest.raises(RuntimeError, match="trying to differentiate twice a function that was marked with @once"):
             g.sum().backward()
     ours, theirs = once(facula, "one")[0], once(torch, "one")[0]

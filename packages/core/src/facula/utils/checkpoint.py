@@ -1,5 +1,5 @@
 """Recomputing activations in backward; see `facula.autograd.checkpoint`."""
 
-from facula.autograd.checkpoint import checkpoint, checkpoint_sequential, noop_context_fn
+from facula.autograd.checkpoint import CheckpointError, checkpoint, checkpoint_sequential, noop_context_fn
 
-__all__ = ["checkpoint", "checkpoint_sequential", "noop_context_fn"]
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
