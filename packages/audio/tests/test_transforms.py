@@ -209,12 +209,21 @@ def test_gradients(transform):
         (lambda: T.MelScale(f_min=9000.0), ValueError, "require f_min: 9000.0 <= f_max: 8000.0"),
         (lambda: T.AmplitudeToDB(top_db=-1), ValueError, "top_db must be positive value"),
         (lambda: T.MFCC(dct_type=3), ValueError, "DCT type not supported, expected 2, got 3"),
-        (lambda: T.MFCC(n_mfcc=200), ValueError, "more MFCC coefficients than # mel bins"),
+        (lambda: T.MFCC(n_mfcc=200, melkwargs={"n_fft": 2048}), ValueError, "more MFCC coefficients than # mel bins"),
     ],
 )
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("mel_scale", T.MelScale), ("amplitude_to_db", T.AmplitudeToDB), ("mu_law_decoding", T.MuLawDecoding)],
+)
+@pytest.mark.filterwarnings("ignore:melscale_fbanks")
+def test_by_name(name, kind):
+    assert type(facula.transforms.create(name)) is kind
 
 
 def test_too_many_bands_warn():

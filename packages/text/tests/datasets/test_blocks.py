@@ -3,6 +3,7 @@
 import pytest
 
 import facula
+from facula.testing import check_dataset
 from facula_text.datasets import CharDataset, Sonnets, TokenDataset
 from facula_text.tokenizers import BPETokenizer, CharTokenizer
 
@@ -53,6 +54,8 @@ def test_tokens(tmp_path):
     dataset = facula.datasets.create("tokens", path, tokenizer, 4)
     assert dataset.ids.tolist() == tokenizer.encode(path.read_text())
     assert isinstance(dataset, TokenDataset)
+    check_dataset(dataset)
+    check_dataset(CharDataset(path, 5))
 
 
 def test_bad_text(tmp_path, path):
@@ -78,6 +81,4 @@ def test_sonnets():
 
 
 def test_public_suite():
-    from facula.testing import check_dataset
-
     check_dataset(Sonnets(block_size=16, train=False))

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import facula
+from facula.testing import check_dataset
 from facula_vision import datasets, transforms
 from facula_vision.datasets.folder import make_dataset
 
@@ -26,6 +27,7 @@ def test_image_folder(pictures):
     assert folder.class_to_idx == {"cat": 0, "dog": 1}
     assert folder.targets == [0, 0, 1, 1, 1]
     assert folder.imgs == folder.samples
+    check_dataset(folder)
     image, target = folder[4]
     assert (image.shape, target) == ((3, 3, 4), 1)
     assert image[:, 0, 0].tolist() == [0.0, 0.0, 1.0]

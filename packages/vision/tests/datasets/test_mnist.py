@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import facula
+from facula.testing import check_dataset
+from facula_vision import transforms
 from facula_vision.datasets import MNIST, FashionMNIST
 from facula_vision.datasets.download import Resource, sha256_of
 from facula_vision.datasets.idx import read_idx, write_idx
@@ -80,6 +82,7 @@ def test_mnist_reads_what_is_there(tmp_path, suffix, place):
     assert test[3][1] == "3"
     assert train.class_to_idx["3 - three"] == 3
     assert "Split: Test" in repr(test)
+    check_dataset(MNIST(tmp_path, transform=transforms.ToTensor()))
 
 
 def test_mnist_missing(tmp_path):
@@ -151,7 +154,7 @@ def test_a_whole_file_is_not_fetched_again(tmp_path):
 def test_fashion_mnist_looks_in_the_system_folder(tmp_path, monkeypatch):
     write_part(tmp_path / "system", "train", 4)
     monkeypatch.setattr(FashionMNIST, "system_folders", (str(tmp_path / "system"),))
-    assert len(FashionMNIST(tmp_path / "empty")) == 4
+    assert len(facula.datasets.create("fashion_mnist", tmp_path / "empty")) == 4
     assert FashionMNIST.classes[9] == "Ankle boot"
     with pytest.raises(RuntimeError, match="FashionMNIST: dataset not found, expected t10k-images"):
         FashionMNIST(tmp_path / "empty", train=False)

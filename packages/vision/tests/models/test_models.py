@@ -15,16 +15,11 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["lenet", "resnet18", "resnet34", "resnet50"])
+@pytest.mark.parametrize("name", COUNTS)
 def test_published_number_of_parameters(name):
-    model = facula.models.create(name)
+    with facula.device("meta"):
+        model = facula.models.create(name)
     assert sum(p.numel() for p in model.parameters()) == COUNTS[name]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet101", "resnet152"])
-def test_published_number_of_parameters_of_deep_ones(name):
-    assert sum(p.numel() for p in facula.models.create(name).parameters()) == COUNTS[name]
 
 
 def test_resnet18_keys():

@@ -204,6 +204,29 @@ def test_repr(transform, text):
     assert repr(transform) == text
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "kind"),
+    [
+        ("compose", ([],), T.Compose),
+        ("lambda", (len,), T.Lambda),
+        ("to_tensor", (), T.ToTensor),
+        ("pil_to_tensor", (), T.PILToTensor),
+        ("to_pil_image", (), T.ToPILImage),
+        ("convert_image_dtype", (facula.float32,), T.ConvertImageDtype),
+        ("normalize", ([0.5], [0.5]), T.Normalize),
+        ("resize", (8,), T.Resize),
+        ("center_crop", (8,), T.CenterCrop),
+        ("pad", (2,), T.Pad),
+        ("random_crop", (8,), T.RandomCrop),
+        ("random_horizontal_flip", (), T.RandomHorizontalFlip),
+        ("random_vertical_flip", (), T.RandomVerticalFlip),
+        ("random_rotation", (10,), T.RandomRotation),
+    ],
+)
+def test_each_by_name(name, arguments, kind):
+    assert type(facula.transforms.create(name, *arguments)) is kind
+
+
 def test_by_name(picture):
     chain = facula.transforms.create(
         "compose",
