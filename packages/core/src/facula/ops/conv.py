@@ -14,7 +14,7 @@ from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
 from facula.ops.checks import sizes
 
-_BUFFER = 1 << 21  # elements of the columns made at a time: they should stay in the cache
+_BUFFER, _CACHED = 1 << 21, 1 << 16  # elements made at a time by the two methods: they should stay in the cache
 
 
 def out_size(n, k, stride, low, high, dilation):
@@ -160,16 +160,23 @@ def _dense(xp, array, weight, stride, dilation, groups, shape):
     return out
 
 
+def _images(n, each):
+    """Ranges of images of which a few copies fit the cache."""
+    step = max(1, min(n, _CACHED // max(each, 1)))
+    return [(i, min(i + step, n)) for i in range(0, n, step)]
+
+
 def _depthwise(xp, array, weight, stride, dilation, shape):
     out, rank = xp.empty(shape, array.dtype), weight.ndim - 2
-    product = None
-    for i, at in enumerate(np.ndindex(*weight.shape[2:])):
-        view, factor = array[_offset(at, dilation, stride, shape[2:])], _per_channel(weight[(slice(None), 0, *at)], rank)
-        if i == 0:
-            xp.multiply(view, factor, out=out)
-        else:
-            product = xp.multiply(view, factor, out=product) if product is not None else xp.multiply(view, factor)
-            out += product
+    for start, stop in _images(shape[0], math.prod(shape[1:])):
+        source, target, product = array[start:stop], out[start:stop], None
+        for i, at in enumerate(np.ndindex(*weight.shape[2:])):
+            view, factor = source[_offset(at, dilation, stride, shape[2:])], _per_channel(weight[(slice(None), 0, *at)], rank)
+            if i == 0:
+                xp.multiply(view, factor, out=target)
+            else:
+                product = xp.multiply(view, factor, out=product)
+                target += product
     return out
 
 
@@ -194,12 +201,18 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
     out = xp.zeros((n, channels, *whole), upper.dtype)
     if upper.size and weight.size:
         if _is_depthwise(groups, weight):
-            for at in np.ndindex(*kernel):
-                out[_offset(at, dilation, stride, outs)] += upper * _per_channel(weight[(slice(None), 0, *at)], len(kernel))
+            _fold_depthwise(xp, out, upper, weight, stride, dilation)
         else:
             _fold_back(xp, out, upper, weight, stride, dilation, groups)
     inner = (..., *(slice(low, low + d) for d, (low, _) in zip(size, padding, strict=True)))
     return out if tuple(whole) == tuple(size) else xp.ascontiguousarray(out[inner])
+
+
+def _fold_depthwise(xp, out, upper, weight, stride, dilation):
+    for start, stop in _images(upper.shape[0], math.prod(upper.shape[1:])):
+        part, target = upper[start:stop], out[start:stop]
+        for at in np.ndindex(*weight.shape[2:]):
+            target[_offset(at, dilation, stride, upper.shape[2:])] += part * _per_channel(weight[(slice(None), 0, *at)], weight.ndim - 2)
 
 
 def _fold_back(xp, out, upper, weight, stride, dilation, groups):
@@ -228,10 +241,12 @@ def conv_weight_op(xp, upper, input, /, kernel, stride, padding, dilation, group
         return xp.zeros(result, upper.dtype)
     array = padded(xp, input, padding)
     if groups > 1 and channels == groups and upper.shape[1] == groups:
-        out, flat = xp.empty(result, upper.dtype), upper.reshape(*upper.shape[:2], -1)
-        for at in np.ndindex(*kernel):
-            view = array[_offset(at, dilation, stride, outs)]
-            out[(slice(None), 0, *at)] = xp.einsum("nci,nci->c", flat, view.reshape(flat.shape))
+        out = xp.zeros(result, upper.dtype)
+        for start, stop in _images(upper.shape[0], math.prod(upper.shape[1:])):
+            flat, part = upper[start:stop].reshape(stop - start, channels, -1), array[start:stop]
+            for at in np.ndindex(*kernel):
+                view = part[_offset(at, dilation, stride, outs)]
+                out[(slice(None), 0, *at)] += xp.einsum("nci,nci->c", flat, view.reshape(flat.shape))
         return out
     total = None
     for start, stop in _chunks(upper.shape[0], channels * math.prod(kernel) * math.prod(outs)):

@@ -105,20 +105,23 @@ def _max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
     outs, sizes_ = out.shape[-rank:], input.shape[-rank:]
     reach = _reach(sizes_, kernel, stride, padding, dilation, outs)
     array = padded(xp, input, reach, _lowest(input.dtype))
-    slope, rest = xp.zeros(array.shape, g.dtype), g
-    free = None
+    slope, free, nans = xp.zeros(array.shape, g.dtype), None, bool(xp.isnan(out).any())
+    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
     for at in np.ndindex(*kernel):
         key = (..., *(slice(i * d, i * d + s * (o - 1) + 1, s) for i, d, s, o in zip(at, dilation, stride, outs, strict=True)))
-        part = array[key]
+        part = xp.ascontiguousarray(array[key])
         hit = part == out
-        if out.dtype.kind == "f":
-            hit |= part != part
+        if nans:
+            hit |= xp.isnan(part)
         if free is None:
             free = ~hit
         else:
             hit &= free
-            free &= ~hit
-        slope[key] += rest * hit
+            free ^= hit
+        if apart:
+            slope[key] = g * hit
+        else:
+            slope[key] += g * hit
     inner = (..., *(slice(low, low + n) for n, (low, _) in zip(sizes_, reach, strict=True)))
     return slope if slope.shape == input.shape else xp.ascontiguousarray(slope[inner])
 
