@@ -245,7 +245,7 @@ class finfo:
             info: Any = ml_dtypes.finfo(real)
         else:
             info = np.finfo(real)
-        self.dtype, self.bits = d.name, int(info.bits)
+        self.dtype, self.bits = of(real).name, int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
         self.resolution = float(info.resolution)

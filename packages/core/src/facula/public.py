@@ -54,10 +54,7 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
 
 def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
     """Whether promotion allows a value of one type to be stored in the other."""
-    return not (
-        from_.category > to.category
-        or (from_.is_signed and from_.category == 1 and not to.is_signed and to.category == 1)
-    )
+    return from_.category <= to.category
 
 
 def get_default_dtype() -> dtypes.dtype:
