@@ -10,13 +10,13 @@ from facula.autograd.op import Op
 from facula.autograd.primitives import clone
 
 FAMILIES = (
-    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "layout",
+    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "masks", "layout",
     "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_norms", "fft", "stft", "windows", "masked",
     "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
     "attention", "loss_ctc",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
-    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique",
+    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}

@@ -46,7 +46,7 @@ def mul(xp, input, other, /):
 
 
 def _conj(x):
-    return x.conj() if hasattr(x, "conj") else x
+    return x.conjugate() if isinstance(x, complex) else x.conj() if hasattr(x, "conj") else x
 
 
 mul.vjp(input=lambda g, other: g * _conj(other), other=lambda g, input: g * _conj(input))
@@ -138,7 +138,20 @@ def pow(xp, input, exponent, /):
             return xp.multiply(input, input)
         if exponent < 0 and getattr(input, "dtype", np.dtype(float)).kind in "iu":
             raise RuntimeError("pow: Integers to negative integer powers are not allowed. Convert to a floating-point dtype first.")
+    if getattr(exponent, "dtype", None) is not None and exponent.dtype.kind == "i":
+        return _integer_power(xp, input, exponent)
     return xp.power(input, exponent)
+
+
+def _integer_power(xp, base, exponent):
+    """Integer powers, of which the negative ones are 0 unless the base is 1 or -1."""
+    negative = xp.less(exponent, 0)
+    out = xp.power(base, xp.where(negative, 0, exponent))
+    if not negative.any():
+        return out
+    odd = xp.remainder(exponent, 2) == 1
+    inverse = xp.where(xp.equal(base, 1), 1, xp.where(xp.equal(base, -1), xp.where(odd, -1, 1), 0))
+    return xp.where(negative, inverse, out).astype(out.dtype)
 
 
 def _pow_input(g, input, exponent):
@@ -161,7 +174,21 @@ def _pow_exponent(g, input, exponent, out):
     return g * _conj((out * input.log()).masked_fill(still, 0))
 
 
+def _pow_input_array(g, input, exponent, xp):
+    if isinstance(exponent, (int, float)):
+        return g * (input if exponent == 2 else input ** (exponent - 1)) * exponent if exponent else g * 0
+    return g * xp.where(exponent == 0, 0, exponent * input ** (exponent - 1))
+
+
+def _pow_exponent_array(g, input, exponent, out, xp):
+    number = isinstance(input, (int, float))
+    log = float(xp.log(xp.float64(input))) if number else xp.log(input)
+    still = (input == 0) & (exponent >= 0)
+    return g * xp.where(still, 0, out * log)
+
+
 pow.vjp(input=_pow_input, exponent=_pow_exponent)
+pow.array_vjp(input=_pow_input_array, exponent=_pow_exponent_array)
 
 
 def _share(g, input, other, loses):
@@ -211,5 +238,6 @@ def abs(xp, input, /):
 
 
 abs.vjp(input=lambda g, input: g * input.sgn())
+abs.array_vjp(input=lambda g, input, xp: g * xp.sign(input))
 
 subtract, multiply, divide, negative, absolute = sub, mul, div, neg, abs

@@ -88,6 +88,7 @@ fmin.vjp(
 
 @op(broadcast, onnx=None, nondiff=True, samples=_TWO)
 def _heaviside(xp, input, other, /):
+    """0 below zero, 1 above, other at zero."""
     return xp.where(input == 0, other, (input > 0).astype(input.dtype)).astype(input.dtype, copy=False)
 
 

@@ -81,6 +81,7 @@ def equal(input, other):
     sample((3, 4), (3, 4), rtol=1e-5, atol=1e-8, equal_nan=False), sample((3,), (3,), rtol=0.5, atol=0.5, equal_nan=True),
 ])  # fmt: skip
 def _isclose(xp, input, other, /, *, rtol, atol, equal_nan):
+    """|input - other| <= atol + rtol * |other|."""
     return xp.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

@@ -57,6 +57,7 @@ def _complex_rule(real, imag):
 
 @op(_complex_rule, onnx=None, samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
 def _complex(xp, real, imag, /):
+    """real + 1j * imag."""
     meta = _complex_rule(real, imag)
     out = xp.empty(meta.shape, meta.dtype)
     out.real, out.imag = real, imag

@@ -87,8 +87,16 @@ def mvlgamma(input, p):
     return total + p * (p - 1) / 4 * math.log(math.pi)
 
 
-igamma = scipy_binary(__name__, "igamma", "gammainc", "The regularised lower incomplete gamma function P(input, other).")
-igammac = scipy_binary(__name__, "igammac", "gammaincc", "The regularised upper incomplete gamma function Q(input, other).")
+_SHAPES = [
+    sample(arg((3, 4), "int64", low=1, high=5), arg((3, 4), low=0.5)),
+    sample(arg((3, 1), "int64", low=2, high=4), arg((4,), low=0.5)),
+]
+igamma = scipy_binary(
+    __name__, "igamma", "gammainc", "The regularised lower incomplete gamma function P(input, other).", samples=_SHAPES
+)
+igammac = scipy_binary(
+    __name__, "igammac", "gammaincc", "The regularised upper incomplete gamma function Q(input, other).", samples=_SHAPES
+)
 
 
 def _no_derivative(name):
@@ -105,9 +113,13 @@ def _igamma_slope(g, input, other):
 igamma.vjp(input=_no_derivative("igamma"), other=_igamma_slope)
 igammac.vjp(input=_no_derivative("igammac"), other=lambda g, input, other: -_igamma_slope(g, input, other))
 
-special_zeta = scipy_binary(__name__, "special_zeta", "zeta", "The Hurwitz zeta function: the sum of (k + other) ** -input over k >= 0.", samples=[
-    sample(arg((3, 4), low=1.5, high=4), arg((3, 4), low=0.5)), sample(arg((3, 1), low=2, high=3), arg((4,), low=0.5)),
-])  # fmt: skip
+special_zeta = scipy_binary(
+    __name__, "special_zeta", "zeta", "The Hurwitz zeta function: the sum of (k + other) ** -input over k >= 0.",
+    samples=[
+        sample(arg((3, 4), "int64", low=2, high=5), arg((3, 4), low=0.5)),
+        sample(arg((3, 1), "int64", low=2, high=4), arg((4,), low=0.5)),
+    ],
+)
 special_zeta.vjp(
     input=_no_derivative("zeta"),
     other=lambda g, input, other: -g * input * special_zeta(input + 1, other),

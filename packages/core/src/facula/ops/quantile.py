@@ -64,6 +64,7 @@ _nanmedian_along = _selection("nanmedian", _nanmedian, lambda xp, input, dim: _m
 def _whole(name, skip_nan):
     @op(lambda input: Meta((), input.dtype), onnx=None, samples=[sample((3, 5)), sample((4,))], name=f"{name}_all")
     def forward(xp, input, /):
+        """The lower median of all elements."""
         if not input.size:
             return xp.full((), math.nan if input.dtype.kind == "f" else np.iinfo(input.dtype).min, input.dtype)
         flat = xp.sort(input.reshape(-1))
@@ -111,6 +112,7 @@ def _kth_rule(input, k, dim, keepdim):
 
 @op(_kth_rule, returns=_kthvalue, onnx=None, samples=[sample((3, 5), k=2, dim=1, keepdim=False), sample((4, 3), k=4, dim=0, keepdim=True)])
 def _kthvalue_along(xp, input, /, k, dim, keepdim):
+    """The k-th smallest element along `dim`, and where it is."""
     _kth_rule(input, k, dim, keepdim)
     if not input.ndim:
         return input.copy(), xp.zeros((), np.int64)

@@ -268,6 +268,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 @op(reduced_to(np.int64), onnx=None, nondiff=True, samples=_DIMS)
 def _count_nonzero(xp, input, /, dim, keepdim):
+    """The count of nonzero elements over `dim`."""
     return (input != 0).sum(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=np.int64)
 
 

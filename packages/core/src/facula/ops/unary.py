@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.devices.meta import Meta
 from facula.ops.rules import same, same_float
 
 _ANY = [sample((3, 4)), sample((2, 1))]
@@ -48,6 +49,7 @@ def rsqrt(xp, input, /):
 
 
 rsqrt.vjp(input=lambda g, out: g * (out * out * out).conj() * -0.5)
+rsqrt.array_vjp(input=lambda g, out: g * (out * out * out * out.dtype.type(-0.5)))
 
 
 @op(same_float, ufunc="reciprocal", onnx="Reciprocal", samples=_POSITIVE)
@@ -57,15 +59,17 @@ def reciprocal(xp, input, /):
 
 
 reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
+reciprocal.array_vjp(input=lambda g, out: -g * (out * out))
 
 
-@op(same, onnx=None, samples=_ANY)
+@op(lambda input: Meta(input.shape, np.int64 if input.dtype == np.bool_ else input.dtype), onnx=None, samples=_ANY)
 def square(xp, input, /):
-    """input * input."""
-    return xp.multiply(input, input)
+    """input * input; bool counts as integer."""
+    return xp.multiply(input, input) if input.dtype.kind != "b" else input.astype(np.int64)
 
 
 square.vjp(input=lambda g, input: g * input.conj() * 2)
+square.array_vjp(input=lambda g, input: g * (input * input.dtype.type(2)))
 
 
 @op(same_float, ufunc="sin", onnx="Sin", samples=_ANY)
@@ -142,7 +146,7 @@ sgn.vjp(input=_sgn_grad)
 @op(same, onnx="Identity", samples=[sample((3, 4)), sample(arg((2,), "complex"))])
 def conj_physical(xp, input, /):
     """The complex conjugate."""
-    return xp.conj(input)
+    return xp.conj(input) if input.dtype.kind == "c" else input.copy()
 
 
 conj_physical.vjp(input=lambda g: g.conj())
@@ -194,6 +198,7 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
 
 @op(same, onnx=None, samples=[sample((3, 4), nan=0.0, posinf=None, neginf=None), sample((2,), nan=1.0, posinf=2.0, neginf=-2.0)])
 def _nan_to_num(xp, input, /, *, nan, posinf, neginf):
+    """`input` with nan and infinities replaced by numbers."""
     return xp.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf) if input.dtype.kind in "fc" else input.copy()
 
 
