@@ -10,10 +10,15 @@ import facula
 
 torch = pytest.importorskip("torch")
 
-_spec = importlib.util.spec_from_file_location("view_programs", Path(__file__).with_name("programs.py"))
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-PROGRAMS = _module.PROGRAMS
+
+def _programs(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.PROGRAMS
+
+
+PROGRAMS = _programs("view_programs") + _programs("write_programs")
 
 A, B = np.arange(12.0).reshape(3, 4) / 7 - 0.5, np.linspace(-1, 1, 12).reshape(3, 4)
 

@@ -241,6 +241,11 @@ class Function:
         return _attached(cls, ctx, args, [found], False, recorded)[0]
 
 
+def _among(t: Any, group: Any) -> bool:
+    """Whether a tensor itself is in a group (== would compare elements)."""
+    return any(t is other for other in group)
+
+
 def _attached(
     cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outs: list[Any], several: bool, recorded: bool
 ) -> list[Any]:
@@ -250,12 +255,11 @@ def _attached(
             f"{cls.__name__}.forward: expected to return a Tensor or a tuple of Tensors, got {type(outs[0]).__name__}. "
             "Return a tuple if there are other values."
         )
-    among = lambda t, group: any(t is other for other in group)
     differentiable = [
-        isinstance(t, Tensor) and dtypes.is_differentiable(t.array.dtype) and not among(t, ctx._constant) for t in outs
+        isinstance(t, Tensor) and dtypes.is_differentiable(t.array.dtype) and not _among(t, ctx._constant) for t in outs
     ]
     for t in ctx._dirty:
-        if not among(t, outs):
+        if not _among(t, outs):
             raise RuntimeError(
                 f"{cls.__name__}.forward: expected every tensor marked dirty to be returned, got one that is not."
             )
@@ -263,7 +267,7 @@ def _attached(
             check_writable(t, True, cls.__name__)
     if not recorded:
         return [
-            t.detach() if isinstance(t, Tensor) and among(t, args) and not among(t, ctx._dirty) else t for t in outs
+            t.detach() if isinstance(t, Tensor) and _among(t, args) and not _among(t, ctx._dirty) else t for t in outs
         ]
     applied = _Applied(cls, ctx, several, differentiable)
     node = _record(applied, args, outs)
@@ -271,9 +275,9 @@ def _attached(
     for i, t in enumerate(outs):
         if differentiable[i]:
             place = Pick(node, i) if several else node
-            results.append(_placed(t, place, cls.__name__, among(t, args), among(t, ctx._dirty)))
+            results.append(_placed(t, place, cls.__name__, _among(t, args), _among(t, ctx._dirty)))
         else:
-            results.append(t.detach() if isinstance(t, Tensor) and among(t, args) else t)
+            results.append(t.detach() if isinstance(t, Tensor) and _among(t, args) else t)
     node.kept = tuple(_saved(t, outs, results) for t in ctx._to_save)
     ctx._to_save = ctx._dirty = ctx._constant = ()
     return results

@@ -231,7 +231,7 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    several, given = _tuple(inputs, "inputs", "hessian")
+    several, _ = _tuple(inputs, "inputs", "hessian")
 
     def gradient(*xs: Tensor) -> Any:
         many, ys = _call(func, xs, "hessian")
