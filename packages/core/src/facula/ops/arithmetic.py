@@ -15,7 +15,9 @@ _POSITIVE = [sample(arg((3, 4), low=0.3), arg((3, 4), low=0.3)), sample(arg((3, 
 def _reject_bool(name, *arrays):
     for a in arrays:
         if getattr(a, "dtype", None) == np.bool_ or isinstance(a, bool):
-            raise RuntimeError(f"{name}: Subtraction, the `-` operator, with a bool tensor is not supported. Use `^` or logical_xor() instead.")
+            raise RuntimeError(
+                f"{name}: Subtraction, the `-` operator, with a bool tensor is not supported. Use `^` or logical_xor() instead."
+            )
 
 
 @op(broadcast, ufunc="add", onnx="Add", samples=_TWO)
@@ -53,13 +55,20 @@ mul.vjp(input=lambda g, other: g * _conj(other), other=lambda g, input: g * _con
 mul.array_vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)
 
 
-@op(broadcast_float, ufunc="true_divide", onnx="Div", samples=[sample((3, 4), arg((3, 4), low=0.5)), sample((3, 1), arg((4,), low=0.5)), sample((2, 3), 2.5)])
+@op(
+    broadcast_float,
+    ufunc="true_divide",
+    onnx="Div",
+    samples=[sample((3, 4), arg((3, 4), low=0.5)), sample((3, 1), arg((4,), low=0.5)), sample((2, 3), 2.5)],
+)
 def true_divide(xp, input, other, /):
     """input / other; integers are divided as floating-point numbers."""
     return xp.true_divide(input, other)
 
 
-true_divide.vjp(input=lambda g, other: g / _conj(other), other=lambda g, input, other: -g * _conj(input / (other * other)))
+true_divide.vjp(
+    input=lambda g, other: g / _conj(other), other=lambda g, input, other: -g * _conj(input / (other * other))
+)
 true_divide.array_vjp(input=lambda g, other: g / other, other=lambda g, input, other: -g * (input / (other * other)))
 
 
@@ -70,7 +79,9 @@ def floor_divide(xp, input, other, /):
     if out.dtype.kind == "f":
         out = xp.where(xp.equal(other, 0), xp.true_divide(input, other), out)
     elif xp.any(xp.equal(other, 0)):
-        raise RuntimeError("floor_divide: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first.")
+        raise RuntimeError(
+            "floor_divide: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
+        )
     return out
 
 
@@ -82,7 +93,9 @@ def trunc_divide(xp, input, other, /):
     """input / other rounded towards zero."""
     if getattr(input, "dtype", np.dtype(float)).kind in "iub" and getattr(other, "dtype", np.dtype(int)).kind in "iub":
         if xp.any(xp.equal(other, 0)):
-            raise RuntimeError("div: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first.")
+            raise RuntimeError(
+                "div: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
+            )
         quotient = xp.floor_divide(input, other)
         rest = input - quotient * other
         return (quotient + ((rest != 0) & (quotient < 0))).astype(quotient.dtype)
@@ -102,7 +115,9 @@ def div(input, other, *, rounding_mode=None, out=None):
     if rounding_mode is None:
         return true_divide(input, other, out=out)
     if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     return (floor_divide if rounding_mode == "floor" else trunc_divide)(input, other, out=out)
 
 
@@ -111,7 +126,9 @@ def remainder(xp, input, other, /):
     """input - other * floor(input / other): the sign of the divisor."""
     out = xp.remainder(input, other)
     if out.dtype.kind in "iu" and xp.any(xp.equal(other, 0)):
-        raise RuntimeError("remainder: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first.")
+        raise RuntimeError(
+            "remainder: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
+        )
     return out
 
 
@@ -123,21 +140,29 @@ def fmod(xp, input, other, /):
     """input - other * trunc(input / other): the sign of the dividend."""
     out = xp.fmod(input, other)
     if out.dtype.kind in "iu" and xp.any(xp.equal(other, 0)):
-        raise RuntimeError("fmod: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first.")
+        raise RuntimeError(
+            "fmod: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
+        )
     return out
 
 
 fmod.vjp(input=lambda g: g, other=lambda g, input, other: -g * trunc_divide(input, other))
 
 
-@op(broadcast, onnx="Pow", samples=[sample(arg((3, 4), low=0.3), (3, 4)), sample((2, 3), 2), sample((2, 3), 3.0), sample(2.5, (3,))])
+@op(
+    broadcast,
+    onnx="Pow",
+    samples=[sample(arg((3, 4), low=0.3), (3, 4)), sample((2, 3), 2), sample((2, 3), 3.0), sample(2.5, (3,))],
+)
 def pow(xp, input, exponent, /):
     """input ** exponent."""
     if isinstance(exponent, (int, float)) and not isinstance(exponent, bool):
         if exponent == 2:
             return xp.multiply(input, input)
         if exponent < 0 and getattr(input, "dtype", np.dtype(float)).kind in "iu":
-            raise RuntimeError("pow: Integers to negative integer powers are not allowed. Convert to a floating-point dtype first.")
+            raise RuntimeError(
+                "pow: Integers to negative integer powers are not allowed. Convert to a floating-point dtype first."
+            )
     if getattr(exponent, "dtype", None) is not None and exponent.dtype.kind == "i":
         return _integer_power(xp, input, exponent)
     return xp.power(input, exponent)
@@ -165,10 +190,18 @@ def _pow_input(g, input, exponent):
 
 def _pow_exponent(g, input, exponent, out):
     if isinstance(input, (int, float, complex)):
-        log = complex(np.log(complex(input))) if out.is_complex() else float(np.log(input)) if input > 0 else (float("-inf") if input == 0 else float("nan"))
+        log = (
+            complex(np.log(complex(input)))
+            if out.is_complex()
+            else float(np.log(input))
+            if input > 0
+            else (float("-inf") if input == 0 else float("nan"))
+        )
         grad = out * log
         if input == 0:
-            return g * _conj(grad.masked_fill((exponent >= 0) if not exponent.is_complex() else exponent == exponent, 0))
+            return g * _conj(
+                grad.masked_fill((exponent >= 0) if not exponent.is_complex() else exponent == exponent, 0)
+            )
         return g * _conj(grad)
     still = (input == 0) & ((exponent >= 0) if not exponent.is_complex() else (exponent == exponent))
     return g * _conj((out * input.log()).masked_fill(still, 0))
@@ -202,7 +235,10 @@ def maximum(xp, input, other, /):
     return xp.maximum(input, other)
 
 
-maximum.vjp(input=lambda g, input, other: _share(g, input, other, input < other), other=lambda g, input, other: _share(g, input, other, input > other))
+maximum.vjp(
+    input=lambda g, input, other: _share(g, input, other, input < other),
+    other=lambda g, input, other: _share(g, input, other, input > other),
+)
 
 
 @op(broadcast, ufunc="minimum", onnx="Min", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
@@ -211,14 +247,19 @@ def minimum(xp, input, other, /):
     return xp.minimum(input, other)
 
 
-minimum.vjp(input=lambda g, input, other: _share(g, input, other, input > other), other=lambda g, input, other: _share(g, input, other, input < other))
+minimum.vjp(
+    input=lambda g, input, other: _share(g, input, other, input > other),
+    other=lambda g, input, other: _share(g, input, other, input < other),
+)
 
 
 @op(same, onnx="Neg", samples=[sample((3, 4)), sample((2,))])
 def neg(xp, input, /):
     """-input."""
     if input.dtype == np.bool_:
-        raise RuntimeError("neg: Negation, the `-` operator, on a bool tensor is not supported. Use `~` or logical_not() instead.")
+        raise RuntimeError(
+            "neg: Negation, the `-` operator, on a bool tensor is not supported. Use `~` or logical_not() instead."
+        )
     return xp.negative(input)
 
 

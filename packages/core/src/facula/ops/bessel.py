@@ -33,12 +33,24 @@ special_bessel_j0 = _table("bessel_j0", "j0", "The Bessel function of the first 
 special_bessel_j1 = _table("bessel_j1", "j1", "The Bessel function of the first kind of order 1.")
 special_bessel_y0 = _table("bessel_y0", "y0", "The Bessel function of the second kind of order 0.", POSITIVE)
 special_bessel_y1 = _table("bessel_y1", "y1", "The Bessel function of the second kind of order 1.", POSITIVE)
-special_modified_bessel_i0 = _table("modified_bessel_i0", "i0", "The modified Bessel function of the first kind of order 0.")
-special_modified_bessel_i1 = _table("modified_bessel_i1", "i1", "The modified Bessel function of the first kind of order 1.")
-special_modified_bessel_k0 = _table("modified_bessel_k0", "k0", "The modified Bessel function of the second kind of order 0.", POSITIVE)
-special_modified_bessel_k1 = _table("modified_bessel_k1", "k1", "The modified Bessel function of the second kind of order 1.", POSITIVE)
-special_scaled_modified_bessel_k0 = _table("scaled_modified_bessel_k0", "k0e", "exp(input) * modified_bessel_k0(input).", POSITIVE)
-special_scaled_modified_bessel_k1 = _table("scaled_modified_bessel_k1", "k1e", "exp(input) * modified_bessel_k1(input).", POSITIVE)
+special_modified_bessel_i0 = _table(
+    "modified_bessel_i0", "i0", "The modified Bessel function of the first kind of order 0."
+)
+special_modified_bessel_i1 = _table(
+    "modified_bessel_i1", "i1", "The modified Bessel function of the first kind of order 1."
+)
+special_modified_bessel_k0 = _table(
+    "modified_bessel_k0", "k0", "The modified Bessel function of the second kind of order 0.", POSITIVE
+)
+special_modified_bessel_k1 = _table(
+    "modified_bessel_k1", "k1", "The modified Bessel function of the second kind of order 1.", POSITIVE
+)
+special_scaled_modified_bessel_k0 = _table(
+    "scaled_modified_bessel_k0", "k0e", "exp(input) * modified_bessel_k0(input).", POSITIVE
+)
+special_scaled_modified_bessel_k1 = _table(
+    "scaled_modified_bessel_k1", "k1e", "exp(input) * modified_bessel_k1(input).", POSITIVE
+)
 
 
 @op(same_float, onnx=None, nondiff=True, samples=ANY)
@@ -47,7 +59,12 @@ def special_airy_ai(xp, input, /):
     return special(xp).airy(input)[0].astype(input.dtype, copy=False)
 
 
-@op(same_float, onnx=None, nondiff=True, samples=[sample(arg((3, 4), low=-9, high=9)), sample(arg((2,), low=0.0, high=0.2))])
+@op(
+    same_float,
+    onnx=None,
+    nondiff=True,
+    samples=[sample(arg((3, 4), low=-9, high=9)), sample(arg((2,), low=0.0, high=0.2))],
+)
 def special_spherical_bessel_j0(xp, input, /):
     """The spherical Bessel function of the first kind of order 0: sin(input) / input, 1 at 0."""
     zero, far = input == 0, xp.isinf(input)

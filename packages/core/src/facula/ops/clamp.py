@@ -12,7 +12,11 @@ from facula.tensors.inplace import write_out
 from facula.tensors.tensor import Tensor
 
 
-@op(same, onnx="Clip", samples=[sample((3, 4), low=-0.5, high=1.0), sample((2,), low=None, high=0.25), sample((2, 3), low=0.0, high=None)])
+@op(
+    same,
+    onnx="Clip",
+    samples=[sample((3, 4), low=-0.5, high=1.0), sample((2,), low=None, high=0.25), sample((2, 3), low=0.0, high=None)],
+)
 def clamp_op(xp, input, /, low, high):
     """min(max(input, low), high) for bounds that are numbers or None."""
     if low is None:
@@ -45,7 +49,9 @@ def _clamp_tensors_back(g, input, low, high, needs):
     inside = _inside(input, low, high)
     below = None if low is None else input < low if high is None else (input < low) & (low < high)
     above = None if high is None else input > high if low is None else (input > high) | (low > high)
-    return tuple(g.masked_fill(~mask, 0) if want else None for want, mask in zip(needs, (inside, below, above), strict=True))
+    return tuple(
+        g.masked_fill(~mask, 0) if want else None for want, mask in zip(needs, (inside, below, above), strict=True)
+    )
 
 
 def _number(x):
@@ -62,7 +68,9 @@ def clamp(input, min=None, max=None, *, out=None):
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None, got neither. Pass min= or max=.")
     if input.array.dtype.kind == "c":
-        raise NotImplementedError("clamp: clamp is not supported for complex types, expected real numbers. Clamp .real and .imag.")
+        raise NotImplementedError(
+            "clamp: clamp is not supported for complex types, expected real numbers. Clamp .real and .imag."
+        )
     if not (_number(min) and _number(max)):
         bounds = [x if x is None or isinstance(x, Tensor) else input.new_full((), x) for x in (min, max)]
         return _clamp_tensors(input, *bounds, out=out)
@@ -71,7 +79,10 @@ def clamp(input, min=None, max=None, *, out=None):
         common = dtypes.result_type([x for x in (input.array, min, max) if x is not None])
         if common.kind in "iu":
             info = np.iinfo(common)
-            min, max = (x if x is None else info.min if x < info.min else info.max if x > info.max else int(x) for x in (min, max))
+            min, max = (
+                x if x is None else info.min if x < info.min else info.max if x > info.max else int(x)
+                for x in (min, max)
+            )
         input = cast(input, common)
     result = clamp_op(input, min, max)
     return result if out is None else write_out(out, result)

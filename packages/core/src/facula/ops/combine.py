@@ -13,7 +13,10 @@ from facula.ops.rules import broadcast, broadcast_float
 from facula.tensors.tensor import Tensor
 
 _TWO = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 2.5)]
-_INTEGERS = [sample(arg((3, 4), "int64", low=1, high=9), arg((4,), "int64", low=1, high=9)), sample(arg((3,), "int64", low=0, high=9), 6)]
+_INTEGERS = [
+    sample(arg((3, 4), "int64", low=1, high=9), arg((4,), "int64", low=1, high=9)),
+    sample(arg((3,), "int64", low=0, high=9), 6),
+]
 
 
 @takes_out
@@ -48,7 +51,9 @@ def lerp(input, end, weight):
     """
     for what, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.array.dtype != input.array.dtype:
-            raise RuntimeError(f"lerp: expected dtype {input.dtype.name} for `{what}` but got dtype {t.dtype.name}. Convert it with .to().")
+            raise RuntimeError(
+                f"lerp: expected dtype {input.dtype.name} for `{what}` but got dtype {t.dtype.name}. Convert it with .to()."
+            )
     step = end - input
     if not isinstance(weight, Tensor):
         return input + weight * step if abs(weight) < 0.5 else end - step * (1 - weight)
@@ -96,7 +101,9 @@ def _heaviside(xp, input, other, /):
 def heaviside(input, values):
     """0 where input < 0, 1 where input > 0, `values` where input is 0."""
     if input.array.dtype != values.array.dtype:
-        raise RuntimeError(f"heaviside: heaviside is not yet implemented for tensors with different dtypes, got {input.dtype} and {values.dtype}. Convert one with .to().")
+        raise RuntimeError(
+            f"heaviside: heaviside is not yet implemented for tensors with different dtypes, got {input.dtype} and {values.dtype}. Convert one with .to()."
+        )
     return _heaviside(input, values)
 
 
@@ -113,7 +120,9 @@ def _integers(name, ufunc, doc):
     def forward(xp, input, other, /):
         for x in (input, other):
             if getattr(x, "dtype", np.dtype(type(x))).kind not in "iu":
-                raise NotImplementedError(f"{name}: \"{name}\" not implemented for '{getattr(x, 'dtype', type(x).__name__)}', expected integers. Convert with .long().")
+                raise NotImplementedError(
+                    f"{name}: \"{name}\" not implemented for '{getattr(x, 'dtype', type(x).__name__)}', expected integers. Convert with .long()."
+                )
         return getattr(xp, ufunc)(input, other)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
@@ -127,5 +136,7 @@ lcm = _integers("lcm", "lcm", "The least common multiple.")
 def positive(input):
     """+input: the tensor itself."""
     if input.array.dtype == np.bool_:
-        raise RuntimeError("positive: The `+` operator, on a bool tensor is not supported, expected numbers. Convert it first.")
+        raise RuntimeError(
+            "positive: The `+` operator, on a bool tensor is not supported, expected numbers. Convert it first."
+        )
     return input

@@ -41,11 +41,16 @@ def _bitwise(name, ufunc, doc):
     def forward(xp, input, other, /):
         for x in (input, other):
             if getattr(x, "dtype", np.dtype(type(x))).kind not in "biu":
-                raise RuntimeError(f"{name}: expected integral or bool tensors, got {getattr(x, 'dtype', type(x).__name__)}. Convert them first.")
+                raise RuntimeError(
+                    f"{name}: expected integral or bool tensors, got {getattr(x, 'dtype', type(x).__name__)}. Convert them first."
+                )
         return getattr(xp, ufunc)(input, other)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    pairs = [sample(arg((3, 4), "bool"), arg((3, 4), "bool")), sample(arg((3,), "int64", low=0, high=9), arg((3,), "int64", low=0, high=9))]
+    pairs = [
+        sample(arg((3, 4), "bool"), arg((3, 4), "bool")),
+        sample(arg((3,), "int64", low=0, high=9), arg((3,), "int64", low=0, high=9)),
+    ]
     return op(broadcast, onnx=None, nondiff=True, samples=pairs)(forward)
 
 
@@ -101,11 +106,17 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     sample(arg((3, 4), "bool"), (3, 4), (3, 4)), sample(arg((4,), "bool"), (3, 1), (4,)),
 ])  # fmt: skip
 def _where(xp, condition, input, other, /):
+    """`input` where `condition` holds, else `other`."""
     return xp.where(condition, input, other)
 
 
-_where.vjp(input=lambda g, condition: g.masked_fill(~condition, 0), other=lambda g, condition: g.masked_fill(condition, 0))
-_where.array_vjp(input=lambda g, condition, xp: xp.where(condition, g, 0).astype(g.dtype), other=lambda g, condition, xp: xp.where(condition, 0, g).astype(g.dtype))
+_where.vjp(
+    input=lambda g, condition: g.masked_fill(~condition, 0), other=lambda g, condition: g.masked_fill(condition, 0)
+)
+_where.array_vjp(
+    input=lambda g, condition, xp: xp.where(condition, g, 0).astype(g.dtype),
+    other=lambda g, condition, xp: xp.where(condition, 0, g).astype(g.dtype),
+)
 
 
 def where(condition, input=None, other=None, *, out=None):
@@ -122,10 +133,14 @@ def where(condition, input=None, other=None, *, out=None):
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     common = dtypes.result_type(x.array if isinstance(x, Tensor) else x for x in (input, other))
-    input, other = (cast(x, common) if isinstance(x, Tensor) else as_scalar_tensor(x, common, condition) for x in (input, other))
+    input, other = (
+        cast(x, common) if isinstance(x, Tensor) else as_scalar_tensor(x, common, condition) for x in (input, other)
+    )
     if condition.array.dtype != np.bool_:
         if condition.array.dtype != np.uint8:
-            raise RuntimeError(f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}. Compare it first, e.g. != 0.")
+            raise RuntimeError(
+                f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}. Compare it first, e.g. != 0."
+            )
         condition = condition.bool()
     return _where(condition, input, other, out=out)
 
@@ -133,7 +148,9 @@ def where(condition, input=None, other=None, *, out=None):
 def _floating_test(name, doc, test):
     def forward(xp, input, /):
         if input.dtype.kind == "c":
-            raise RuntimeError(f"{name}: {name} does not support complex inputs, got {input.dtype.name}. Test .real and .imag.")
+            raise RuntimeError(
+                f"{name}: {name} does not support complex inputs, got {input.dtype.name}. Test .real and .imag."
+            )
         return test(xp, input)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
@@ -141,7 +158,13 @@ def _floating_test(name, doc, test):
 
 
 def _signed(xp, input):
-    return xp.signbit(input) if input.dtype.kind == "f" else xp.less(input, 0) if input.dtype.kind == "i" else xp.zeros(input.shape, bool)
+    return (
+        xp.signbit(input)
+        if input.dtype.kind == "f"
+        else xp.less(input, 0)
+        if input.dtype.kind == "i"
+        else xp.zeros(input.shape, bool)
+    )
 
 
 def _infinite(sign):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import builtins
 import math
 
-
-
 from facula import dtypes
 from facula.autograd.op import Rule, arg, op, sample
 from facula.devices.meta import Meta
@@ -45,13 +43,17 @@ def real(input):
 def imag(input):
     """The imaginary part of a complex tensor, as a view."""
     if input.array.dtype.kind != "c":
-        raise RuntimeError(f"imag: imag is not implemented for tensors with non-complex dtypes, got {input.dtype}. Its imaginary part is zero.")
+        raise RuntimeError(
+            f"imag: imag is not implemented for tensors with non-complex dtypes, got {input.dtype}. Its imaginary part is zero."
+        )
     return imag_op(input)
 
 
 def _complex_rule(real, imag):
     if real.dtype != imag.dtype or not dtypes.is_float(real.dtype):
-        raise RuntimeError(f"complex: Expected both inputs to be Half, Float or Double tensors of one dtype, got {real.dtype.name} and {imag.dtype.name}. Convert one with .to().")
+        raise RuntimeError(
+            f"complex: Expected both inputs to be Half, Float or Double tensors of one dtype, got {real.dtype.name} and {imag.dtype.name}. Use .to()."
+        )
     return Meta(broadcast_shapes(real.shape, imag.shape, name="complex"), dtypes.complex_of(real.dtype))
 
 
@@ -81,7 +83,9 @@ def complex(real, imag, *, out=None):
 def polar(abs, angle, *, out=None):
     """The complex numbers of given absolute value and angle: abs * exp(1j * angle)."""
     if abs.array.dtype != angle.array.dtype:
-        raise RuntimeError(f"polar: Expected object of scalar type {abs.dtype.name} but got scalar type {angle.dtype.name} for second argument. Convert it with .to().")
+        raise RuntimeError(
+            f"polar: Expected object of scalar type {abs.dtype.name} but got scalar type {angle.dtype.name} for second argument. Convert it with .to()."
+        )
     return complex(abs * angle.cos(), abs * angle.sin(), out=out)
 
 
@@ -107,7 +111,9 @@ angle.vjp(input=_angle_back)
 
 def _pairs(input):
     if input.dtype.kind != "c":
-        raise RuntimeError(f"view_as_real: view_as_real is only supported for complex tensors, got {input.dtype.name}. It is real already.")
+        raise RuntimeError(
+            f"view_as_real: view_as_real is only supported for complex tensors, got {input.dtype.name}. It is real already."
+        )
     return Meta((*input.shape, 2), dtypes.real_of(input.dtype))
 
 
@@ -119,12 +125,21 @@ def view_as_real(xp, input, /):
 
 def _joined(input):
     if not dtypes.is_float(input.dtype):
-        raise RuntimeError(f"view_as_complex: view_as_complex is only supported for floating point tensors, got {input.dtype.name}. Convert it with .float().")
+        raise RuntimeError(
+            f"view_as_complex: view_as_complex is only supported for floating point tensors, got {input.dtype.name}. Convert it with .float()."
+        )
     if not input.ndim or input.shape[-1] != 2:
-        raise RuntimeError(f"view_as_complex: Tensor must have a last dimension of size 2, got shape {tuple(input.shape)}. Stack real and imaginary parts last.")
+        raise RuntimeError(
+            f"view_as_complex: Tensor must have a last dimension of size 2, got shape {tuple(input.shape)}. Stack real and imaginary parts last."
+        )
     step = input.dtype.itemsize
-    if input.size and (input.strides[-1] != step or builtins.any(s % (2 * step) for s, n in zip(input.strides[:-1], input.shape, strict=False) if n > 1)):
-        raise RuntimeError("view_as_complex: Tensor must have a last dimension with stride 1, got other strides. Call .contiguous() first.")
+    if input.size and (
+        input.strides[-1] != step
+        or builtins.any(s % (2 * step) for s, n in zip(input.strides[:-1], input.shape, strict=False) if n > 1)
+    ):
+        raise RuntimeError(
+            "view_as_complex: Tensor must have a last dimension with stride 1, got other strides. Call .contiguous() first."
+        )
     return Meta(input.shape[:-1], dtypes.complex_of(input.dtype))
 
 

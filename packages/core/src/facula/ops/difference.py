@@ -73,7 +73,9 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     tensor([3., 4., 6., 7.])
     """
     if edge_order not in (1, 2):
-        raise RuntimeError(f"gradient: gradient only supports edge_order=1 and edge_order=2, got {edge_order}. Use one of these.")
+        raise RuntimeError(
+            f"gradient: gradient only supports edge_order=1 and edge_order=2, got {edge_order}. Use one of these."
+        )
     dims = dims_of(dim, input.ndim, "gradient")
     return [_along(input, d, step, edge_order) for d, step in zip(dims, _spacings(spacing, dims), strict=True)]
 
@@ -92,7 +94,9 @@ def renorm(input, p, dim, maxnorm):
     if maxnorm < 0:
         raise RuntimeError(f"renorm: renorm: expected maxnorm to be >= 0 but got {maxnorm}. Pass a bound.")
     if input.ndim < 2:
-        raise RuntimeError(f"renorm: renorm: input needs at least 2 dimensions, got {input.ndim} dimensions. Unsqueeze it.")
+        raise RuntimeError(
+            f"renorm: renorm: input needs at least 2 dimensions, got {input.ndim} dimensions. Unsqueeze it."
+        )
     dim = wrap_dim(dim, input.ndim)
     size = norm(input, p, tuple(d for d in range(input.ndim) if d != dim), keepdim=True)
     large = size > maxnorm
@@ -102,7 +106,9 @@ def renorm(input, p, dim, maxnorm):
 
 def _lengths(lengths, offsets):
     if lengths is None and offsets is None:
-        raise RuntimeError("segment_reduce: segment_reduce(): Either lengths or offsets must be defined, got neither. Pass lengths=.")
+        raise RuntimeError(
+            "segment_reduce: segment_reduce(): Either lengths or offsets must be defined, got neither. Pass lengths=."
+        )
     if lengths is not None:
         return lengths.array
     return np.diff(offsets.array, axis=-1)
@@ -116,14 +122,22 @@ def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, ax
     tensor([3., 3.])
     """
     if reduce not in _EMPTY:
-        raise RuntimeError(f"segment_reduce: unsupported reduction given! expected one of {sorted(_EMPTY)}, got {reduce!r}. Use one of these.")
+        raise RuntimeError(
+            f"segment_reduce: unsupported reduction given! expected one of {sorted(_EMPTY)}, got {reduce!r}. Use one of these."
+        )
     sizes = _lengths(lengths, offsets)
     if sizes.ndim != axis + 1:
-        raise RuntimeError(f"segment_reduce: expected lengths with axis + 1 = {axis + 1} dimensions, got {sizes.ndim}. Give one row per batch.")
+        raise RuntimeError(
+            f"segment_reduce: expected lengths with axis + 1 = {axis + 1} dimensions, got {sizes.ndim}. Give one row per batch."
+        )
     if not unsafe and (sizes < 0).any():
-        raise RuntimeError("segment_reduce: lengths contains negative value, expected zero or more. Check the segments.")
+        raise RuntimeError(
+            "segment_reduce: lengths contains negative value, expected zero or more. Check the segments."
+        )
     if not unsafe and (sizes.sum(-1) != data.shape[axis]).any():
-        raise RuntimeError(f"segment_reduce: Expected all rows of lengths along axis to sum to data.size(axis) {data.shape[axis]}, got other sums. Check the lengths.")
+        raise RuntimeError(
+            f"segment_reduce: Expected all rows of lengths along axis to sum to data.size(axis) {data.shape[axis]}, got other sums. Check the lengths."
+        )
     return _rows(data, sizes, reduce, initial)
 
 
@@ -135,7 +149,9 @@ def _rows(data, sizes, reduce, initial):
     if sizes.ndim > 1:
         return stack([_rows(d, s, reduce, initial) for d, s in zip(data, sizes, strict=True)])
     ends = np.cumsum(sizes)
-    return stack([_segment(data[int(end - size) : int(end)], reduce, initial) for size, end in zip(sizes, ends, strict=True)])
+    return stack(
+        [_segment(data[int(end - size) : int(end)], reduce, initial) for size, end in zip(sizes, ends, strict=True)]
+    )
 
 
 def _segment(part, reduce, initial):

@@ -35,7 +35,11 @@ for _record in (expm1, exp2, log2, log10, log1p):
     _record.array_vjp()
 
 
-@op(same_float, onnx=None, samples=[sample(arg((3, 4), low=0.1, high=0.9), eps=None), sample(arg((5,), low=-0.2, high=1.2), eps=0.25)])
+@op(
+    same_float,
+    onnx=None,
+    samples=[sample(arg((3, 4), low=0.1, high=0.9), eps=None), sample(arg((5,), low=-0.2, high=1.2), eps=0.25)],
+)
 def logit(xp, input, /, eps=None):
     """log(input / (1 - input)); with `eps`, input is clamped to [eps, 1 - eps] first."""
     if eps is not None:
@@ -119,7 +123,9 @@ def float_power_(self, exponent):
     """Raise this tensor to a power; it must be of double precision already."""
     value = float_power(self, exponent)
     if value.array.dtype != self.array.dtype:
-        raise RuntimeError(f"float_power_: the base given to float_power_ has dtype {self.dtype.name} but the operation's result requires dtype {value.dtype.name}. Use float_power().")
+        raise RuntimeError(
+            f"float_power_: the base given has dtype {self.dtype.name} but the operation's result requires dtype {value.dtype.name}. Use float_power()."
+        )
     return self.copy_(value)
 
 
@@ -135,7 +141,9 @@ def ldexp(input, other, *, out=None):
 
 def _frexp_rule(input):
     if not dtypes.is_float(input.dtype):
-        raise RuntimeError(f"frexp: frexp() only supports floating-point dtypes, got {input.dtype.name}. Convert it with .float() first.")
+        raise RuntimeError(
+            f"frexp: frexp() only supports floating-point dtypes, got {input.dtype.name}. Convert it with .float() first."
+        )
     return input, Meta(input.shape, np.int32)
 
 

@@ -24,9 +24,13 @@ def selected(name):
 
     def rule(input, dim, keepdim, **_):
         if input.dtype.kind == "c":
-            raise NotImplementedError(f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected real numbers. Compare .abs() instead.")
+            raise NotImplementedError(
+                f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected real numbers. Compare .abs() instead."
+            )
         if input.ndim and not input.shape[wrap_dim(dim, input.ndim)]:
-            raise IndexError(f"{name}: Expected reduction dim {dim} to have non-zero size, got shape {input.shape}. Check that the input is not empty.")
+            raise IndexError(
+                f"{name}: Expected reduction dim {dim} to have non-zero size, got shape {input.shape}. Check that the input is not empty."
+            )
         meta = reduced.shape(input, dim, keepdim) if input.ndim else input
         return meta, Meta(meta.shape, np.int64)
 
@@ -52,11 +56,17 @@ def _along(name, kind):
         if not input.ndim:
             wrap_dim(dim, 0)
             return input.copy(), xp.zeros((), np.int64)
-        where = getattr(xp, arg)(input.astype(np.uint8) if input.dtype.kind == "b" else input, axis=dim, keepdims=True).astype(np.int64)
+        where = getattr(xp, arg)(
+            input.astype(np.uint8) if input.dtype.kind == "b" else input, axis=dim, keepdims=True
+        ).astype(np.int64)
         values = xp.take_along_axis(input, where, dim)
         return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
 
-    forward.__name__, forward.__doc__, forward.__module__ = f"{name}_along", f"The {name}imum along `dim` and where it is.", __name__
+    forward.__name__, forward.__doc__, forward.__module__ = (
+        f"{name}_along",
+        f"The {name}imum along `dim` and where it is.",
+        __name__,
+    )
     record = op(selected(name), returns=kind, onnx=None, samples=_ALONG)(forward)
     record.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
     return record
@@ -75,7 +85,9 @@ def _three_forms(name, whole, along, pair):
             found = along(input, dim, keepdim)
             return found if out is None else write_out(out, found)
         if not input.array.size:
-            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
         return whole(input, out=out)
 
     function.__name__ = function.__qualname__ = name
@@ -100,7 +112,9 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     tensor(3)
     """
     if not input.array.size and (dim is None or not input.array.shape[wrap_dim(dim, input.ndim)]):
-        raise RuntimeError("aminmax: aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape.")
+        raise RuntimeError(
+            "aminmax: aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape."
+        )
     over = () if dim is None else dim
     if dim is None and keepdim:
         over = tuple(range(input.ndim))
@@ -129,7 +143,9 @@ def _running(name, kind, better):
         return values, xp.maximum.accumulate(xp.where(hit, places, 0), axis=dim)
 
     forward.__name__, forward.__module__ = f"{name}_op", __name__
-    forward.__doc__ = f"The {'largest' if name == 'cummax' else 'smallest'} element so far along `dim`, and where it is."
+    forward.__doc__ = (
+        f"The {'largest' if name == 'cummax' else 'smallest'} element so far along `dim`, and where it is."
+    )
     record = op(_running_rule, returns=kind, onnx=None, samples=[sample((3, 4), dim=1), sample((2, 3), dim=0)])(forward)
 
     def back(g, out, shapes, dim):

@@ -27,14 +27,20 @@ def bincount(input, weights=None, minlength=0):
     tensor([1, 0, 2])
     """
     if input.ndim != 1 or input.array.dtype.kind not in "iu":
-        raise RuntimeError(f"bincount: bincount only supports 1-d non-negative integral inputs, got {input.dtype.name} with {input.ndim} dimensions. Flatten it.")
+        raise RuntimeError(
+            f"bincount: bincount only supports 1-d non-negative integral inputs, got {input.dtype.name} with {input.ndim} dimensions. Flatten it."
+        )
     if minlength < 0:
         raise RuntimeError(f"bincount: minlength should be >= 0, got {minlength}. Pass the least number of bins.")
     values = devices.to_host(input.array)
     if values.size and values.min() < 0:
-        raise RuntimeError("bincount: bincount only supports 1-d non-negative integral inputs, got a negative one. Shift the input.")
+        raise RuntimeError(
+            "bincount: bincount only supports 1-d non-negative integral inputs, got a negative one. Shift the input."
+        )
     if weights is not None and weights.array.shape != values.shape:
-        raise RuntimeError(f"bincount: weights should be 1-d and have the same length as input, expected {len(values)}, got {tuple(weights.shape)}. Check it.")
+        raise RuntimeError(
+            f"bincount: weights should be 1-d and have the same length as input, expected {len(values)}, got {tuple(weights.shape)}. Check it."
+        )
     out = np.bincount(values, None if weights is None else devices.to_host(weights.array), minlength)
     if weights is None:
         out = out.astype(np.int64)
@@ -52,7 +58,11 @@ def _histc(xp, input, /, bins, low, high):
     x = x[(x >= low) & (x <= high)]
     # the place is computed in the type of the input, as the reference does, since edges may round either way
     kind = input.dtype.type
-    place = ((x - kind(low)) / kind(high - low) * bins).astype(np.int64) if input.dtype.kind == "f" else (x - low) * bins // (high - low)
+    place = (
+        ((x - kind(low)) / kind(high - low) * bins).astype(np.int64)
+        if input.dtype.kind == "f"
+        else (x - low) * bins // (high - low)
+    )
     return xp.bincount(xp.minimum(place, bins - 1).astype(np.int64), minlength=bins).astype(input.dtype)
 
 
@@ -90,9 +100,13 @@ def _edges(values, bins, span, kind):
 
 def _checked_histogram(name, input, weight):
     if not dtypes.is_float(input.array.dtype):
-        raise NotImplementedError(f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected a floating-point tensor. Convert it with .float().")
+        raise NotImplementedError(
+            f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected a floating-point tensor. Convert it with .float()."
+        )
     if weight is not None and weight.array.dtype != input.array.dtype:
-        raise RuntimeError(f"{name}: if weight tensor is provided, input tensor and weight tensor should have the same dtype, got {input.dtype} and {weight.dtype}. Convert it.")
+        raise RuntimeError(
+            f"{name}: if weight tensor is provided, input and weight should have the same dtype, got {input.dtype} and {weight.dtype}. Convert it."
+        )
 
 
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
@@ -107,7 +121,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if isinstance(bins, Tensor):
         edges = devices.to_host(bins.array)
         if edges.ndim != 1 or not edges.size:
-            raise RuntimeError(f"histogram: bins tensor should have one dimension, but got {edges.ndim} dimensions. Pass the edges in order.")
+            raise RuntimeError(
+                f"histogram: bins tensor should have one dimension, but got {edges.ndim} dimensions. Pass the edges in order."
+            )
     else:
         edges = _edges(x, int(bins), range, x.dtype)
     w = None if weight is None else devices.to_host(weight.array).reshape(-1)
@@ -125,7 +141,9 @@ def _binned(columns, edges, weight, density):
         places.append(np.clip(np.searchsorted(e, x, side="right") - 1, 0, len(e) - 2))
     shape = tuple(len(e) - 1 for e in edges)
     flat = np.ravel_multi_index([p[keep] for p in places], shape) if keep.any() else np.zeros(0, np.int64)
-    hist = np.bincount(flat, None if weight is None else weight[keep], math.prod(shape)).astype(np.float64).reshape(shape)
+    hist = (
+        np.bincount(flat, None if weight is None else weight[keep], math.prod(shape)).astype(np.float64).reshape(shape)
+    )
     if density:
         volume = 1.0
         for d, e in enumerate(edges):
@@ -139,18 +157,25 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False, out=None
     """(hist, bin_edges) in several dimensions: the last dimension of `input` holds the coordinates."""
     _checked_histogram("histogramdd", input, weight)
     if input.ndim < 2:
-        raise RuntimeError(f"histogramdd: input tensor should have at least 2 dimensions, but got {input.ndim}. Give one row per point.")
+        raise RuntimeError(
+            f"histogramdd: input tensor should have at least 2 dimensions, but got {input.ndim}. Give one row per point."
+        )
     count = input.shape[-1]
     points = devices.to_host(input.array).reshape(-1, count)
     if isinstance(bins, int):
         bins = [bins] * count
     if len(bins) != count:
-        raise RuntimeError(f"histogramdd: expected {count} sequences of bin edges or counts, but got {len(bins)}. Give one per coordinate.")
+        raise RuntimeError(
+            f"histogramdd: expected {count} sequences of bin edges or counts, but got {len(bins)}. Give one per coordinate."
+        )
     spans = [None] * count if range is None else [(range[2 * d], range[2 * d + 1]) for d in builtins.range(count)]
     edges = [
-        devices.to_host(b.array) if isinstance(b, Tensor) else _edges(points[:, d], int(b), spans[d], points.dtype) for d, b in enumerate(bins)
+        devices.to_host(b.array) if isinstance(b, Tensor) else _edges(points[:, d], int(b), spans[d], points.dtype)
+        for d, b in enumerate(bins)
     ]
     w = None if weight is None else devices.to_host(weight.array).reshape(-1)
     hist = _binned(list(points.T), edges, w, density).astype(points.dtype)
-    found = _histogramdd(wrap(devices.move(hist, input.device)), tuple(wrap(devices.move(e.copy(), input.device)) for e in edges))
+    found = _histogramdd(
+        wrap(devices.move(hist, input.device)), tuple(wrap(devices.move(e.copy(), input.device)) for e in edges)
+    )
     return found if out is None else write_out(out, found)

@@ -37,13 +37,17 @@ def _family(name, doc, first, step, shift=False):
     return op(broadcast_float, onnx=None, nondiff=True, samples=_SAMPLES)(forward)
 
 
-_twice = lambda k, x, now, before: 2 * x * now - before  # noqa: E731
+_twice = lambda k, x, now, before: 2 * x * now - before
 _T, _U, _V, _W = lambda x: x, lambda x: 2 * x, lambda x: 2 * x - 1, lambda x: 2 * x + 1
 
 special_chebyshev_polynomial_t = _family("chebyshev_polynomial_t", "Chebyshev polynomial of the first kind", _T, _twice)
-special_chebyshev_polynomial_u = _family("chebyshev_polynomial_u", "Chebyshev polynomial of the second kind", _U, _twice)
+special_chebyshev_polynomial_u = _family(
+    "chebyshev_polynomial_u", "Chebyshev polynomial of the second kind", _U, _twice
+)
 special_chebyshev_polynomial_v = _family("chebyshev_polynomial_v", "Chebyshev polynomial of the third kind", _V, _twice)
-special_chebyshev_polynomial_w = _family("chebyshev_polynomial_w", "Chebyshev polynomial of the fourth kind", _W, _twice)
+special_chebyshev_polynomial_w = _family(
+    "chebyshev_polynomial_w", "Chebyshev polynomial of the fourth kind", _W, _twice
+)
 special_shifted_chebyshev_polynomial_t = _family(
     "shifted_chebyshev_polynomial_t", "Chebyshev polynomial of the first kind at 2 x - 1", _T, _twice, True
 )
@@ -57,14 +61,26 @@ special_shifted_chebyshev_polynomial_w = _family(
     "shifted_chebyshev_polynomial_w", "Chebyshev polynomial of the fourth kind at 2 x - 1", _W, _twice, True
 )
 special_hermite_polynomial_h = _family(
-    "hermite_polynomial_h", "physicists' Hermite polynomial", lambda x: 2 * x, lambda k, x, now, before: 2 * (x * now - k * before)
+    "hermite_polynomial_h",
+    "physicists' Hermite polynomial",
+    lambda x: 2 * x,
+    lambda k, x, now, before: 2 * (x * now - k * before),
 )
 special_hermite_polynomial_he = _family(
-    "hermite_polynomial_he", "probabilists' Hermite polynomial", lambda x: x, lambda k, x, now, before: x * now - k * before
+    "hermite_polynomial_he",
+    "probabilists' Hermite polynomial",
+    lambda x: x,
+    lambda k, x, now, before: x * now - k * before,
 )
 special_laguerre_polynomial_l = _family(
-    "laguerre_polynomial_l", "Laguerre polynomial", lambda x: 1 - x, lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)
+    "laguerre_polynomial_l",
+    "Laguerre polynomial",
+    lambda x: 1 - x,
+    lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1),
 )
 special_legendre_polynomial_p = _family(
-    "legendre_polynomial_p", "Legendre polynomial", lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1)
+    "legendre_polynomial_p",
+    "Legendre polynomial",
+    lambda x: x,
+    lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1),
 )

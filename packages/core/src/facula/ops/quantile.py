@@ -58,7 +58,9 @@ def _selection(name, kind, rank, samples):
 
 
 _median_along = _selection("median", _median, lambda xp, input, dim: _median_rank(xp, input, dim, False), _ALONG)
-_nanmedian_along = _selection("nanmedian", _nanmedian, lambda xp, input, dim: _median_rank(xp, input, dim, True), _ALONG)
+_nanmedian_along = _selection(
+    "nanmedian", _nanmedian, lambda xp, input, dim: _median_rank(xp, input, dim, True), _ALONG
+)
 
 
 def _whole(name, skip_nan):
@@ -106,11 +108,18 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
 def _kth_rule(input, k, dim, keepdim):
     size = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 1 <= k <= size:
-        raise RuntimeError(f"kthvalue: selected number k out of range for dimension {dim}, expected 1 to {size}, got {k}. Choose k within it.")
+        raise RuntimeError(
+            f"kthvalue: selected number k out of range for dimension {dim}, expected 1 to {size}, got {k}. Choose k within it."
+        )
     return selected("kthvalue")(input, dim, keepdim)
 
 
-@op(_kth_rule, returns=_kthvalue, onnx=None, samples=[sample((3, 5), k=2, dim=1, keepdim=False), sample((4, 3), k=4, dim=0, keepdim=True)])
+@op(
+    _kth_rule,
+    returns=_kthvalue,
+    onnx=None,
+    samples=[sample((3, 5), k=2, dim=1, keepdim=False), sample((4, 3), k=4, dim=0, keepdim=True)],
+)
 def _kthvalue_along(xp, input, /, k, dim, keepdim):
     """The k-th smallest element along `dim`, and where it is."""
     _kth_rule(input, k, dim, keepdim)
@@ -119,7 +128,9 @@ def _kthvalue_along(xp, input, /, k, dim, keepdim):
     return _pick(xp, input, xp.argsort(input, axis=dim, kind="stable"), k - 1, dim, keepdim)
 
 
-_kthvalue_along.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
+_kthvalue_along.vjp(
+    input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim)
+)
 
 
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
@@ -148,7 +159,9 @@ def _mode_along(xp, input, /, dim, keepdim):
     return _pick(xp, input, order, last, dim, keepdim)
 
 
-_mode_along.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
+_mode_along.vjp(
+    input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim)
+)
 
 
 def mode(input, dim=-1, keepdim=False, *, out=None):
@@ -167,19 +180,29 @@ _WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 def _checked_quantile(name, input, q, interpolation):
     if input.array.dtype.name not in ("float32", "float64"):
-        raise RuntimeError(f"{name}: {name}() input tensor must be either float or double dtype, got {input.dtype.name}. Convert it with .float().")
+        raise RuntimeError(
+            f"{name}: {name}() input tensor must be either float or double dtype, got {input.dtype.name}. Convert it with .float()."
+        )
     if not input.array.size:
-        raise RuntimeError(f"{name}: {name}() input tensor must be non-empty, got shape {tuple(input.shape)}. Check the data.")
+        raise RuntimeError(
+            f"{name}: {name}() input tensor must be non-empty, got shape {tuple(input.shape)}. Check the data."
+        )
     if interpolation not in _WAYS:
-        raise RuntimeError(f"{name}: {name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}. Use one of these.")
+        raise RuntimeError(
+            f"{name}: {name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}. Use one of these."
+        )
     if not isinstance(q, Tensor):
         q = input.new_full((), q)
     if q.array.dtype != input.array.dtype:
-        raise RuntimeError(f"{name}: {name}() q tensor must be same dtype as the input tensor, got {q.dtype.name} and {input.dtype.name}. Convert q with .to().")
+        raise RuntimeError(
+            f"{name}: {name}() q tensor must be same dtype as the input tensor, got {q.dtype.name} and {input.dtype.name}. Convert q with .to()."
+        )
     if q.ndim > 1:
         raise RuntimeError(f"{name}: {name}() q must be a scalar or 1D tensor, got {q.ndim} dimensions. Flatten it.")
     if q.array.size and not bool(((q >= 0) & (q <= 1)).all().item()):
-        raise RuntimeError(f"{name}: {name}() q must be in the range [0, 1] but got values outside. Give fractions, not per cent.")
+        raise RuntimeError(
+            f"{name}: {name}() q must be in the range [0, 1] but got values outside. Give fractions, not per cent."
+        )
     return q
 
 
@@ -205,7 +228,13 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
         found = found + (above - found) * weight
     found = found.movedim(-1, 0)  # (q, *rest)
     if keepdim:
-        found = found.reshape((-1,) + (1,) * input.ndim) if dim is None else found.unsqueeze(axis + 1) if input.ndim else found
+        found = (
+            found.reshape((-1,) + (1,) * input.ndim)
+            if dim is None
+            else found.unsqueeze(axis + 1)
+            if input.ndim
+            else found
+        )
     return found if q.ndim else found.squeeze(0)
 
 

@@ -75,10 +75,14 @@ def _needs_float(name, dtype):
 
 def _float_factory(name, sampler, doc):
     @takes_out
-    def make(*size, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, **named):
+    def make(
+        *size, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, **named
+    ):
         size = size_of(size or (named.pop("size"),), name)
         if unknown := named.keys() - {"names", "memory_format"}:
-            raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'. Use dtype=, device=, generator=.")
+            raise TypeError(
+                f"{name}() got an unexpected keyword argument '{min(unknown)}'. Use dtype=, device=, generator=."
+            )
         d = dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
         _needs_float(name, d)
         return _drawn(name, size, d, device, generator, sampler(d), requires_grad)
@@ -93,18 +97,34 @@ randn = _float_factory("randn", _standard_normal, "Standard normal random number
 
 
 def _float_like(name, sampler, doc):
-    def make(input, *, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+    def make(
+        input,
+        *,
+        generator=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        pin_memory=False,
+        requires_grad=False,
+        memory_format=None,
+    ):
         d = input.array.dtype if dtype is None else dtypes.numpy_of(dtype)
         _needs_float(name, d)
-        return _drawn(name, input.shape, d, input.device if device is None else device, generator, sampler(d), requires_grad)
+        return _drawn(
+            name, input.shape, d, input.device if device is None else device, generator, sampler(d), requires_grad
+        )
 
     make.__name__ = make.__qualname__ = name
     make.__doc__, make.__module__ = doc, __name__
     return make
 
 
-rand_like = _float_like("rand_like", _uniform, "Uniform random numbers in [0, 1) with the shape, type and device of `input`.")
-randn_like = _float_like("randn_like", _standard_normal, "Standard normal random numbers with the shape, type and device of `input`.")
+rand_like = _float_like(
+    "rand_like", _uniform, "Uniform random numbers in [0, 1) with the shape, type and device of `input`."
+)
+randn_like = _float_like(
+    "randn_like", _standard_normal, "Standard normal random numbers with the shape, type and device of `input`."
+)
 
 
 def _integers(low, high):
@@ -115,12 +135,25 @@ def _integers(low, high):
 def _bounds(name, low, high):
     low, high = (int(x.item()) if isinstance(x, Tensor) else int(x) for x in (low, high))
     if low >= high:
-        raise RuntimeError(f"{name}: random_ expects 'from' to be less than 'to', but found from={low} >= to={high}. Exchange the bounds.")
+        raise RuntimeError(
+            f"{name}: random_ expects 'from' to be less than 'to', but found from={low} >= to={high}. Exchange the bounds."
+        )
     return low, high
 
 
 @takes_out
-def randint(low=0, high=None, size=None, *, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def randint(
+    low=0,
+    high=None,
+    size=None,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """Random integers from `low` (0 if left away) up to and without `high`, with the shape `size`.
 
     >>> import facula
@@ -139,13 +172,33 @@ def randint(low=0, high=None, size=None, *, generator=None, dtype=None, layout=N
     return _drawn("randint", size_of((size,), "randint"), d, device, generator, _integers(low, high), requires_grad)
 
 
-def randint_like(input, low=0, high=None, *, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+def randint_like(
+    input,
+    low=0,
+    high=None,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    memory_format=None,
+):
     """Random integers from `low` (0 if left away) up to and without `high`, with the shape and type of `input`."""
     if high is None:
         low, high = 0, low
     low, high = _bounds("randint_like", low, high)
     d = input.array.dtype if dtype is None else dtypes.numpy_of(dtype)
-    return _drawn("randint_like", input.shape, d, input.device if device is None else device, generator, _integers(low, high), requires_grad)
+    return _drawn(
+        "randint_like",
+        input.shape,
+        d,
+        input.device if device is None else device,
+        generator,
+        _integers(low, high),
+        requires_grad,
+    )
 
 
 @takes_out
@@ -162,7 +215,12 @@ def randperm(n, *, generator=None, dtype=None, layout=None, device=None, require
     return _drawn("randperm", (n,), d, device, generator, lambda rng, shape: rng.permutation(n), requires_grad)
 
 
-@op(lambda input, drawn: Meta(drawn.shape, drawn.dtype), onnx=None, half=False, samples=[sample((3, 4), (3, 4)), sample((1,), (3,))])
+@op(
+    lambda input, drawn: Meta(drawn.shape, drawn.dtype),
+    onnx=None,
+    half=False,
+    samples=[sample((3, 4), (3, 4)), sample((1,), (3,))],
+)
 def _draw(xp, input, drawn, /):
     """What was drawn with the parameters `input`: on the tape, with a gradient of zero."""
     return drawn.copy()
@@ -189,11 +247,15 @@ def bernoulli(input, p=None, *, generator=None):
         if not input.is_meta:
             host = devices.to_host(input.array).astype(np.float64)
             if host.size and not (host.min() >= 0 and host.max() <= 1):
-                raise RuntimeError("bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, got probabilities outside [0, 1]. Clamp them first.")
+                raise RuntimeError(
+                    "bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, got probabilities outside [0, 1]. Clamp them first."
+                )
     else:
         host = p
         _probability("bernoulli", p)
-    out = _drawn("bernoulli", input.shape, d, input.device, generator, lambda rng, shape: rng.random(shape, np.float32) < host)
+    out = _drawn(
+        "bernoulli", input.shape, d, input.device, generator, lambda rng, shape: rng.random(shape, np.float32) < host
+    )
     return _no_gradient(input, out)
 
 
@@ -212,9 +274,13 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         return wrap(Meta(shape, np.int64))
     p = devices.to_host(input.array).astype(np.float64)
     if not (np.isfinite(p).all() and (p >= 0).all()):
-        raise RuntimeError("multinomial: probability tensor contains either `inf`, `nan` or element < 0, expected weights of zero or more. Check the logits.")
+        raise RuntimeError(
+            "multinomial: probability tensor contains either `inf`, `nan` or element < 0, expected weights of zero or more. Check the logits."
+        )
     if p.size and not (p.sum(-1) > 0).all():
-        raise RuntimeError("multinomial: invalid multinomial distribution (sum of probabilities <= 0), expected a positive weight in each row. Check the weights.")
+        raise RuntimeError(
+            "multinomial: invalid multinomial distribution (sum of probabilities <= 0), expected a positive weight in each row. Check the weights."
+        )
 
     def draw(rng, shape):
         if not replacement:
@@ -231,11 +297,17 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
 
 def _check_multinomial(input, num_samples, replacement):
     if not dtypes.is_float(input.array.dtype):
-        raise RuntimeError(f"multinomial: multinomial only supports floating-point dtypes for input, got: {input.dtype.name}. Convert it with .float().")
+        raise RuntimeError(
+            f"multinomial: multinomial only supports floating-point dtypes for input, got: {input.dtype.name}. Convert it with .float()."
+        )
     if input.ndim not in (1, 2):
-        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, got {input.ndim} dims. Reshape the input to (rows, categories).")
+        raise RuntimeError(
+            f"multinomial: prob_dist must be 1 or 2 dim, got {input.ndim} dims. Reshape the input to (rows, categories)."
+        )
     if num_samples <= 0:
-        raise RuntimeError(f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}. Ask for at least one.")
+        raise RuntimeError(
+            f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}. Ask for at least one."
+        )
     if not replacement and num_samples > input.shape[-1]:
         raise RuntimeError(
             f"multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, got {num_samples} of "
@@ -249,7 +321,18 @@ def _check_std(name, std):
 
 
 @takes_out
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def normal(
+    mean=0.0,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """Normal random numbers; `mean` and `std` are tensors (one draw per element) or, with `size`, numbers.
 
     >>> import facula
@@ -262,10 +345,17 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, layout=N
             raise TypeError("normal(): expected a size with two numbers, got none. Pass e.g. normal(0.0, 1.0, (2, 3)).")
         _check_std("normal", std)
         d = dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
-        return randn(size, generator=generator, dtype=dtypes.of(d), device=device).mul_(std).add_(mean).requires_grad_(requires_grad)
+        return (
+            randn(size, generator=generator, dtype=dtypes.of(d), device=device)
+            .mul_(std)
+            .add_(mean)
+            .requires_grad_(requires_grad)
+        )
     if isinstance(std, Tensor):
         if not std.is_meta and std.array.size and not (std >= 0).all():
-            raise RuntimeError("normal: normal expects all elements of std >= 0.0, got a negative one. Take its absolute value.")
+            raise RuntimeError(
+                "normal: normal expects all elements of std >= 0.0, got a negative one. Take its absolute value."
+            )
     else:
         _check_std("normal", std)
     first = tensors[0]
@@ -273,7 +363,9 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, layout=N
     d = dtypes.result_type([t.array for t in tensors])
     _needs_float("normal", d)
     noise = _drawn("normal", shape, d, first.device, generator, _standard_normal(d))
-    out = noise * (std.detach() if isinstance(std, Tensor) else std) + (mean.detach() if isinstance(mean, Tensor) else mean)
+    out = noise * (std.detach() if isinstance(std, Tensor) else std) + (
+        mean.detach() if isinstance(mean, Tensor) else mean
+    )
     for t in tensors:
         out = _no_gradient(t, out)
     return out
@@ -285,8 +377,12 @@ def poisson(input, generator=None):
     _needs_float("poisson", d)
     host = None if input.is_meta else devices.to_host(input.array).astype(np.float64)
     if host is not None and (host < 0).any():
-        raise RuntimeError("poisson: invalid Poisson rate, expected rate to be non-negative, got a negative one. Clamp it first.")
-    return _no_gradient(input, _drawn("poisson", input.shape, d, input.device, generator, lambda rng, shape: rng.poisson(host, shape)))
+        raise RuntimeError(
+            "poisson: invalid Poisson rate, expected rate to be non-negative, got a negative one. Clamp it first."
+        )
+    return _no_gradient(
+        input, _drawn("poisson", input.shape, d, input.device, generator, lambda rng, shape: rng.poisson(host, shape))
+    )
 
 
 def binomial(count, prob, generator=None):
@@ -294,7 +390,9 @@ def binomial(count, prob, generator=None):
     d = dtypes.result_type([count.array, prob.array])
     _needs_float("binomial", d)
     shape = broadcast_shapes(count.shape, prob.shape, name="binomial")
-    draw = lambda rng, shape: rng.binomial(devices.to_host(count.array).astype(np.int64), devices.to_host(prob.array).astype(np.float64), shape)
+    draw = lambda rng, shape: rng.binomial(
+        devices.to_host(count.array).astype(np.int64), devices.to_host(prob.array).astype(np.float64), shape
+    )
     return _drawn("binomial", shape, d, count.device, generator, draw)
 
 
@@ -312,7 +410,9 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'. Use from_= or to=.")
     if from_ > to:
-        raise RuntimeError(f"uniform_: uniform_ expects to return a [from, to) range, but found from={from_} > to={to}. Exchange the bounds.")
+        raise RuntimeError(
+            f"uniform_: uniform_ expects to return a [from, to) range, but found from={from_} > to={to}. Exchange the bounds."
+        )
     draw = _uniform(self.array.dtype)
     width = _width(self.array.dtype)
     return _fill(self, "uniform_", generator, lambda rng, shape: draw(rng, shape) * width(to - from_) + width(from_))
@@ -336,10 +436,17 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
 def exponential_(self, lambd=1.0, *, generator=None):
     """Fill this tensor with exponential random numbers of rate `lambd`."""
     if lambd <= 0:
-        raise RuntimeError(f"exponential_: exponential_ expects lambda > 0.0, but found lambda={lambd}. Pass a positive rate.")
+        raise RuntimeError(
+            f"exponential_: exponential_ expects lambda > 0.0, but found lambda={lambd}. Pass a positive rate."
+        )
     width = _width(self.array.dtype)
     tiny = np.finfo(width).tiny
-    return _fill(self, "exponential_", generator, lambda rng, shape: np.maximum(rng.standard_exponential(shape, width) / width(lambd), tiny))
+    return _fill(
+        self,
+        "exponential_",
+        generator,
+        lambda rng, shape: np.maximum(rng.standard_exponential(shape, width) / width(lambd), tiny),
+    )
 
 
 def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
@@ -352,7 +459,9 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
 def geometric_(self, p, *, generator=None):
     """Fill this tensor with the number of trials until the first success, each of probability `p`."""
     if not 0 < p < 1:
-        raise RuntimeError(f"geometric_: geometric_ expects p to be in (0, 1), but got p={p}. Pass a probability between.")
+        raise RuntimeError(
+            f"geometric_: geometric_ expects p to be in (0, 1), but got p={p}. Pass a probability between."
+        )
     return _fill(self, "geometric_", generator, lambda rng, shape: rng.geometric(p, shape), kinds="any")
 
 
@@ -360,7 +469,11 @@ def bernoulli_(self, p=0.5, *, generator=None):
     """Fill this tensor with 1 of probability `p` (a number or a tensor), else 0."""
     if isinstance(p, Tensor):
         chance = p.expand(self.shape).detach()
-        return write(self, bernoulli(chance if dtypes.is_float(chance.array.dtype) else chance.float(), generator=generator), "bernoulli_")
+        return write(
+            self,
+            bernoulli(chance if dtypes.is_float(chance.array.dtype) else chance.float(), generator=generator),
+            "bernoulli_",
+        )
     _probability("bernoulli_", p)
     return _fill(self, "bernoulli_", generator, lambda rng, shape: rng.random(shape, np.float32) < p, kinds="any")
 
@@ -373,7 +486,16 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     if from_ is None:
         d = self.array.dtype
         mantissa = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}.get(d.name)
-        from_, to = 0, 2 if d.kind == "b" else 2**mantissa + 1 if mantissa else int(np.iinfo(d).max) if d.itemsize == 8 else int(np.iinfo(d).max) + 1
+        from_, to = (
+            0,
+            2
+            if d.kind == "b"
+            else 2**mantissa + 1
+            if mantissa
+            else int(np.iinfo(d).max)
+            if d.itemsize == 8
+            else int(np.iinfo(d).max) + 1,
+        )
         to = min(to, 2**63 - 1)
     low, high = _bounds("random_", from_, to)
     return _fill(self, "random_", generator, _integers(low, high), kinds="any")

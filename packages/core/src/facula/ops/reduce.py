@@ -13,7 +13,11 @@ from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
 from facula.ops.rules import dims_of, reduced, reduced_to, wrap_dim
 
-_DIMS = [sample((3, 4), dim=None, keepdim=False), sample((2, 3, 4), dim=(1,), keepdim=True), sample((2, 3), dim=(0,), keepdim=False)]
+_DIMS = [
+    sample((3, 4), dim=None, keepdim=False),
+    sample((2, 3, 4), dim=(1,), keepdim=True),
+    sample((2, 3), dim=(0,), keepdim=False),
+]
 
 
 def axes(dim, ndim):
@@ -28,10 +32,16 @@ def _sum_type(d):
     return np.dtype(np.int64) if d.kind in "biu" else d
 
 
-@op(lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _sum_type(input.dtype)), onnx="ReduceSum", samples=_DIMS)
+@op(
+    lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _sum_type(input.dtype)),
+    onnx="ReduceSum",
+    samples=_DIMS,
+)
 def sum_op(xp, input, /, dim, keepdim):
     """The sum over `dim`; integers are summed in int64."""
-    return input.sum(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=_sum_type(input.dtype))
+    return input.sum(
+        axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=_sum_type(input.dtype)
+    )
 
 
 def spread(g, shape, dim, keepdim):
@@ -43,7 +53,11 @@ def spread(g, shape, dim, keepdim):
 
 
 def _spread_array(g, shape, dim, keepdim):
-    return np.broadcast_to(spread(g, shape, dim, keepdim), shape) if type(g) is np.ndarray or isinstance(g, np.generic) else spread(g, shape, dim, keepdim) + _zeros(g, shape)
+    return (
+        np.broadcast_to(spread(g, shape, dim, keepdim), shape)
+        if type(g) is np.ndarray or isinstance(g, np.generic)
+        else spread(g, shape, dim, keepdim) + _zeros(g, shape)
+    )
 
 
 def _zeros(g, shape):
@@ -63,7 +77,9 @@ def to_dtype(input, dtype):
 
 def dims(dim, name="dim"):
     """A `dim` argument in hashable form: None, or a tuple of ints."""
-    return dim if dim is None or isinstance(dim, tuple) else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    return (
+        dim if dim is None or isinstance(dim, tuple) else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    )
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -83,7 +99,7 @@ def mean_op(xp, input, /, dim, keepdim):
     """The mean over `dim`."""
     if input.dtype.kind in "biu":
         raise RuntimeError(
-            f"mean: could not infer output dtype. Input dtype must be either a floating point or complex dtype, got {input.dtype.name}. Convert with .float() first."
+            f"mean: could not infer output dtype. Input dtype must be either a floating point or complex dtype, got {input.dtype.name}. Use .float()."
         )
     return input.mean(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=input.dtype)
 
@@ -92,8 +108,14 @@ def _count(shape, dim):
     return math.prod(shape[d] for d in dims_of(dim, len(shape))) if shape else 1
 
 
-mean_op.vjp(input=lambda g, shapes, dim, keepdim: spread(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim).expand(shapes[0]))
-mean_op.array_vjp(input=lambda g, shapes, dim, keepdim: _spread_array(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim))
+mean_op.vjp(
+    input=lambda g, shapes, dim, keepdim: spread(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim).expand(
+        shapes[0]
+    )
+)
+mean_op.array_vjp(
+    input=lambda g, shapes, dim, keepdim: _spread_array(g / max(_count(shapes[0], dim), 1), shapes[0], dim, keepdim)
+)
 
 
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -109,7 +131,9 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def _extreme(name, function, doc, onnx):
     def forward(xp, input, /, dim, keepdim):
         if not input.size and not builtins.all(input.shape[d] for d in axes(dim, input.ndim)):
-            raise IndexError(f"{name}: Expected reduction dim to have non-zero size, got shape {input.shape}. Check that the input is not empty.")
+            raise IndexError(
+                f"{name}: Expected reduction dim to have non-zero size, got shape {input.shape}. Check that the input is not empty."
+            )
         return getattr(xp, function)(input, axis=axes(dim, input.ndim), keepdims=keepdim)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
@@ -146,10 +170,12 @@ def _bool_or_byte(input):
 
 def _truth(name, doc):
     def forward(xp, input, /, dim, keepdim):
-        return getattr(xp, name)(input, axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim).astype(_bool_or_byte(input))
+        return getattr(xp, name)(input, axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim).astype(
+            _bool_or_byte(input)
+        )
 
     forward.__name__, forward.__doc__, forward.__module__ = f"{name}_op", doc, __name__
-    rule = lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _bool_or_byte(input))  # noqa: E731
+    rule = lambda input, dim, keepdim: Meta(reduced.shape(input, dim, keepdim).shape, _bool_or_byte(input))
     return op(rule, onnx=None, nondiff=True, samples=_DIMS)(forward)
 
 
@@ -169,7 +195,9 @@ def any(input, dim=None, keepdim=False, *, out=None):
 def _arg_extreme(name, doc, onnx):
     def forward(xp, input, /, dim, keepdim):
         if not input.size and (dim is None or not input.shape[wrap_dim(dim, input.ndim)]):
-            raise IndexError(f"{name}: Expected reduction dim to be specified for input.numel() == 0, got shape {input.shape}. Check that the input is not empty.")
+            raise IndexError(
+                f"{name}: Expected reduction dim to be specified for input.numel() == 0, got shape {input.shape}. Check that the input is not empty."
+            )
         if input.dtype.kind == "b":
             input = input.astype(np.uint8)
         if not input.ndim and dim is not None:
@@ -183,7 +211,10 @@ def _arg_extreme(name, doc, onnx):
     return op(reduced_to(np.int64), onnx=onnx, nondiff=True, samples=samples)(forward)
 
 
-_argmax, _argmin = _arg_extreme("argmax", "Where the maximum is.", "ArgMax"), _arg_extreme("argmin", "Where the minimum is.", "ArgMin")
+_argmax, _argmin = (
+    _arg_extreme("argmax", "Where the maximum is.", "ArgMax"),
+    _arg_extreme("argmin", "Where the minimum is.", "ArgMin"),
+)
 
 
 def argmax(input, dim=None, keepdim=False, *, out=None):
@@ -257,7 +288,9 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean over `dim` of the elements that are not nan."""
     if not dtypes.is_differentiable(input.array.dtype):
-        raise RuntimeError(f"nanmean: expected input to have floating point or complex dtype, got {input.dtype}. Convert with .float() first.")
+        raise RuntimeError(
+            f"nanmean: expected input to have floating point or complex dtype, got {input.dtype}. Convert with .float() first."
+        )
     input = to_dtype(input, dtype)
     missing = (input != input).detach()
     from facula.ops.arithmetic import true_divide

@@ -103,7 +103,11 @@ def _decay_rule(input, decay, dim, reverse):
     return Meta(input.shape, input.dtype)
 
 
-@op(_decay_rule, onnx=None, samples=[sample((3, 4), (3, 4), dim=1, reverse=True), sample((3, 2), (3, 2), dim=0, reverse=False)])
+@op(
+    _decay_rule,
+    onnx=None,
+    samples=[sample((3, 4), (3, 4), dim=1, reverse=True), sample((3, 2), (3, 2), dim=0, reverse=False)],
+)
 def _decaying_sum(xp, input, decay, /, dim, reverse):
     """out[i] = input[i] + decay[i] * out[i - 1] along `dim` (`reverse`: out[i + 1])."""
     out = input.copy()
@@ -165,14 +169,18 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     from facula.ops.join import cat
 
     if not input.ndim:
-        raise RuntimeError("diff: diff expects input to be at least one-dimensional, got a 0-dim tensor. Use .reshape(1).")
+        raise RuntimeError(
+            "diff: diff expects input to be at least one-dimensional, got a 0-dim tensor. Use .reshape(1)."
+        )
     if n < 0:
         raise RuntimeError(f"diff: order must be non-negative but got {n}. Pass n >= 0.")
     dim = wrap_dim(dim, input.ndim)
     parts = [p for p in (prepend, input, append) if p is not None]
     for p in parts:
         if p.ndim != input.ndim:
-            raise RuntimeError(f"diff: diff expects prepend or append to be the same dimension as input, got {p.ndim} and {input.ndim}. Unsqueeze it.")
+            raise RuntimeError(
+                f"diff: diff expects prepend or append to be the same dimension as input, got {p.ndim} and {input.ndim}. Unsqueeze it."
+            )
     found = cat(parts, dim) if len(parts) > 1 else input
     n = n if n <= found.shape[dim] else found.shape[dim]
     if not n and found is input:

@@ -1,22 +1,17 @@
-"""Order: sort, argsort, topk, kthvalue, mode, msort, unique, searchsorted."""
+"""Order: sort, argsort, msort, topk."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from facula import dtypes
-from facula.autograd.op import arg, op, sample
+from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
-from facula.ops.extremes import selected, selected_back
-from facula.ops.gather import gather, scatter_add
+from facula.ops.gather import scatter_add
 from facula.ops.results import result
 from facula.ops.rules import wrap_dim
 from facula.tensors.inplace import write_out
-from facula.tensors.tensor import Tensor, wrap
 
-_sorted, _topk, _kthvalue, _mode = result("sort"), result("topk"), result("kthvalue"), result("mode")
+_sorted, _topk = result("sort"), result("topk")
 
 
 def _order(xp, input, dim, descending):
@@ -29,7 +24,9 @@ def _order(xp, input, dim, descending):
 
 def _sort_rule(input, dim, descending):
     if input.dtype.kind == "c":
-        raise RuntimeError(f"sort: Sort currently does not support complex dtypes, got {input.dtype.name}. Sort .abs() instead.")
+        raise RuntimeError(
+            f"sort: Sort currently does not support complex dtypes, got {input.dtype.name}. Sort .abs() instead."
+        )
     if input.ndim:
         wrap_dim(dim, input.ndim)
     return input, Meta(input.shape, np.int64)
@@ -41,7 +38,12 @@ def _scattered(g, out, shapes, dim):
     return scatter_add(g[0].new_zeros(shapes[0]), dim, out[1].detach(), g[0])
 
 
-@op(_sort_rule, returns=_sorted, onnx="sort", samples=[sample((3, 4), dim=1, descending=False), sample((3, 4), dim=0, descending=True)])
+@op(
+    _sort_rule,
+    returns=_sorted,
+    onnx="sort",
+    samples=[sample((3, 4), dim=1, descending=False), sample((3, 4), dim=0, descending=True)],
+)
 def sort_op(xp, input, /, dim, descending):
     """The elements in order along `dim`, and where each came from."""
     if not input.ndim:
@@ -61,7 +63,9 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     tensor([1, 2, 0])
     """
     if input.array.dtype.kind == "c":
-        raise RuntimeError(f"sort: Sort currently does not support complex dtypes, got {input.dtype}. Sort .abs() instead.")
+        raise RuntimeError(
+            f"sort: Sort currently does not support complex dtypes, got {input.dtype}. Sort .abs() instead."
+        )
     found = sort_op(input, wrap_dim(dim, input.ndim), bool(descending))
     return found if out is None else write_out(out, found)
 
@@ -79,15 +83,26 @@ def msort(input, *, out=None):
 
 def _topk_rule(input, k, dim, largest):
     if input.dtype.kind == "c":
-        raise RuntimeError(f"topk: topk does not support complex dtypes on CPU, got {input.dtype.name}. Use .abs() instead.")
+        raise RuntimeError(
+            f"topk: topk does not support complex dtypes on CPU, got {input.dtype.name}. Use .abs() instead."
+        )
     size = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"topk: selected index k out of range, expected 0 to {size}, got {k}. Choose a smaller k.")
-    shape = input.shape if not input.ndim else tuple(k if d == wrap_dim(dim, input.ndim) else n for d, n in enumerate(input.shape))
+    shape = (
+        input.shape
+        if not input.ndim
+        else tuple(k if d == wrap_dim(dim, input.ndim) else n for d, n in enumerate(input.shape))
+    )
     return Meta(shape, input.dtype), Meta(shape, np.int64)
 
 
-@op(_topk_rule, returns=_topk, onnx="TopK", samples=[sample((3, 4), k=2, dim=1, largest=True), sample((5, 2), k=3, dim=0, largest=False)])
+@op(
+    _topk_rule,
+    returns=_topk,
+    onnx="TopK",
+    samples=[sample((3, 4), k=2, dim=1, largest=True), sample((5, 2), k=3, dim=0, largest=False)],
+)
 def topk_op(xp, input, /, k, dim, largest):
     """The k largest (or smallest) elements along `dim`, in order, and where they are."""
     _topk_rule(input, k, dim, largest)

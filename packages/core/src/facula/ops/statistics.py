@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
@@ -34,20 +33,24 @@ def _freedom(shape, dim, correction):
 def _real_reduced(name):
     def rule(input, dim, keepdim, **_):
         if not dtypes.is_differentiable(input.dtype):
-            raise RuntimeError(f"{name}: {name} only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first.")
+            raise RuntimeError(
+                f"{name}: {name} only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first."
+            )
         return Meta(reduced.shape(input, dim, keepdim).shape, dtypes.real_of(input.dtype))
 
     return rule
 
 
 def _var(xp, input, dim, correction, keepdim):
-    if input.dtype.kind not in "fc":
-        raise RuntimeError(f"var: std and var only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first.")
+    if not dtypes.is_differentiable(input.dtype):
+        raise RuntimeError(
+            f"var: std and var only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first."
+        )
     axis = axes(dim, input.ndim)
     n = _count(input.shape, dim)
     scale = input.dtype.type(1) / input.dtype.type(n)
     off = input - input.sum(axis=axis, keepdims=True) * scale
-    squares = xp.multiply(off, off, out=off) if off.dtype.kind == "f" else off.real**2 + off.imag**2
+    squares = xp.multiply(off, off, out=off) if off.dtype.kind != "c" else off.real**2 + off.imag**2
     total = squares.sum(axis=axis, keepdims=keepdim)
     return total / total.dtype.type(_freedom(input.shape, dim, correction))
 
@@ -67,7 +70,11 @@ def _ratio(shape, dim, correction, factor):
     return factor / n if n else math.nan
 
 
-var_op.vjp(input=lambda g, input, dim, correction, keepdim: spread(g, input.shape, dim, keepdim) * _ratio(input.shape, dim, correction, 2.0) * _centred(input, dim))
+var_op.vjp(
+    input=lambda g, input, dim, correction, keepdim: (
+        spread(g, input.shape, dim, keepdim) * _ratio(input.shape, dim, correction, 2.0) * _centred(input, dim)
+    )
+)
 
 
 @op(_real_reduced("std"), onnx="std", samples=_SPREADS)
@@ -118,12 +125,16 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance and the mean over `dim`."""
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, None if isinstance(dim, bool) else dims(dim) or None, keepdim)
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(
+        input, None if isinstance(dim, bool) else dims(dim) or None, keepdim
+    )
 
 
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The standard deviation and the mean over `dim`."""
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, None if isinstance(dim, bool) else dims(dim) or None, keepdim)
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(
+        input, None if isinstance(dim, bool) else dims(dim) or None, keepdim
+    )
 
 
 # ord 2 and 1 first: they are what networks use
@@ -144,7 +155,9 @@ def vector_norm_op(xp, input, /, ord, dim, keepdim):
         return (size != 0).sum(axis=axis, keepdims=keepdim).astype(size.dtype)
     if math.isinf(ord):
         if not input.size and not all(input.shape[d] for d in axis):
-            raise RuntimeError(f"norm: cannot compute the {ord} norm on an empty dimension, got shape {input.shape}. The operation has no identity.")
+            raise RuntimeError(
+                f"norm: cannot compute the {ord} norm on an empty dimension, got shape {input.shape}. The operation has no identity."
+            )
         return (size.max if ord > 0 else size.min)(axis=axis, keepdims=keepdim)
     return xp.power(xp.power(size, size.dtype.type(ord)).sum(axis=axis, keepdims=keepdim), size.dtype.type(1 / ord))
 
@@ -179,7 +192,9 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """
     input = to_dtype(input, dtype)
     if not dtypes.is_differentiable(input.array.dtype):
-        raise RuntimeError(f"norm: linalg.vector_norm: Expected a floating point or complex tensor as input, got {input.dtype}. Convert with .float() first.")
+        raise RuntimeError(
+            f"norm: linalg.vector_norm: Expected a floating point or complex tensor as input, got {input.dtype}. Convert with .float() first."
+        )
     if p == "nuc":
         return _nuclear(input, dim, keepdim, out)
     if isinstance(p, str) and p != "fro":
@@ -193,7 +208,9 @@ def _nuclear(input, dim, keepdim, out):
 
     dims_ = (0, 1) if dim is None else dims(dim)
     if len(dims_) != 2 or (dim is None and input.ndim != 2):
-        raise RuntimeError(f"norm: expected two dimensions for the nuclear norm, got {dims_} of {input.ndim}. Pass dim=(row, column).")
+        raise RuntimeError(
+            f"norm: expected two dimensions for the nuclear norm, got {dims_} of {input.ndim}. Pass dim=(row, column)."
+        )
     result = ops.function("linalg_matrix_norm")(input, "nuc", dims_, keepdim)
     return result if out is None else write_out(out, result)
 
@@ -240,7 +257,9 @@ def _weights(name, weights, count):
     if weights is None:
         return None
     if weights.ndim > 1 or weights.array.size != count:
-        raise RuntimeError(f"cov: {name} must have one or less dimensions and as many elements as observations, expected {count}, got {tuple(weights.shape)}. Check it.")
+        raise RuntimeError(
+            f"cov: {name} must have one or less dimensions and as many elements as observations, expected {count}, got {tuple(weights.shape)}. Check it."
+        )
     return weights
 
 
@@ -253,7 +272,9 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
             [-1.,  1.]])
     """
     if input.ndim > 2:
-        raise RuntimeError(f"cov: cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it.")
+        raise RuntimeError(
+            f"cov: cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
+        )
     x = input if input.ndim == 2 else input.reshape(1, -1)
     if not dtypes.is_differentiable(x.array.dtype):
         x = cast(x, dtypes.default().numpy)
@@ -278,7 +299,9 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 def corrcoef(input):
     """Pearson's correlation coefficients of variables in rows, observed in columns."""
     if input.ndim > 2:
-        raise RuntimeError(f"corrcoef: corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it.")
+        raise RuntimeError(
+            f"corrcoef: corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
+        )
     c = cov(input)
     if not c.ndim:
         return c / c

@@ -11,14 +11,20 @@ from facula.ops.rules import broadcast, broadcast_float, same_float
 _ABOVE = [sample(arg((3, 4), low=1.2, high=3.0)), sample(arg((2,), low=1.5, high=2.0))]
 
 tan = numpy_unary(__name__, "tan", "tan", "The tangent.", onnx="Tan", samples=UNIT)
-asin = numpy_unary(__name__, "asin", "arcsin", "The angle in [-pi/2, pi/2] whose sine is input.", onnx="Asin", samples=UNIT)
+asin = numpy_unary(
+    __name__, "asin", "arcsin", "The angle in [-pi/2, pi/2] whose sine is input.", onnx="Asin", samples=UNIT
+)
 acos = numpy_unary(__name__, "acos", "arccos", "The angle in [0, pi] whose cosine is input.", onnx="Acos", samples=UNIT)
 atan = numpy_unary(__name__, "atan", "arctan", "The angle in (-pi/2, pi/2) whose tangent is input.", onnx="Atan")
 sinh = numpy_unary(__name__, "sinh", "sinh", "The hyperbolic sine.", onnx="Sinh")
 cosh = numpy_unary(__name__, "cosh", "cosh", "The hyperbolic cosine.", onnx="Cosh")
 asinh = numpy_unary(__name__, "asinh", "arcsinh", "The number whose hyperbolic sine is input.", onnx="Asinh")
-acosh = numpy_unary(__name__, "acosh", "arccosh", "The number whose hyperbolic cosine is input.", onnx="Acosh", samples=_ABOVE)
-atanh = numpy_unary(__name__, "atanh", "arctanh", "The number whose hyperbolic tangent is input.", onnx="Atanh", samples=UNIT)
+acosh = numpy_unary(
+    __name__, "acosh", "arccosh", "The number whose hyperbolic cosine is input.", onnx="Acosh", samples=_ABOVE
+)
+atanh = numpy_unary(
+    __name__, "atanh", "arctanh", "The number whose hyperbolic tangent is input.", onnx="Atanh", samples=UNIT
+)
 
 tan.vjp(input=lambda g, out: g * (1 + out * out).conj())
 asin.vjp(input=lambda g, input: g * (1 - input * input).rsqrt().conj())

@@ -196,7 +196,11 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     return _nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf, out=out)
 
 
-@op(same, onnx=None, samples=[sample((3, 4), nan=0.0, posinf=None, neginf=None), sample((2,), nan=1.0, posinf=2.0, neginf=-2.0)])
+@op(
+    same,
+    onnx=None,
+    samples=[sample((3, 4), nan=0.0, posinf=None, neginf=None), sample((2,), nan=1.0, posinf=2.0, neginf=-2.0)],
+)
 def _nan_to_num(xp, input, /, *, nan, posinf, neginf):
     """`input` with nan and infinities replaced by numbers."""
     return xp.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf) if input.dtype.kind in "fc" else input.copy()
@@ -209,5 +213,7 @@ _nan_to_num.vjp(input=lambda g, input: g.masked_fill(~input.isfinite(), 0))
 def bitwise_not(xp, input, /):
     """~input, bit by bit (logical for bool)."""
     if input.dtype.kind not in "biu":
-        raise RuntimeError(f"bitwise_not: expected an integral or bool tensor, got {np.dtype(input.dtype).name}. Convert it first.")
+        raise RuntimeError(
+            f"bitwise_not: expected an integral or bool tensor, got {np.dtype(input.dtype).name}. Convert it first."
+        )
     return xp.invert(input)

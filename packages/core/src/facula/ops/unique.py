@@ -16,7 +16,10 @@ from facula.tensors.tensor import Tensor, wrap
 
 def _returned(input, values, inverse, counts, return_inverse, return_counts):
     """The tensors that the caller asked for."""
-    wrapped = [wrap(devices.move(np.ascontiguousarray(x), input.device)) for x in (values, inverse.astype(np.int64), counts.astype(np.int64))]
+    wrapped = [
+        wrap(devices.move(np.ascontiguousarray(x), input.device))
+        for x in (values, inverse.astype(np.int64), counts.astype(np.int64))
+    ]
     asked = [x for x, want in zip(wrapped, (True, return_inverse, return_counts), strict=True) if want]
     return asked[0] if len(asked) == 1 else tuple(asked)
 
@@ -121,14 +124,18 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     if side not in (None, "left", "right"):
         raise RuntimeError(f"searchsorted: side can only be 'left' or 'right' but got {side}. Use one of these.")
     if side == "left" and right:
-        raise RuntimeError("searchsorted: side and right can't be set to opposites, got side of left while right was True. Use one of them.")
+        raise RuntimeError(
+            "searchsorted: side and right can't be set to opposites, got side of left while right was True. Use one of them."
+        )
     if not isinstance(input, Tensor):
         input = sorted_sequence.new_full((), input)
     if sorter is not None:
         from facula.ops.gather import gather
 
         if sorter.array.shape != sorted_sequence.array.shape:
-            raise RuntimeError(f"searchsorted: boundary and sorter must have the same size, but got {tuple(sorted_sequence.shape)} and {tuple(sorter.shape)}. Use argsort().")
+            raise RuntimeError(
+                f"searchsorted: boundary and sorter must have the same size, but got {tuple(sorted_sequence.shape)} and {tuple(sorter.shape)}. Use argsort()."
+            )
         sorted_sequence = gather(sorted_sequence, -1, sorter)
     if sorted_sequence.ndim != 1 and sorted_sequence.shape[:-1] != input.shape[:-1]:
         raise RuntimeError(
@@ -148,7 +155,9 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
     tensor([0, 2])
     """
     if boundaries.ndim != 1:
-        raise RuntimeError(f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.ndim}). Use searchsorted() for rows.")
+        raise RuntimeError(
+            f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.ndim}). Use searchsorted() for rows."
+        )
     if not isinstance(input, Tensor):
         input = boundaries.new_full((), input)
     return _searchsorted(input, boundaries, bool(right), np.dtype(np.int32 if out_int32 else np.int64))
