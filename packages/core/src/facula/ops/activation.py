@@ -111,7 +111,9 @@ def gelu(xp, input, /, *, approximate="none"):
         out += 1
         out *= 0.5
     else:
-        raise RuntimeError(f"gelu: approximate argument must be either none or tanh, got {approximate!r}. Use 'none' or 'tanh'.")
+        raise RuntimeError(
+            f"gelu: approximate argument must be either none or tanh, got {approximate!r}. Use 'none' or 'tanh'."
+        )
     return xp.multiply(out, input)
 
 
@@ -226,7 +228,14 @@ def leaky_relu_(input, negative_slope=0.01):
 _leaky_relu_ = in_place(leaky_relu_op, "leaky_relu_")
 
 
-@op(same, onnx=None, samples=[sample((3, 4), alpha=1.0, scale=1.0, input_scale=1.0), sample((2,), alpha=1.5, scale=1.2, input_scale=0.7)])
+@op(
+    same,
+    onnx=None,
+    samples=[
+        sample((3, 4), alpha=1.0, scale=1.0, input_scale=1.0),
+        sample((2,), alpha=1.5, scale=1.2, input_scale=0.7),
+    ],
+)
 def elu_op(xp, input, /, alpha, scale, input_scale):
     """scale * (max(0, input) + alpha * expm1(input_scale * min(0, input)))."""
     floating("elu", input)
@@ -242,7 +251,9 @@ def elu_op(xp, input, /, alpha, scale, input_scale):
 
 def _elu_slope(g, input, alpha, scale, input_scale):
     high = input > 0
-    return g * ((input.masked_fill(high, 0) * input_scale).exp() * (alpha * scale * input_scale)).masked_fill(high, scale)
+    return g * ((input.masked_fill(high, 0) * input_scale).exp() * (alpha * scale * input_scale)).masked_fill(
+        high, scale
+    )
 
 
 def _elu_array(g, input, alpha, scale, input_scale, xp):
@@ -282,7 +293,9 @@ def selu_(input):
 def celu(input, alpha=1.0, inplace=False):
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1)) (Barron, 2017)."""
     if alpha == 0:
-        raise RuntimeError("celu: ZeroDivisionError: alpha cannot be 0 for CELU, expected another number. Pass e.g. alpha=1.0.")
+        raise RuntimeError(
+            "celu: ZeroDivisionError: alpha cannot be 0 for CELU, expected another number. Pass e.g. alpha=1.0."
+        )
     return celu_(input, alpha) if inplace else elu_op(input, alpha, 1.0, 1 / alpha)
 
 
@@ -307,7 +320,9 @@ def softplus(xp, input, /, beta=1.0, threshold=20.0):
     return xp.where(scaled > threshold, input, out)
 
 
-softplus.vjp(input=lambda g, input, beta, threshold: g * (input * beta).sigmoid().masked_fill(input * beta > threshold, 1))
+softplus.vjp(
+    input=lambda g, input, beta, threshold: g * (input * beta).sigmoid().masked_fill(input * beta > threshold, 1)
+)
 
 
 @op(same, onnx=None, samples=_ANY)
@@ -355,7 +370,9 @@ _hardtanh_ = in_place(hardtanh_op, "hardtanh_")
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input held between min_val and max_val."""
     if min_val > max_val:
-        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}. Exchange them.")
+        raise ValueError(
+            f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}. Exchange them."
+        )
     return _hardtanh_(input, min_val, max_val) if inplace else hardtanh_op(input, min_val, max_val)
 
 
@@ -402,7 +419,11 @@ def hardswish(input, inplace=False):
     return _hardswish_(input) if inplace else hardswish_op(input)
 
 
-@op(same, onnx="ThresholdedRelu", samples=[sample((3, 4), threshold=0.1, value=0.5), sample((3,), threshold=-1.0, value=0.0)])
+@op(
+    same,
+    onnx="ThresholdedRelu",
+    samples=[sample((3, 4), threshold=0.1, value=0.5), sample((3,), threshold=-1.0, value=0.0)],
+)
 def threshold_op(xp, input, /, threshold, value):
     """input where it is above threshold, value elsewhere."""
     if input.dtype.kind not in "fiu":
@@ -441,7 +462,9 @@ def softshrink(xp, input, /, lambd=0.5):
     """input moved by lambd towards 0, and 0 where it would cross it."""
     floating("softshrink", input)
     if lambd < 0:
-        raise RuntimeError(f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}. Pass a non-negative number.")
+        raise RuntimeError(
+            f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}. Pass a non-negative number."
+        )
     return input - xp.minimum(xp.maximum(input, -lambd), lambd)
 
 
@@ -461,14 +484,20 @@ def softsign(input):
 
 def _prelu_shape(input, weight):
     if weight.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}. Give one number, or one per channel.")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}. Give one number, "
+            "or one per channel."
+        )
     if weight.size != 1:
         channels = input.shape[1] if input.ndim > 1 else 1
         if not input.ndim:
-            raise RuntimeError("prelu: Not allow zero-dim input tensor, expected channels for several weights. Use one weight.")
+            raise RuntimeError(
+                "prelu: Not allow zero-dim input tensor, expected channels for several weights. Use one weight."
+            )
         if channels != weight.size:
             raise RuntimeError(
-                f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.size} and channel size = {channels}. "
+                "prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.size} and channel size = {channels}. "
                 f"Build the layer with num_parameters={channels}."
             )
 
@@ -477,16 +506,25 @@ def prelu(input, weight):
     """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015)."""
     _prelu_shape(input.array, weight.array)
     if weight.ndim:
-        weight = weight.reshape(tuple(-1 if d == 1 or input.ndim < 2 else 1 for d in range(max(input.ndim, 1))) if weight.numel() > 1 else (1,) * input.ndim)
+        weight = weight.reshape(
+            tuple(-1 if d == 1 or input.ndim < 2 else 1 for d in range(max(input.ndim, 1)))
+            if weight.numel() > 1
+            else (1,) * input.ndim
+        )
     if input.dtype != weight.dtype:
-        raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}. Convert one with .to().")
+        raise RuntimeError(
+            f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}. Convert one with .to()."
+        )
     return where(input > 0, input, weight * input)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """leaky_relu with a slope drawn anew from [lower, upper) for each element in training, their mean otherwise (Xu et al., 2015)."""
     if not lower <= upper:
-        raise RuntimeError(f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}. Exchange them.")
+        raise RuntimeError(
+            f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}. Exchange "
+            "them."
+        )
     return rrelu_(input, lower, upper, training) if inplace else _rrelu(input, lower, upper, training)
 
 
@@ -508,9 +546,13 @@ def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
 def glu(input, dim=-1):
     """The first half of input along dim times the sigmoid of the second (Dauphin et al., 2016)."""
     if not input.ndim:
-        raise RuntimeError("glu: glu does not support 0-dimensional tensors, expected at least one dimension. Reshape it first.")
+        raise RuntimeError(
+            "glu: glu does not support 0-dimensional tensors, expected at least one dimension. Reshape it first."
+        )
     d = wrap_dim(dim, input.ndim)
     size = input.shape[d]
     if size % 2:
-        raise RuntimeError(f"glu: Halving dimension must be even, but dimension {d} is size {size}. Choose another dim.")
+        raise RuntimeError(
+            f"glu: Halving dimension must be even, but dimension {d} is size {size}. Choose another dim."
+        )
     return input.narrow(d, 0, size // 2) * input.narrow(d, size // 2, size // 2).sigmoid()

@@ -17,13 +17,25 @@ from facula.tensors.tensor import wrap
 def _check_attention(query, key, value):
     name = "scaled_dot_product_attention"
     if min(query.ndim, key.ndim, value.ndim) < 2:
-        raise RuntimeError(f"{name}: Expected query, key, and value to all be at least 2 dimensional, but got {query.ndim}, {key.ndim} and {value.ndim}. Shape: (*, L, E).")
+        raise RuntimeError(
+            f"{name}: Expected query, key, and value to all be at least 2 dimensional, but got {query.ndim}, "
+            f"{key.ndim} and {value.ndim}. Shape: (*, L, E)."
+        )
     if not query.dtype == key.dtype == value.dtype:
-        raise RuntimeError(f"{name}: Expected query, key, and value to have the same dtype, but got {query.dtype}, {key.dtype}, and {value.dtype} instead. Convert them with .to().")
+        raise RuntimeError(
+            f"{name}: Expected query, key, and value to have the same dtype, but got {query.dtype}, {key.dtype}, and "
+            f"{value.dtype} instead. Convert them with .to()."
+        )
     if query.shape[-1] != key.shape[-1]:
-        raise RuntimeError(f"{name}: expected query and key of one last size, got {tuple(query.shape)} and {tuple(key.shape)}. Project them to one size.")
+        raise RuntimeError(
+            f"{name}: expected query and key of one last size, got {tuple(query.shape)} and {tuple(key.shape)}. "
+            "Project them to one size."
+        )
     if key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(f"{name}: expected key and value of one length, got {tuple(key.shape)} and {tuple(value.shape)}. Give one value per key.")
+        raise RuntimeError(
+            f"{name}: expected key and value of one length, got {tuple(key.shape)} and {tuple(value.shape)}. Give one "
+            "value per key."
+        )
 
 
 def _causal(rows, columns, device):
@@ -46,7 +58,9 @@ def _masked_softmax(scores, mask):
     return weights.masked_fill(blocked, 0)
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+def scaled_dot_product_attention(
+    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
+):
     """softmax(query @ key.mT * scale + mask) @ value (Vaswani et al., 2017).
 
     attn_mask: booleans (True: attend) or numbers to add; is_causal: each query sees the keys up to its own place; scale: 1 / sqrt(E) if None;
@@ -55,12 +69,20 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     """
     _check_attention(query, key, value)
     if is_causal and attn_mask is not None:
-        raise RuntimeError("scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True. Leave one out.")
+        raise RuntimeError(
+            "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True. Leave one out."
+        )
     if enable_gqa and query.shape[-3] != key.shape[-3]:
         heads = query.shape[-3]
         if heads % key.shape[-3] or heads % value.shape[-3]:
-            raise RuntimeError(f"scaled_dot_product_attention: Number of heads in key and value must divide the number of heads in query, got {heads} and {key.shape[-3]}. Change the heads.")
-        key, value = key.repeat_interleave(heads // key.shape[-3], -3), value.repeat_interleave(heads // value.shape[-3], -3)
+            raise RuntimeError(
+                "scaled_dot_product_attention: Number of heads in key and value must divide the number of heads in "
+                f"query, got {heads} and {key.shape[-3]}. Change the heads."
+            )
+        key, value = (
+            key.repeat_interleave(heads // key.shape[-3], -3),
+            value.repeat_interleave(heads // value.shape[-3], -3),
+        )
     factor = (1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0) if scale is None else scale
     scores = matmul(query * factor, key.mT)
     mask = _causal(query.shape[-2], key.shape[-2], query.device) if is_causal else attn_mask
@@ -86,7 +108,10 @@ def _as_scores(mask, name, like):
     if mask is None or mask.is_floating_point():
         return mask
     if mask.array.dtype != np.bool_:
-        raise AssertionError(f"multi_head_attention_forward: only bool and floating types of {name} are supported, got {mask.dtype}. Convert it.")
+        raise AssertionError(
+            f"multi_head_attention_forward: only bool and floating types of {name} are supported, got {mask.dtype}. "
+            "Convert it."
+        )
     return like.new_zeros(mask.shape).masked_fill(mask, -math.inf)
 
 
@@ -94,26 +119,50 @@ def _check_heads(query, key, value, embed_dim_to_check, num_heads, key_padding_m
     name = "multi_head_attention_forward"
     batched = query.ndim == 3
     if query.ndim not in (2, 3):
-        raise AssertionError(f"{name}: query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor. Shape: (L, N, E).")
+        raise AssertionError(
+            f"{name}: query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor. "
+            "Shape: (L, N, E)."
+        )
     if key.ndim != query.ndim or value.ndim != query.ndim:
-        raise AssertionError(f"{name}: For {'batched' if batched else 'unbatched'} (3-D) `query`, expected `key` and `value` to be {query.ndim}-D but found {key.ndim}-D and {value.ndim}-D. Reshape them.")
+        raise AssertionError(
+            f"{name}: For {'batched' if batched else 'unbatched'} (3-D) `query`, expected `key` and `value` to be "
+            f"{query.ndim}-D but found {key.ndim}-D and {value.ndim}-D. Reshape them."
+        )
     if key_padding_mask is not None and key_padding_mask.ndim != query.ndim - 1:
-        raise AssertionError(f"{name}: expected `key_padding_mask` to be None or {query.ndim - 1}-D but found {key_padding_mask.ndim}-D. Give one row per sequence.")
+        raise AssertionError(
+            f"{name}: expected `key_padding_mask` to be None or {query.ndim - 1}-D but found "
+            f"{key_padding_mask.ndim}-D. Give one row per sequence."
+        )
     if attn_mask is not None and attn_mask.ndim not in (2, 3):
-        raise AssertionError(f"{name}: expected `attn_mask` to be None, 2-D or 3-D but found {attn_mask.ndim}-D. Shape: (L, S) or (N * heads, L, S).")
+        raise AssertionError(
+            f"{name}: expected `attn_mask` to be None, 2-D or 3-D but found {attn_mask.ndim}-D. Shape: (L, S) or (N * "
+            "heads, L, S)."
+        )
     if query.shape[-1] != embed_dim_to_check:
-        raise AssertionError(f"{name}: was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}. Build the layer with that size.")
+        raise AssertionError(
+            f"{name}: was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}. Build the "
+            "layer with that size."
+        )
     if query.shape[-1] % num_heads:
-        raise AssertionError(f"{name}: embed_dim {query.shape[-1]} not divisible by num_heads {num_heads}. Choose a divisor.")
+        raise AssertionError(
+            f"{name}: embed_dim {query.shape[-1]} not divisible by num_heads {num_heads}. Choose a divisor."
+        )
     if separate is None and key.shape != value.shape:
-        raise AssertionError(f"{name}: key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}. Give one value per key.")
+        raise AssertionError(
+            f"{name}: key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}. Give one value "
+            "per key."
+        )
 
 
 def _merge_masks(attn_mask, key_padding_mask, batch, heads, sources):
     """One additive mask (N, heads or 1, L or 1, S), or None."""
     mask = None
     if attn_mask is not None:
-        mask = attn_mask.unsqueeze(0).unsqueeze(0) if attn_mask.ndim == 2 else attn_mask.reshape(batch, heads, *attn_mask.shape[-2:])
+        mask = (
+            attn_mask.unsqueeze(0).unsqueeze(0)
+            if attn_mask.ndim == 2
+            else attn_mask.reshape(batch, heads, *attn_mask.shape[-2:])
+        )
     if key_padding_mask is not None:
         padding = key_padding_mask.reshape(batch, 1, 1, sources)
         mask = padding if mask is None else mask + padding
@@ -132,7 +181,10 @@ def multi_head_attention_forward(
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     _check_heads(query, key, value, embed_dim_to_check, num_heads, key_padding_mask, attn_mask, separate)
     if is_causal and attn_mask is None:
-        raise RuntimeError("multi_head_attention_forward: Need attn_mask if specifying the is_causal hint, got None. Pass the causal mask too.")
+        raise RuntimeError(
+            "multi_head_attention_forward: Need attn_mask if specifying the is_causal hint, got None. Pass the causal "
+            "mask too."
+        )
     batched = query.ndim == 3
     if not batched:
         same = query is key, key is value
@@ -142,7 +194,10 @@ def multi_head_attention_forward(
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     targets, batch, width = query.shape
     head = width // num_heads
-    attn_mask, key_padding_mask = _as_scores(attn_mask, "attn_mask", query), _as_scores(key_padding_mask, "key_padding_mask", query)
+    attn_mask, key_padding_mask = (
+        _as_scores(attn_mask, "attn_mask", query),
+        _as_scores(key_padding_mask, "key_padding_mask", query),
+    )
     q, k, v = _project(query, key, value, in_proj_weight, in_proj_bias, separate)
 
     def grow(mask):
@@ -164,10 +219,14 @@ def multi_head_attention_forward(
         attn_mask, key_padding_mask = grow(attn_mask), grow(key_padding_mask)
     mask = _merge_masks(attn_mask, key_padding_mask, batch, num_heads, k.shape[2])
     scores = matmul(q * (1 / math.sqrt(head)), k.mT)
-    weights = softmax_op(scores if mask is None else scores + mask, -1) if need_weights else _masked_softmax(scores, mask)
+    weights = (
+        softmax_op(scores if mask is None else scores + mask, -1) if need_weights else _masked_softmax(scores, mask)
+    )
     if training and dropout_p > 0:
         weights = dropout(weights, dropout_p)
-    out = linear(matmul(weights, v).permute(2, 0, 1, 3).reshape(targets * batch, width), out_proj_weight, out_proj_bias).reshape(targets, batch, -1)
+    out = linear(
+        matmul(weights, v).permute(2, 0, 1, 3).reshape(targets * batch, width), out_proj_weight, out_proj_bias
+    ).reshape(targets, batch, -1)
     if need_weights and average_attn_weights:
         weights = weights.mean(1)
     if not batched:

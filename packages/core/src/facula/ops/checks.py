@@ -10,13 +10,25 @@ from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
 from facula.tensors.tensor import wrap
 
-_TITLES = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+_TITLES = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}
 
 
 def refused(name, array):
     """The error for a type that an op does not compute with."""
     title = _TITLES.get(array.dtype.name, array.dtype.name)
-    return NotImplementedError(f'{name}: "{name}" not implemented for \'{title}\', expected a floating-point tensor. Convert it with .float() first.')
+    return NotImplementedError(
+        f"{name}: \"{name}\" not implemented for '{title}', expected a floating-point tensor. Convert it with "
+        ".float() first."
+    )
 
 
 def floating(name, array, kinds="f"):
@@ -44,7 +56,10 @@ def sizes(value, n, name, what):
     if len(found) == 1:
         return found * n
     if len(found) != n:
-        raise RuntimeError(f"{name}: expected {what} to be a single integer value or a list of {n} values, but got {what}={list(found)}. Give one number per dimension.")
+        raise RuntimeError(
+            f"{name}: expected {what} to be a single integer value or a list of {n} values, but got "
+            f"{what}={list(found)}. Give one number per dimension."
+        )
     return found
 
 
@@ -65,7 +80,9 @@ def normal_like(input, shape=None):
     dtype = input.array.dtype
     if input.is_meta:
         return wrap(Meta(shape, dtype))
-    drawn = default_generator(input.device).rng.standard_normal(shape, np.float32 if dtype != np.float64 else np.float64)
+    drawn = default_generator(input.device).rng.standard_normal(
+        shape, np.float32 if dtype != np.float64 else np.float64
+    )
     return cast(wrap(devices.move(np.asarray(drawn), input.device)), dtype)
 
 
@@ -74,7 +91,10 @@ def reduction_of(name, reduction):
     if isinstance(reduction, int) and not isinstance(reduction, bool) and 0 <= reduction <= 2:
         return ("none", "mean", "sum")[reduction]
     if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{name}: {reduction} is not a valid value for reduction, expected 'none', 'mean' or 'sum'. Pass one of these.")
+        raise ValueError(
+            f"{name}: {reduction} is not a valid value for reduction, expected 'none', 'mean' or 'sum'. Pass one of "
+            "these."
+        )
     return reduction
 
 

@@ -26,28 +26,38 @@ def _check(name, input, weight, bias, stride, padding, dilation, groups):
     spatial = weight.ndim - 2
     if input.ndim != weight.ndim:
         raise RuntimeError(
-            f"{name}: Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but got input of size: {list(input.shape)}. Reshape it."
+            f"{name}: Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but "
+            f"got input of size: {list(input.shape)}. Reshape it."
         )
     if groups <= 0:
-        raise RuntimeError(f"{name}: non-positive groups is not supported, expected at least 1, got {groups}. Use groups=1.")
+        raise RuntimeError(
+            f"{name}: non-positive groups is not supported, expected at least 1, got {groups}. Use groups=1."
+        )
     if min(stride) <= 0 or min(dilation) <= 0:
-        raise RuntimeError(f"{name}: non-positive stride is not supported, expected positive stride and dilation, got {stride} and {dilation}. Use 1.")
+        raise RuntimeError(
+            f"{name}: non-positive stride is not supported, expected positive stride and dilation, got {stride} and "
+            f"{dilation}. Use 1."
+        )
     if any(p < 0 for pair in padding for p in pair):
         raise RuntimeError(f"{name}: negative padding is not supported, got {padding}. Crop the input instead.")
     channels, outs = weight.shape[1] * groups, weight.shape[0]
     if outs % groups or outs < groups:
         raise RuntimeError(
-            f"{name}: Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by it, but got weight of size {list(weight.shape)}. "
+            f"{name}: Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
+            f"it, but got weight of size {list(weight.shape)}. "
             "Change out_channels or groups."
         )
     if input.shape[1] != channels:
         raise RuntimeError(
-            f"{name}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have {channels} channels, but got "
-            f"{input.shape[1]} channels instead. Build the layer with in_channels={input.shape[1]}, or change the input."
+            f"{name}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
+            f"to have {channels} channels, but got "
+            f"{input.shape[1]} channels instead. Build the layer with in_channels={input.shape[1]}, or change the "
+            "input."
         )
     if bias is not None and tuple(bias.shape) != (outs,):
         raise RuntimeError(
-            f"{name}: Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outs} elements, but got bias of size {list(bias.shape)} instead. "
+            f"{name}: Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outs} "
+            f"elements, but got bias of size {list(bias.shape)} instead. "
             "Give one number per output channel."
         )
 
@@ -59,12 +69,19 @@ def _conv_shape(input, weight, bias=None, stride=(1,), padding=((0, 0),), dilati
     padded = [n + low + high for n, (low, high) in zip(input.shape[2:], padding, strict=True)]
     if any(n < s for n, s in zip(padded, spans, strict=True)):
         raise RuntimeError(
-            f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: ({' x '.join(map(str, spans))}). "
+            f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
+            f"({' x '.join(map(str, spans))}). "
             "Kernel size can't be greater than actual input size. Pad the input or use a smaller kernel."
         )
     if input.dtype != weight.dtype or (bias is not None and bias.dtype != input.dtype):
-        raise RuntimeError(f"{name}: Input type ({input.dtype}) and weight type ({weight.dtype}) and bias type should be the same. Convert one with .to().")
-    found = [out_size(n, k, s, *p, d) for n, k, s, p, d in zip(input.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)]
+        raise RuntimeError(
+            f"{name}: Input type ({input.dtype}) and weight type ({weight.dtype}) and bias type should be the same. "
+            "Convert one with .to()."
+        )
+    found = [
+        out_size(n, k, s, *p, d)
+        for n, k, s, p, d in zip(input.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+    ]
     return Meta((input.shape[0], weight.shape[0], *found), input.dtype)
 
 
@@ -81,13 +98,20 @@ def padded(xp, array, padding, value=0):
 
 def _offset(at, dilation, stride, outs):
     """The slice of a padded array under one kernel element."""
-    return (..., *(slice(k * d, k * d + s * (o - 1) + 1, s) for k, d, s, o in zip(at, dilation, stride, outs, strict=True)))
+    return (
+        ...,
+        *(slice(k * d, k * d + s * (o - 1) + 1, s) for k, d, s, o in zip(at, dilation, stride, outs, strict=True)),
+    )
 
 
 def _windows(xp, array, kernel, stride, dilation, outs):
     """A view (N, C, *kernel, *outs) of a padded array (N, C, *spatial)."""
     lead, rest = array.strides[:2], array.strides[2:]
-    steps = (*lead, *(s * d for s, d in zip(rest, dilation, strict=True)), *(s * t for s, t in zip(rest, stride, strict=True)))
+    steps = (
+        *lead,
+        *(s * d for s, d in zip(rest, dilation, strict=True)),
+        *(s * t for s, t in zip(rest, stride, strict=True)),
+    )
     return xp.lib.stride_tricks.as_strided(array, (*array.shape[:2], *kernel, *outs), steps)
 
 
@@ -135,7 +159,7 @@ def _per_channel(vector, rank):
 def conv_op(xp, input, weight, bias=None, /, stride=(1,), padding=((0, 0),), dilation=(1,), groups=1):
     """Windows of `input` times `weight`: (N, C, *), (O, C / groups, *kernel) -> (N, O, *)."""
     shape = _conv_shape(input, weight, bias, stride, padding, dilation, groups).shape
-    kernel, outs, rank = weight.shape[2:], shape[2:], weight.ndim - 2
+    kernel, rank = weight.shape[2:], weight.ndim - 2
     if not math.prod(shape) or not weight.size:
         out = xp.zeros(shape, input.dtype)
     elif _is_pointwise(kernel, stride, padding) and groups == 1:
@@ -171,7 +195,10 @@ def _depthwise(xp, array, weight, stride, dilation, shape):
     for start, stop in _images(shape[0], math.prod(shape[1:])):
         source, target, product = array[start:stop], out[start:stop], None
         for i, at in enumerate(np.ndindex(*weight.shape[2:])):
-            view, factor = source[_offset(at, dilation, stride, shape[2:])], _per_channel(weight[(slice(None), 0, *at)], rank)
+            view, factor = (
+                source[_offset(at, dilation, stride, shape[2:])],
+                _per_channel(weight[(slice(None), 0, *at)], rank),
+            )
             if i == 0:
                 xp.multiply(view, factor, out=target)
             else:
@@ -197,7 +224,10 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
         out = xp.matmul(weight.reshape(weight.shape[0], -1).T, upper.reshape(n, upper.shape[1], -1))
         return out.reshape(n, channels, *size)
     reach = tuple(d + low + high for d, (low, high) in zip(size, padding, strict=True))
-    whole = tuple(max(r, s * (o - 1) + d * (k - 1) + 1) for r, s, o, d, k in zip(reach, stride, outs, dilation, kernel, strict=True))
+    whole = tuple(
+        max(r, s * (o - 1) + d * (k - 1) + 1)
+        for r, s, o, d, k in zip(reach, stride, outs, dilation, kernel, strict=True)
+    )
     out = xp.zeros((n, channels, *whole), upper.dtype)
     if upper.size and weight.size:
         if _is_depthwise(groups, weight):
@@ -212,14 +242,18 @@ def _fold_depthwise(xp, out, upper, weight, stride, dilation):
     for start, stop in _images(upper.shape[0], math.prod(upper.shape[1:])):
         part, target = upper[start:stop], out[start:stop]
         for at in np.ndindex(*weight.shape[2:]):
-            target[_offset(at, dilation, stride, upper.shape[2:])] += part * _per_channel(weight[(slice(None), 0, *at)], weight.ndim - 2)
+            target[_offset(at, dilation, stride, upper.shape[2:])] += part * _per_channel(
+                weight[(slice(None), 0, *at)], weight.ndim - 2
+            )
 
 
 def _fold_back(xp, out, upper, weight, stride, dilation, groups):
     kernel, n, outs, channels = weight.shape[2:], upper.shape[0], upper.shape[2:], out.shape[1]
     matrix = weight.reshape(groups, weight.shape[0] // groups, -1).transpose(0, 2, 1)
     for start, stop in _chunks(n, channels * math.prod(kernel) * math.prod(outs)):
-        columns = xp.matmul(matrix, _across(xp, upper, groups, start, stop)).reshape(channels, *kernel, stop - start, *outs)
+        columns = xp.matmul(matrix, _across(xp, upper, groups, start, stop)).reshape(
+            channels, *kernel, stop - start, *outs
+        )
         target = out[start:stop].swapaxes(0, 1)
         for at in np.ndindex(*kernel):
             target[_offset(at, dilation, stride, outs)] += columns[(slice(None), *at)]
@@ -261,13 +295,21 @@ def _sum_bias(g):
 
 
 conv_op.vjp(
-    input=lambda g, weight, shapes, stride, padding, dilation, groups: conv_input_op(g, weight.conj(), shapes[0][2:], stride, padding, dilation, groups),
-    weight=lambda g, input, shapes, stride, padding, dilation, groups: conv_weight_op(g, input.conj(), shapes[1][2:], stride, padding, dilation, groups),
+    input=lambda g, weight, shapes, stride, padding, dilation, groups: conv_input_op(
+        g, weight.conj(), shapes[0][2:], stride, padding, dilation, groups
+    ),
+    weight=lambda g, input, shapes, stride, padding, dilation, groups: conv_weight_op(
+        g, input.conj(), shapes[1][2:], stride, padding, dilation, groups
+    ),
     bias=lambda g: _sum_bias(g),
 )
 conv_op.array_vjp(
-    input=lambda g, weight, shapes, stride, padding, dilation, groups, xp: conv_input_op.forward(xp, g, weight, shapes[0][2:], stride, padding, dilation, groups),
-    weight=lambda g, input, shapes, stride, padding, dilation, groups, xp: conv_weight_op.forward(xp, g, input, shapes[1][2:], stride, padding, dilation, groups),
+    input=lambda g, weight, shapes, stride, padding, dilation, groups, xp: conv_input_op.forward(
+        xp, g, weight, shapes[0][2:], stride, padding, dilation, groups
+    ),
+    weight=lambda g, input, shapes, stride, padding, dilation, groups, xp: conv_weight_op.forward(
+        xp, g, input, shapes[1][2:], stride, padding, dilation, groups
+    ),
     bias=lambda g: _sum_bias(g),
 )
 
@@ -283,12 +325,20 @@ def _upper_of_weight(g, upper, input, stride, padding, dilation, groups):
 
 
 conv_input_op.vjp(
-    upper=lambda g, upper, weight, stride, padding, dilation, groups: _conv_to(g, upper, weight.conj(), stride, padding, dilation, groups),
-    weight=lambda g, upper, shapes, stride, padding, dilation, groups: conv_weight_op(upper.conj(), g, shapes[1][2:], stride, padding, dilation, groups),
+    upper=lambda g, upper, weight, stride, padding, dilation, groups: _conv_to(
+        g, upper, weight.conj(), stride, padding, dilation, groups
+    ),
+    weight=lambda g, upper, shapes, stride, padding, dilation, groups: conv_weight_op(
+        upper.conj(), g, shapes[1][2:], stride, padding, dilation, groups
+    ),
 )
 conv_weight_op.vjp(
-    upper=lambda g, upper, input, stride, padding, dilation, groups: _upper_of_weight(g, upper, input.conj(), stride, padding, dilation, groups),
-    input=lambda g, upper, shapes, stride, padding, dilation, groups: conv_input_op(upper.conj(), g, shapes[1][2:], stride, padding, dilation, groups),
+    upper=lambda g, upper, input, stride, padding, dilation, groups: _upper_of_weight(
+        g, upper, input.conj(), stride, padding, dilation, groups
+    ),
+    input=lambda g, upper, shapes, stride, padding, dilation, groups: conv_input_op(
+        upper.conj(), g, shapes[1][2:], stride, padding, dilation, groups
+    ),
 )
 
 
@@ -299,9 +349,13 @@ def _pads_of(name, padding, kernel, stride, dilation):
         if padding == "valid":
             return ((0, 0),) * rank
         if padding != "same":
-            raise RuntimeError(f"{name}: Invalid padding string: '{padding}', expected 'valid' or 'same'. Or give numbers.")
+            raise RuntimeError(
+                f"{name}: Invalid padding string: '{padding}', expected 'valid' or 'same'. Or give numbers."
+            )
         if max(stride) != 1:
-            raise RuntimeError(f"{name}: padding='same' is not supported for strided convolutions, got stride={stride}. Give numbers.")
+            raise RuntimeError(
+                f"{name}: padding='same' is not supported for strided convolutions, got stride={stride}. Give numbers."
+            )
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((t // 2, t - t // 2) for t in totals)
     return tuple((p, p) for p in sizes(padding, rank, name, "padding"))
@@ -310,7 +364,10 @@ def _pads_of(name, padding, kernel, stride, dilation):
 def _convolve(rank, input, weight, bias, stride, padding, dilation, groups):
     name = f"conv{rank}d"
     if weight.ndim != rank + 2:
-        raise RuntimeError(f"{name}: Expected {rank + 2}-dimensional weight, got {weight.ndim}-dimensional weight of size {list(weight.shape)}. Use the convolution of its rank.")
+        raise RuntimeError(
+            f"{name}: Expected {rank + 2}-dimensional weight, got {weight.ndim}-dimensional weight of size "
+            f"{list(weight.shape)}. Use the convolution of its rank."
+        )
     stride, dilation = sizes(stride, rank, name, "stride"), sizes(dilation, rank, name, "dilation")
     pads = _pads_of(name, padding, weight.shape[2:], stride, dilation)
     if input.ndim == rank + 1:
@@ -348,28 +405,44 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def _transposed(rank, input, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{rank}d"
     if input.ndim not in (rank + 1, rank + 2) or weight.ndim != rank + 2:
-        raise RuntimeError(f"{name}: Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of size: {list(input.shape)}. Reshape it.")
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of "
+            f"size: {list(input.shape)}. Reshape it."
+        )
     stride, dilation = sizes(stride, rank, name, "stride"), sizes(dilation, rank, name, "dilation")
     pads, extra = sizes(padding, rank, name, "padding"), sizes(output_padding, rank, name, "output_padding")
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise RuntimeError(f"{name}: output padding must be smaller than either stride or dilation, but got output_padding: {extra} stride: {stride} dilation: {dilation}. Reduce it.")
+        raise RuntimeError(
+            f"{name}: output padding must be smaller than either stride or dilation, but got output_padding: {extra} "
+            f"stride: {stride} dilation: {dilation}. Reduce it."
+        )
     batched = input if input.ndim == rank + 2 else input.unsqueeze(0)
     if batched.shape[1] != weight.shape[0]:
         raise RuntimeError(
-            f"{name}: Given transposed=1, weight of size {list(weight.shape)}, expected input{list(batched.shape)} to have {weight.shape[0]} channels, but got "
+            f"{name}: Given transposed=1, weight of size {list(weight.shape)}, expected input{list(batched.shape)} to "
+            f"have {weight.shape[0]} channels, but got "
             f"{batched.shape[1]} channels instead. Build the layer with in_channels={batched.shape[1]}."
         )
     if weight.shape[0] % groups:
-        raise RuntimeError(f"{name}: Given groups={groups}, expected weight to be divisible by it at dimension 0, got {list(weight.shape)}. Change groups.")
+        raise RuntimeError(
+            f"{name}: Given groups={groups}, expected weight to be divisible by it at dimension 0, got "
+            f"{list(weight.shape)}. Change groups."
+        )
     outs = weight.shape[1] * groups
     if bias is not None and tuple(bias.shape) != (outs,):
-        raise RuntimeError(f"{name}: Given transposed=1, expected bias to be 1-dimensional with {outs} elements, but got bias of size {list(bias.shape)} instead. Give one number per channel.")
+        raise RuntimeError(
+            f"{name}: Given transposed=1, expected bias to be 1-dimensional with {outs} elements, but got bias of "
+            f"size {list(bias.shape)} instead. Give one number per channel."
+        )
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(batched.shape[2:], stride, pads, dilation, weight.shape[2:], extra, strict=True)
     )
     if min(size) <= 0:
-        raise RuntimeError(f"{name}: Given input size per channel: {tuple(batched.shape[2:])}. Calculated output size per channel: {size}. Output size is too small. Pad less.")
+        raise RuntimeError(
+            f"{name}: Given input size per channel: {tuple(batched.shape[2:])}. Calculated output size per channel: "
+            f"{size}. Output size is too small. Pad less."
+        )
     out = conv_input_op(batched, weight, size, stride, tuple((p, p) for p in pads), dilation, groups)
     if bias is not None:
         out = out + bias.reshape(-1, *(1,) * rank)

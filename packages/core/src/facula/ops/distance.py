@@ -29,7 +29,11 @@ def p_norm_op(xp, input, /, dim, keepdim, p):
         return size.sum(axis=dim, keepdims=keepdim)
     if math.isinf(p):
         empty = not input.size
-        return size.sum(axis=dim, keepdims=keepdim) if empty else (size.max if p > 0 else size.min)(axis=dim, keepdims=keepdim)
+        return (
+            size.sum(axis=dim, keepdims=keepdim)
+            if empty
+            else (size.max if p > 0 else size.min)(axis=dim, keepdims=keepdim)
+        )
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
@@ -81,7 +85,10 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     tensor(0.7071)
     """
     if not (x1.is_floating_point() or x1.is_complex() or x2.is_floating_point()):
-        raise RuntimeError(f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype}. Convert with .float().")
+        raise RuntimeError(
+            f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype}. Convert "
+            "with .float()."
+        )
     shape = broadcast_shapes(tuple(x1.shape), tuple(x2.shape), name="cosine_similarity")
     x1, x2 = x1.expand(shape), x2.expand(shape)
     first, second = p_norm(x1, 2, dim, True), p_norm(x2, 2, dim, True)
@@ -96,15 +103,31 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     tensor([[5.]])
     """
     if x1.ndim < 2 or x2.ndim < 2:
-        raise RuntimeError(f"cdist: cdist only supports at least 2D tensors, X1 got: {x1.ndim}D and X2 got: {x2.ndim}D. Add dimensions with .unsqueeze().")
+        raise RuntimeError(
+            f"cdist: cdist only supports at least 2D tensors, X1 got: {x1.ndim}D and X2 got: {x2.ndim}D. Add "
+            "dimensions with .unsqueeze()."
+        )
     if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(f"cdist: X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}. Compare vectors of one length.")
+        raise RuntimeError(
+            f"cdist: X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}. Compare "
+            "vectors of one length."
+        )
     if p < 0:
         raise RuntimeError(f"cdist: cdist only supports non-negative p values, got {p}. Use e.g. p=2.0.")
-    if compute_mode not in (None, "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"):
-        raise ValueError(f"cdist: {compute_mode} is not a valid value for compute_mode, expected one of the three modes. Leave it out.")
+    if compute_mode not in (
+        None,
+        "use_mm_for_euclid_dist_if_necessary",
+        "use_mm_for_euclid_dist",
+        "donot_use_mm_for_euclid_dist",
+    ):
+        raise ValueError(
+            f"cdist: {compute_mode} is not a valid value for compute_mode, expected one of the three modes. Leave it "
+            "out."
+        )
     large = x1.shape[-2] > 25 or x2.shape[-2] > 25
-    if p == 2 and (compute_mode == "use_mm_for_euclid_dist" or (large and compute_mode != "donot_use_mm_for_euclid_dist")):
+    if p == 2 and (
+        compute_mode == "use_mm_for_euclid_dist" or (large and compute_mode != "donot_use_mm_for_euclid_dist")
+    ):
         squares = (x1 * x1).sum(-1, keepdim=True) + (x2 * x2).sum(-1, keepdim=True).mT - matmul(x1, x2.mT) * 2
         positive = squares > 0
         return where(positive, squares, 1.0).sqrt().masked_fill(~positive, 0)
@@ -124,10 +147,14 @@ def pdist(input, p=2.0):
 def bilinear(input1, input2, weight, bias=None):
     """input1 @ weight[o] @ input2 + bias[o].   Shape: (*, I), (*, J), weight (O, I, J) -> (*, O)."""
     if input1.shape[:-1] != input2.shape[:-1]:
-        raise RuntimeError(f"bilinear: bilinear(): input batch dimensions do not match, got {list(input1.shape)} and {list(input2.shape)}. Give one pair per row.")
+        raise RuntimeError(
+            f"bilinear: bilinear(): input batch dimensions do not match, got {list(input1.shape)} and "
+            f"{list(input2.shape)}. Give one pair per row."
+        )
     if weight.ndim != 3 or input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
         raise RuntimeError(
-            f"bilinear: bilinear(): input sizes do not match weight size: got {list(input1.shape)} and {list(input2.shape)} for weight {list(weight.shape)}. Change in1_features or in2_features."
+            f"bilinear: bilinear(): input sizes do not match weight size: got {list(input1.shape)} and "
+            f"{list(input2.shape)} for weight {list(weight.shape)}. Change in1_features or in2_features."
         )
     a, b = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
     out = (matmul(a, weight) * b).sum(-1).t().reshape(*input1.shape[:-1], weight.shape[0])

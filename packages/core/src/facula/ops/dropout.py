@@ -28,7 +28,10 @@ def _drop(name, input, p, training, inplace, shape=None):
     if not training or p == 0:
         return input
     if not input.is_floating_point() and not input.is_complex():
-        raise RuntimeError(f"{name}: result type Float can't be cast to the desired output type {input.dtype}, expected floating-point input. Convert it with .float().")
+        raise RuntimeError(
+            f"{name}: result type Float can't be cast to the desired output type {input.dtype}, expected "
+            "floating-point input. Convert it with .float()."
+        )
     if p == 1:
         return _given(input, input * 0, inplace, f"{name}_")
     noise = _kept(input, p, shape)
@@ -61,16 +64,26 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
     """Drops whole channels of (N, C, L) or (C, L) (Tompson et al., 2015)."""
     _probability("dropout1d", p)
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Reshape it to (N, C, L).")
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Reshape it to (N, C, L)."
+        )
     return _drop("dropout1d", input, p, training, inplace, _channels(input, 2))
 
 
 def _whole(name, input, p, training, inplace, known):
     _probability(name, p)
     if input.ndim not in known:
-        warnings.warn(f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will result in an error in a future release.", UserWarning, stacklevel=3)
+        warnings.warn(
+            f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will result in an error in a "
+            "future release.",
+            UserWarning,
+            stacklevel=3,
+        )
     if input.ndim < 2:
-        raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. Reshape it to (N, C, ...).")
+        raise RuntimeError(
+            f"{name}: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. Reshape it to "
+            "(N, C, ...)."
+        )
     return _drop(name, input, p, training, inplace, (*input.shape[:2], *(1,) * (input.ndim - 2)))
 
 
@@ -117,7 +130,10 @@ def alpha_dropout_(input, p=0.5, training=False):
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """alpha_dropout of whole channels."""
     if input.ndim < 2 and training:
-        raise RuntimeError(f"feature_alpha_dropout: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. Reshape it to (N, C, ...).")
+        raise RuntimeError(
+            f"feature_alpha_dropout: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. "
+            "Reshape it to (N, C, ...)."
+        )
     return _alpha("feature_alpha_dropout", input, p, training, inplace, (*input.shape[:2], *(1,) * (input.ndim - 2)))
 
 

@@ -19,7 +19,8 @@ def _embedding_shape(weight, indices, padding_idx, scale_grad_by_freq):
         raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {tuple(weight.shape)}. Give one row per index.")
     if indices.dtype.kind not in "iu":
         raise RuntimeError(
-            f"embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {indices.dtype.name} instead. Convert it with .long()."
+            "embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+            f"Int; but got {indices.dtype.name} instead. Convert it with .long()."
         )
     return Meta((*indices.shape, weight.shape[1]), weight.dtype)
 
@@ -28,11 +29,15 @@ def check_rows(name, indices, rows):
     """Refuse indices that are no rows of the table."""
     if indices.size and (indices.min() < 0 or indices.max() >= rows):
         bad = indices.min() if indices.min() < 0 else indices.max()
-        raise IndexError(f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. Enlarge num_embeddings, or check the data.")
+        raise IndexError(
+            f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. Enlarge "
+            "num_embeddings, or check the data."
+        )
 
 
 @op(_embedding_shape, onnx="Gather", half=False, samples=[
-    sample((5, 3), arg((2, 4), **_IDS), padding_idx=-1, scale_grad_by_freq=False), sample((5, 3), arg(values=[1, 1, 2]), padding_idx=4, scale_grad_by_freq=False),
+    sample((5, 3), arg((2, 4), **_IDS), padding_idx=-1, scale_grad_by_freq=False),
+    sample((5, 3), arg(values=[1, 1, 2]), padding_idx=4, scale_grad_by_freq=False),
 ])  # fmt: skip
 def embedding_op(xp, weight, indices, /, padding_idx, scale_grad_by_freq):
     """weight[indices]; the row padding_idx gets no gradient."""
@@ -56,7 +61,9 @@ def _embedding_weight(g, indices, shapes, padding_idx, scale_grad_by_freq):
     if padding_idx >= 0:
         g = g.masked_fill((indices == padding_idx).unsqueeze(1), 0)
     if scale_grad_by_freq:
-        counts = put_op(g.new_zeros((shapes[0][0],)), g.new_ones(indices.shape), indices, positions=(0,), accumulate=True)
+        counts = put_op(
+            g.new_zeros((shapes[0][0],)), g.new_ones(indices.shape), indices, positions=(0,), accumulate=True
+        )
         g = g / index_op(counts, indices, positions=(0,)).unsqueeze(1)
     return put_op(g.new_zeros(shapes[0]), g, indices, positions=(0,), accumulate=True)
 
@@ -89,7 +96,10 @@ def _padding_row(name, padding_idx, rows):
     if padding_idx is None:
         return -1
     if not -rows <= padding_idx < rows:
-        raise AssertionError(f"{name}: Padding_idx must be within num_embeddings, expected from {-rows} to {rows - 1}, got {padding_idx}. Choose a row of the table.")
+        raise AssertionError(
+            f"{name}: Padding_idx must be within num_embeddings, expected from {-rows} to {rows - 1}, got "
+            f"{padding_idx}. Choose a row of the table."
+        )
     return padding_idx % rows if rows else -1
 
 
@@ -99,14 +109,20 @@ def _renorm_rows(weight, indices, max_norm, norm_type):
         return
     table = weight.array
     rows = np.unique(indices.array) if type(table) is np.ndarray else indices.array.ravel()
-    norms = (abs(table[rows]) ** norm_type).sum(axis=1) ** (1 / norm_type) if norm_type != float("inf") else abs(table[rows]).max(axis=1)
+    norms = (
+        (abs(table[rows]) ** norm_type).sum(axis=1) ** (1 / norm_type)
+        if norm_type != float("inf")
+        else abs(table[rows]).max(axis=1)
+    )
     factor = max_norm / (norms + 1e-7)
     factor[norms <= max_norm] = 1
     table[rows] *= factor[:, None].astype(table.dtype)
     bump(weight, "embedding_renorm_")
 
 
-def functional_embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+def functional_embedding(
+    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
+):
     """The rows of `weight` that `input` names.
 
     padding_idx: a row without gradient; max_norm: longer rows are first scaled down, in place.
@@ -146,16 +162,24 @@ def one_hot(tensor, num_classes=-1):
     from facula.ops.create import arange
 
     if tensor.array.dtype != np.int64:
-        raise RuntimeError(f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}. Convert it with .long().")
+        raise RuntimeError(
+            f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}. Convert it "
+            "with .long()."
+        )
     if not tensor.numel() and num_classes <= 0:
-        raise RuntimeError("one_hot: Can not infer total number of classes from empty tensor, expected num_classes. Pass it.")
+        raise RuntimeError(
+            "one_hot: Can not infer total number of classes from empty tensor, expected num_classes. Pass it."
+        )
     lowest = 0 if tensor.is_meta or not tensor.numel() else int(tensor.array.min())
     if lowest < 0:
         raise RuntimeError(f"one_hot: Class values must be non-negative, got {lowest}. Count classes from 0.")
     if num_classes == -1:
         num_classes = int(tensor.array.max()) + 1
     elif not tensor.is_meta and tensor.numel() and int(tensor.array.max()) >= num_classes:
-        raise RuntimeError(f"one_hot: Class values must be smaller than num_classes, got {int(tensor.array.max())} and {num_classes}. Raise num_classes.")
+        raise RuntimeError(
+            f"one_hot: Class values must be smaller than num_classes, got {int(tensor.array.max())} and "
+            f"{num_classes}. Raise num_classes."
+        )
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
 
 
@@ -163,20 +187,31 @@ def _bags(input, offsets, include_last_offset):
     """(flat indices, the bag of each index, the number of bags)."""
     if input.ndim == 2:
         if offsets is not None:
-            raise ValueError("embedding_bag: if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. Leave it out.")
+            raise ValueError(
+                "embedding_bag: if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
+                "fixed length sequences. Leave it out."
+            )
         n, length = input.shape
         return input.reshape(-1), np.repeat(np.arange(n), length), n
     if input.ndim != 1:
-        raise ValueError(f"embedding_bag: input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}. Reshape it.")
+        raise ValueError(
+            f"embedding_bag: input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}. Reshape it."
+        )
     if offsets is None:
         raise ValueError("embedding_bag: offsets has to be a 1D Tensor but got None. Say where each bag starts.")
     if offsets.ndim != 1:
         raise ValueError(f"embedding_bag: offsets has to be a 1D Tensor, got {offsets.ndim}D. Reshape it.")
     starts = np.asarray(offsets.cpu().array)
     if starts.size and starts[0] != 0:
-        raise RuntimeError(f"embedding_bag: offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}.")
+        raise RuntimeError(
+            "embedding_bag: offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position 0. However, got {starts[0]}."
+        )
     if starts.size and starts[-1] > input.shape[0]:
-        raise RuntimeError(f"embedding_bag: offsets[-1] can not be greater than input's length {input.shape[0]}, got {starts[-1]}. Check the offsets.")
+        raise RuntimeError(
+            f"embedding_bag: offsets[-1] can not be greater than input's length {input.shape[0]}, got {starts[-1]}. "
+            "Check the offsets."
+        )
     bags = starts.size - 1 if include_last_offset else starts.size
     return input, np.searchsorted(starts[:bags], np.arange(input.shape[0]), side="right") - 1, bags
 
@@ -189,12 +224,16 @@ def functional_embedding_bag(
     if weight.array.dtype.kind in "iu" and input.array.dtype.kind == "f":
         input, weight = weight, input
     if per_sample_weights is not None and mode != "sum":
-        raise NotImplementedError(f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='{mode}'). Use mode='sum'.")
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Use mode='sum'."
+        )
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}. Choose one of these.")
     if per_sample_weights is not None and tuple(per_sample_weights.shape) != tuple(input.shape):
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same shape as the input ({tuple(input.shape)}). Reshape it."
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have "
+            f"the same shape as the input ({tuple(input.shape)}). Reshape it."
         )
     flat, bag, bags = _bags(input, offsets, include_last_offset)
     if max_norm is not None:

@@ -22,7 +22,8 @@ def _sizes(name, input, target):
     """The warning that broadcasting a target deserves."""
     if input.array.shape != target.array.shape:
         warnings.warn(
-            f"{name}: Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}). "
+            f"{name}: Using a target size ({tuple(target.shape)}) that is different to the input size "
+            f"({tuple(input.shape)}). "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
             stacklevel=3,
@@ -99,13 +100,18 @@ def _clipped(difference, delta):
     return where(far, difference.sign() * delta, difference)
 
 
-huber_op.vjp(input=lambda g, input, target, delta: g * _clipped(input - target, delta), target=lambda g, input, target, delta: -g * _clipped(input - target, delta))
+huber_op.vjp(
+    input=lambda g, input, target, delta: g * _clipped(input - target, delta),
+    target=lambda g, input, target, delta: -g * _clipped(input - target, delta),
+)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """Squares near 0, absolute values beyond delta (Huber, 1964)."""
     if delta <= 0:
-        raise RuntimeError(f"huber_loss: huber_loss does not support non-positive values for delta, got {delta}. Pass e.g. delta=1.0.")
+        raise RuntimeError(
+            f"huber_loss: huber_loss does not support non-positive values for delta, got {delta}. Pass e.g. delta=1.0."
+        )
     reduction = reduction_of("huber_loss", reduction)
     _sizes("huber_loss", input, target)
     loss = huber_op(input, target, delta)
@@ -116,19 +122,31 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     """difference ** 2 / (2 beta) where |difference| < beta, |difference| - beta / 2 elsewhere (Girshick, 2015)."""
     reduction = reduction_of("smooth_l1_loss", legacy(size_average, reduce, reduction))
     if beta < 0:
-        raise RuntimeError(f"smooth_l1_loss: smooth_l1_loss does not support negative values for beta, got {beta}. Pass e.g. beta=1.0.")
+        raise RuntimeError(
+            f"smooth_l1_loss: smooth_l1_loss does not support negative values for beta, got {beta}. Pass e.g. beta=1.0."
+        )
     _sizes("smooth_l1_loss", input, target)
     if beta == 0:
         return _reduce((input - target).abs(), reduction)
     return _reduce(huber_op(input, target, beta) / beta, reduction)
 
 
-@op(broadcast, onnx="binary_cross_entropy", samples=[sample(arg((3, 4), low=0.1, high=0.9), arg((3, 4), low=0.0, high=1.0)), sample(arg((3,), low=0.1, high=0.9), arg((3,), low=0.0, high=1.0))])
+@op(
+    broadcast,
+    onnx="binary_cross_entropy",
+    samples=[
+        sample(arg((3, 4), low=0.1, high=0.9), arg((3, 4), low=0.0, high=1.0)),
+        sample(arg((3,), low=0.1, high=0.9), arg((3,), low=0.0, high=1.0)),
+    ],
+)
 def binary_cross_entropy_op(xp, input, target, /):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""
     floating("binary_cross_entropy", input)
     if xp.any((input < 0) | (input > 1)):
-        raise RuntimeError("binary_cross_entropy: all elements of input should be between 0 and 1, got others. Apply sigmoid(), or use the loss with logits.")
+        raise RuntimeError(
+            "binary_cross_entropy: all elements of input should be between 0 and 1, got others. Apply sigmoid(), or "
+            "use the loss with logits."
+        )
     return (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
 
 
@@ -155,7 +173,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     reduction = reduction_of("binary_cross_entropy", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
-            f"binary_cross_entropy: Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is deprecated. "
+            f"binary_cross_entropy: Using a target size ({tuple(target.shape)}) that is different to the input size "
+            f"({tuple(input.shape)}) is deprecated. "
             "Please ensure they have the same size."
         )
     loss = binary_cross_entropy_op(input, target)
@@ -169,10 +188,14 @@ def binary_cross_entropy_with_logits_op(xp, input, target, /):
     return xp.maximum(input, 0) - input * target + xp.log1p(xp.exp(-xp.abs(input)))
 
 
-binary_cross_entropy_with_logits_op.vjp(input=lambda g, input, target: g * (input.sigmoid() - target), target=lambda g, input: -g * input)
+binary_cross_entropy_with_logits_op.vjp(
+    input=lambda g, input, target: g * (input.sigmoid() - target), target=lambda g, input: -g * input
+)
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
+):
     """binary_cross_entropy(sigmoid(input), target), computed without overflow; pos_weight counts positives more.
 
     >>> import facula
@@ -182,7 +205,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     reduction = reduction_of("binary_cross_entropy_with_logits", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
-            f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)}). Reshape the target."
+            f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size "
+            f"({tuple(input.shape)}). Reshape the target."
         )
     if pos_weight is None:
         loss = binary_cross_entropy_with_logits_op(input, target)
@@ -198,7 +222,9 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     reduction = reduction_of("gaussian_nll_loss", reduction)
     var = _variances(input, var)
     if not input.is_meta and (var.array < 0).any():
-        raise ValueError("gaussian_nll_loss: var has negative entry/entries, expected variances. Pass exp() of a log-variance.")
+        raise ValueError(
+            "gaussian_nll_loss: var has negative entry/entries, expected variances. Pass exp() of a log-variance."
+        )
     held = var.detach()
     var = var + (where(held >= eps, held, eps) - held)
     loss = (var.log() + (input - target) ** 2 / var) * 0.5
@@ -219,10 +245,15 @@ def _variances(input, var):
         return var.unsqueeze(-1)
     if tuple(input.shape[:-1]) == tuple(var.shape[:-1]) and var.shape[-1] == 1:
         return var
-    raise ValueError(f"gaussian_nll_loss: var is of incorrect size, expected {tuple(input.shape)} or one number per row, got {tuple(var.shape)}. Reshape it.")
+    raise ValueError(
+        f"gaussian_nll_loss: var is of incorrect size, expected {tuple(input.shape)} or one number per row, got "
+        f"{tuple(var.shape)}. Reshape it."
+    )
 
 
-def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
+def poisson_nll_loss(
+    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
+):
     """exp(input) - target * input, or input - target * log(input + eps) without log_input; full adds Stirling's term."""
     reduction = reduction_of("poisson_nll_loss", legacy(size_average, reduce, reduction))
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
@@ -256,7 +287,8 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     reduction = reduction_of("margin_ranking_loss", legacy(size_average, reduce, reduction))
     if input1.ndim != input2.ndim or input1.ndim != target.ndim:
         raise RuntimeError(
-            f"margin_ranking_loss: margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {tuple(input1.shape)}, "
+            "margin_ranking_loss: margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {tuple(input1.shape)}, "
             f"input2: {tuple(input2.shape)}, target: {tuple(target.shape)}. Reshape them."
         )
     value = -target * (input1 - input2) + margin

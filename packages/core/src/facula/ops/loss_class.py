@@ -17,7 +17,10 @@ _REDUCED = [sample((3, 4), _IDS, ignore_index=-100, reduction=r) for r in ("mean
 
 def _wrong_target(name, target, classes, ignore_index):
     bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
-    return IndexError(f"{name}: Target {bad.flat[0]} is out of bounds, expected classes from 0 to {classes - 1}. Count classes from 0, or set ignore_index.")
+    return IndexError(
+        f"{name}: Target {bad.flat[0]} is out of bounds, expected classes from 0 to {classes - 1}. Count classes from "
+        "0, or set ignore_index."
+    )
 
 
 def _class_rule(input, target, ignore_index, reduction):
@@ -27,17 +30,25 @@ def _class_rule(input, target, ignore_index, reduction):
 
 def _check_targets(name, input, target):
     if input.ndim not in (1, 2) or target.ndim != input.ndim - 1:
-        raise RuntimeError(f"{name}: expected class indices of shape {tuple(input.shape[:-1])} for input {tuple(input.shape)}, got {tuple(target.shape)}. Reshape the target.")
+        raise RuntimeError(
+            f"{name}: expected class indices of shape {tuple(input.shape[:-1])} for input {tuple(input.shape)}, got "
+            f"{tuple(target.shape)}. Reshape the target."
+        )
     if target.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: expected scalar type Long but found {target.dtype.name}. Convert the target with .long().")
+        raise RuntimeError(
+            f"{name}: expected scalar type Long but found {target.dtype.name}. Convert the target with .long()."
+        )
     if input.ndim == 2 and input.shape[0] != target.shape[0]:
-        raise ValueError(f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}). Give one class per row.")
+        raise ValueError(
+            f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}). "
+            "Give one class per row."
+        )
 
 
 def _rows(xp, input, target, ignore_index, name):
     """(rows, picked columns, whether each counts or None for all), with the targets checked."""
     classes = input.shape[-1]
-    if xp is np and target.size and 0 <= target.min() and target.max() < classes and not 0 <= ignore_index < classes:
+    if xp is np and target.size and target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes:
         return xp.arange(target.shape[0]), target, None
     counted = target != ignore_index
     picked = xp.where(counted, target, 0)
@@ -78,7 +89,13 @@ def _scale(g, target, ignore_index, reduction):
 
 def _cross_entropy_slope(g, input, target, ignore_index, reduction):
     soft = softmax_op(input, 1)
-    hot = put_op(input.new_zeros(input.shape), input.new_ones(target.shape), *_at(target, ignore_index), positions=(0, 1), accumulate=False)
+    hot = put_op(
+        input.new_zeros(input.shape),
+        input.new_ones(target.shape),
+        *_at(target, ignore_index),
+        positions=(0, 1),
+        accumulate=False,
+    )
     return mul(soft - hot, _scale(g, target, ignore_index, reduction).to(input.dtype))
 
 
@@ -107,12 +124,13 @@ def _classes_last(input):
     """(N, C, d1, ...) as (N * d1 * ..., C)."""
     if input.ndim == 2:
         return input
-    n, c = input.shape[:2]
     order = (0, *range(2, input.ndim), 1)
-    return input.permute(order).reshape(-1, c)
+    return input.permute(order).reshape(-1, input.shape[1])
 
 
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+def cross_entropy(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+):
     """-log(softmax(input))[target]: how badly scores predict classes.
 
     target holds class indices, or the probability of each class; weight counts classes more or less, ignore_index names the
@@ -127,29 +145,43 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     if input.ndim == 2 and weight is None and not label_smoothing and target.array.dtype.kind != "f":
         return cross_entropy_op(input, target, ignore_index, reduction)
     if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"cross_entropy: label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}. Use e.g. 0.1.")
+        raise RuntimeError(
+            f"cross_entropy: label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}. Use e.g. 0.1."
+        )
     axis = 0 if input.ndim == 1 else 1
     if not input.ndim:
-        raise RuntimeError("cross_entropy: Dimension out of range, expected input (C), (N, C) or (N, C, d1, ...), got a scalar. Add the class dimension.")
+        raise RuntimeError(
+            "cross_entropy: Dimension out of range, expected input (C), (N, C) or (N, C, d1, ...), got a scalar. Add "
+            "the class dimension."
+        )
     if target.array.dtype.kind not in "iub":
         return _probability_loss(input, target, weight, reduction, label_smoothing, axis)
     _check_dense("cross_entropy", input, target)
     if weight is None and not label_smoothing:
-        flat = cross_entropy_op(_classes_last(input) if axis else input.reshape(1, -1), target.reshape(-1), ignore_index, reduction)
+        flat = cross_entropy_op(
+            _classes_last(input) if axis else input.reshape(1, -1), target.reshape(-1), ignore_index, reduction
+        )
         return flat.reshape(target.shape) if reduction == "none" else flat
     log_p = log_softmax_op(input, axis)
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return loss
-    return loss * (1 - label_smoothing) + _smoothing(log_p, target, weight, ignore_index, reduction, axis) * (label_smoothing / input.shape[axis])
+    return loss * (1 - label_smoothing) + _smoothing(log_p, target, weight, ignore_index, reduction, axis) * (
+        label_smoothing / input.shape[axis]
+    )
 
 
 def _check_dense(name, input, target):
     want = input.shape[:0] if input.ndim == 1 else (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != tuple(want):
         if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
-            raise ValueError(f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}). Give one class per row.")
-        raise RuntimeError(f"{name}: Expected target size {list(want)}, got {list(target.shape)}. Give one class index per position.")
+            raise ValueError(
+                f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size "
+                f"({target.shape[0]}). Give one class per row."
+            )
+        raise RuntimeError(
+            f"{name}: Expected target size {list(want)}, got {list(target.shape)}. Give one class index per position."
+        )
 
 
 def _along(weight, ndim, axis):
@@ -173,7 +205,10 @@ def _smoothing(log_p, target, weight, ignore_index, reduction, axis):
 
 def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
     if tuple(target.shape) != tuple(input.shape):
-        raise RuntimeError(f"cross_entropy: Expected floating point type for target with class probabilities of shape {tuple(input.shape)}, got {tuple(target.shape)}. Use class indices or one row per input.")
+        raise RuntimeError(
+            "cross_entropy: Expected floating point type for target with class probabilities of shape "
+            f"{tuple(input.shape)}, got {tuple(target.shape)}. Use class indices or one row per input."
+        )
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
     product = log_softmax_op(input, axis) * target
@@ -182,7 +217,13 @@ def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
     if reduction == "none":
         return -product.sum(axis)
     total = -product.sum()
-    return total if reduction == "sum" else total / max(input.numel() // input.shape[axis], 1) if input.shape[axis] else total / 0
+    return (
+        total
+        if reduction == "sum"
+        else total / max(input.numel() // input.shape[axis], 1)
+        if input.shape[axis]
+        else total / 0
+    )
 
 
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
@@ -196,7 +237,9 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     if not input.ndim:
         raise RuntimeError("nll_loss: input tensor should be 1D or 2D, got a scalar. Add the class dimension.")
     if target.array.dtype.kind not in "iu":
-        raise RuntimeError(f"nll_loss: expected scalar type Long but found {target.dtype.name}. Convert the target with .long().")
+        raise RuntimeError(
+            f"nll_loss: expected scalar type Long but found {target.dtype.name}. Convert the target with .long()."
+        )
     _check_dense("nll_loss", input, target)
     flat = _classes_last(input) if input.ndim > 1 else input.reshape(1, -1)
     wanted = target.reshape(-1)
@@ -216,9 +259,8 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 def _check_range(target, classes, ignore_index):
     array = target.array
-    if type(array) is np.ndarray and array.size and (array.min() < 0 or array.max() >= classes):
-        if ((array != ignore_index) & ((array < 0) | (array >= classes))).any():
-            raise _wrong_target("nll_loss", array, classes, ignore_index)
+    if type(array) is np.ndarray and ((array != ignore_index) & ((array < 0) | (array >= classes))).any():
+        raise _wrong_target("nll_loss", array, classes, ignore_index)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
@@ -233,7 +275,9 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         loss = target.exp() * (target - input)
     else:
         positive = target > 0
-        loss = (target * target.masked_fill(target == 0, 1).log()).masked_fill(~positive & (target == 0), 0) - target * input
+        loss = (target * target.masked_fill(target == 0, 1).log()).masked_fill(
+            ~positive & (target == 0), 0
+        ) - target * input
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()

@@ -91,7 +91,9 @@ def _ctc_array(g, log_probs, labels, input_lengths, target_lengths, xp):
     total = _ends(xp, alpha, input_lengths, target_lengths)
     skips = _skips(xp, labels)
     place = xp.arange(states)[None, :]
-    final = ((place == 2 * target_lengths[:, None]) | ((place == 2 * target_lengths[:, None] - 1) & (target_lengths[:, None] > 0)))
+    final = (place == 2 * target_lengths[:, None]) | (
+        (place == 2 * target_lengths[:, None] - 1) & (target_lengths[:, None] > 0)
+    )
     beta = xp.full((batch, states), -np.inf, emitted.dtype)
     slope = xp.zeros(log_probs.shape, log_probs.dtype)
     rows = xp.arange(batch)[:, None]
@@ -113,7 +115,7 @@ def _scan(log_probs, labels, input_lengths, target_lengths):
     host = [np.asarray(t.cpu().array) for t in (labels, input_lengths, target_lengths)]
     skips = wrap(devices.move(_skips(np, host[0]), log_probs.device))
     n = np.arange(host[0].shape[0])
-    beside = lambda a: wrap(devices.move(np.asarray(a), log_probs.device))  # noqa: E731
+    beside = lambda a: wrap(devices.move(np.asarray(a), log_probs.device))
     emitted = index_op(log_probs, beside(n[:, None]), labels, positions=(1, 2))
     start = beside(np.broadcast_to(np.arange(host[0].shape[1]) < 2, host[0].shape).copy())
     now = where(start, emitted[0], _NEVER)
@@ -151,7 +153,10 @@ ctc_op.array_vjp(log_probs=_ctc_array)
 def _lengths(value, name, like):
     array = np.asarray(value.cpu().array if isinstance(value, Tensor) else value, dtype=np.int64).reshape(-1)
     if array.size != like:
-        raise RuntimeError(f"ctc_loss: {name} must be of size batch_size, expected {like} numbers, got {array.size}. Give one length per sequence.")
+        raise RuntimeError(
+            f"ctc_loss: {name} must be of size batch_size, expected {like} numbers, got {array.size}. Give one length "
+            "per sequence."
+        )
     return array
 
 
@@ -164,13 +169,19 @@ def _padded_labels(targets, lengths, blank):
     for i, n in enumerate(lengths):
         if array.ndim == 2:
             if n > array.shape[1]:
-                raise RuntimeError(f"ctc_loss: Expected tensor to have size at least {n} at dimension 1, but got size {array.shape[1]} for argument targets. Check target_lengths.")
+                raise RuntimeError(
+                    f"ctc_loss: Expected tensor to have size at least {n} at dimension 1, but got size "
+                    f"{array.shape[1]} for argument targets. Check target_lengths."
+                )
             out[i, 1 : 2 * n : 2] = array[i, :n]
         else:
             out[i, 1 : 2 * n : 2] = array[at : at + n]
             at += n
     if array.ndim == 1 and at != array.size:
-        raise RuntimeError(f"ctc_loss: expected targets of length {at}, the sum of target_lengths, got {array.size}. Check target_lengths.")
+        raise RuntimeError(
+            f"ctc_loss: expected targets of length {at}, the sum of target_lengths, got {array.size}. Check "
+            "target_lengths."
+        )
     return out
 
 
@@ -185,13 +196,19 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     if log_probs.ndim not in (2, 3):
         raise RuntimeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), got {log_probs.ndim}D. Reshape it.")
     if not 0 <= blank < log_probs.shape[-1]:
-        raise RuntimeError(f"ctc_loss: blank must be in label range, expected 0 to {log_probs.shape[-1] - 1}, got {blank}. Choose one of the classes.")
+        raise RuntimeError(
+            f"ctc_loss: blank must be in label range, expected 0 to {log_probs.shape[-1] - 1}, got {blank}. Choose "
+            "one of the classes."
+        )
     if not batched:
         log_probs = log_probs.unsqueeze(1)
     batch = log_probs.shape[1]
     inputs, lengths = _lengths(input_lengths, "input_lengths", batch), _lengths(target_lengths, "target_lengths", batch)
     if inputs.size and inputs.max() > log_probs.shape[0]:
-        raise RuntimeError(f"ctc_loss: Expected input_lengths to have value at most {log_probs.shape[0]}, but got value {inputs.max()}. Check the lengths.")
+        raise RuntimeError(
+            f"ctc_loss: Expected input_lengths to have value at most {log_probs.shape[0]}, but got value "
+            f"{inputs.max()}. Check the lengths."
+        )
     labels = _padded_labels(targets, lengths, blank)
     beside = [wrap(devices.move(a, log_probs.device)) for a in (labels, inputs, lengths)]
     # The gradient that callers of log_softmax know is that of normalised scores; what normalising takes away is put back.

@@ -25,10 +25,14 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of("cosine_embedding_loss", legacy(size_average, reduce, reduction))
     if target.ndim not in (0, 1):
-        raise RuntimeError(f"cosine_embedding_loss: 0D or 1D target tensor expected, multi-target not supported, got {target.ndim}D. Give one number per pair.")
+        raise RuntimeError(
+            f"cosine_embedding_loss: 0D or 1D target tensor expected, multi-target not supported, got {target.ndim}D. "
+            "Give one number per pair."
+        )
     if input1.ndim != target.ndim + 1 or input2.ndim != target.ndim + 1:
         raise RuntimeError(
-            f"cosine_embedding_loss: {target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}. Reshape them."
+            f"cosine_embedding_loss: {target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found "
+            f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}. Reshape them."
         )
     squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)
     cosine = (input1 * input2).sum(-1) / squares.sqrt()
@@ -40,7 +44,9 @@ def _triplet(near, far, margin, reduction):
     return _reduce(_positive(near - far + margin), reduction)
 
 
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
+def triplet_margin_loss(
+    anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
+):
     """max(0, |anchor - positive| - |anchor - negative| + margin) (Balntas et al., 2016).
 
     swap takes the smaller of the negative's distances to anchor and positive.
@@ -49,7 +55,8 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
         raise ValueError(f"triplet_margin_loss: margin must be greater than 0, got {margin}. Use e.g. margin=1.0.")
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise RuntimeError(
-            f"triplet_margin_loss: The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor {anchor.ndim}D, "
+            "triplet_margin_loss: The anchor, positive, and negative tensors are expected to have the same number of "
+            f"dimensions, but got: anchor {anchor.ndim}D, "
             f"positive {positive.ndim}D, and negative {negative.ndim}D inputs. Reshape them."
         )
 
@@ -57,15 +64,25 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
         return pairwise_distance(a, b, p, eps)
 
     return triplet_margin_with_distance_loss(
-        anchor, positive, negative, distance_function=distance, margin=margin, swap=swap, reduction=legacy(size_average, reduce, reduction)
+        anchor,
+        positive,
+        negative,
+        distance_function=distance,
+        margin=margin,
+        swap=swap,
+        reduction=legacy(size_average, reduce, reduction),
     )
 
 
-def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
+def triplet_margin_with_distance_loss(
+    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
+):
     """`triplet_margin_loss` with any distance function of two tensors."""
     reduction = reduction_of("triplet_margin_with_distance_loss", reduction)
     if margin <= 0:
-        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}. Use e.g. margin=1.0.")
+        raise ValueError(
+            f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}. Use e.g. margin=1.0."
+        )
     distance = pairwise_distance if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
@@ -76,8 +93,11 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
 
 def _rows_of(name, input, target):
     """Input and target as (N, C) and (N,) or (N, C), and whether a batch was given."""
-    if input.ndim > 2 or not input.numel() and input.ndim == 2 and not input.shape[1]:
-        raise RuntimeError(f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}. Reshape it to (N, C).")
+    if input.ndim > 2 or (not input.numel() and input.ndim == 2 and not input.shape[1]):
+        raise RuntimeError(
+            f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{list(input.shape)}. Reshape it to (N, C)."
+        )
     return input if input.ndim == 2 else input.reshape(1, -1)
 
 
@@ -87,11 +107,16 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: only p == 1 and p == 2 supported, got {p}. Use one of these.")
     if weight is not None and weight.ndim != 1:
-        raise ValueError(f"multi_margin_loss: weight must be one-dimensional, got {weight.ndim}D. Give one number per class.")
+        raise ValueError(
+            f"multi_margin_loss: weight must be one-dimensional, got {weight.ndim}D. Give one number per class."
+        )
     rows = _rows_of("multi_margin_loss", input, target)
     wanted = target.reshape(-1)
     if wanted.shape[0] != rows.shape[0]:
-        raise RuntimeError(f"multi_margin_loss: inconsistent target size, expected {rows.shape[0]} but got {list(target.shape)}. Give one class per row.")
+        raise RuntimeError(
+            f"multi_margin_loss: inconsistent target size, expected {rows.shape[0]} but got {list(target.shape)}. "
+            "Give one class per row."
+        )
     n, c = rows.shape
     at = np.arange(n)
     picked = index_op(rows, _beside(at, rows), wanted, positions=(0, 1)).unsqueeze(1)
@@ -100,7 +125,11 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         loss = loss * index_op(weight, wanted, positions=(0,)).unsqueeze(1)
     others = _beside(np.arange(c), rows).unsqueeze(0) != wanted.unsqueeze(1)
     loss = (loss * others).sum(1) / c
-    return _reduce(loss.reshape(target.shape) if input.ndim < 2 else loss, reduction) if reduction == "none" else _reduce(loss, reduction)
+    return (
+        _reduce(loss.reshape(target.shape) if input.ndim < 2 else loss, reduction)
+        if reduction == "none"
+        else _reduce(loss, reduction)
+    )
 
 
 def _beside(array, like):
@@ -111,14 +140,22 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     """The sum over labels y and other classes y' of max(0, 1 - input[y] + input[y']), divided by the number of classes; -1 ends the labels."""
     reduction = reduction_of("multilabel_margin_loss", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
-        raise RuntimeError(f"multilabel_margin_loss: inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}. Give one row of labels per row.")
-    rows, labels = _rows_of("multilabel_margin_loss", input, target), target.reshape(-1, target.shape[-1] if target.ndim else 1)
+        raise RuntimeError(
+            f"multilabel_margin_loss: inconsistent target size: {list(target.shape)} for input of size: "
+            f"{list(input.shape)}. Give one row of labels per row."
+        )
+    rows, labels = (
+        _rows_of("multilabel_margin_loss", input, target),
+        target.reshape(-1, target.shape[-1] if target.ndim else 1),
+    )
     n, c = rows.shape
     raw = np.asarray(labels.cpu().array)
     used = np.logical_and.accumulate(raw >= 0, axis=1)  # up to the first -1
     is_label = np.zeros((n, c), bool)
     np.logical_or.at(is_label, (np.nonzero(used)[0], raw[used]), True)
-    picked = index_op(rows, _beside(np.arange(n)[:, None], rows), _beside(np.where(used, raw, 0), rows), positions=(0, 1))
+    picked = index_op(
+        rows, _beside(np.arange(n)[:, None], rows), _beside(np.where(used, raw, 0), rows), positions=(0, 1)
+    )
     loss = _positive(1 - picked.unsqueeze(2) + rows.unsqueeze(1))
     counted = _beside(used[:, :, None] & ~is_label[:, None, :], rows)
     loss = (loss * counted).sum((1, 2)) / c
@@ -146,22 +183,37 @@ def linear_cross_entropy(
 
     name = "linear_cross_entropy"
     if input.ndim not in (1, 2):
-        raise ValueError(f"{name}: expected input with dimensionality 1 or 2, got {input.ndim}. Flatten it to (N, in_features).")
+        raise ValueError(
+            f"{name}: expected input with dimensionality 1 or 2, got {input.ndim}. Flatten it to (N, in_features)."
+        )
     if linear_weight.ndim < 2:
-        raise ValueError(f"{name}: expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}. Give one row per class.")
+        raise ValueError(
+            f"{name}: expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}. Give one row "
+            "per class."
+        )
     if input.shape[-1] != linear_weight.shape[-1]:
         raise ValueError(
-            f"{name}: expected equal input and linear_weight last dimensions (in_features), got {input.shape[-1]} and {linear_weight.shape[-1]}, respectively. Transpose one."
+            f"{name}: expected equal input and linear_weight last dimensions (in_features), got {input.shape[-1]} and "
+            f"{linear_weight.shape[-1]}, respectively. Transpose one."
         )
     outs = tuple(linear_weight.shape[:-1])
     if len(outs) > 1 and input.ndim == 1:
         raise ValueError(
-            f"{name}: K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, (N, {input.shape[0]}), got unbatched input with shape {tuple(input.shape)}. Add a dimension."
+            f"{name}: K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched "
+            f"input, (N, {input.shape[0]}), got unbatched input with shape {tuple(input.shape)}. Add a dimension."
         )
     if linear_bias is not None and tuple(linear_bias.shape) != outs:
-        raise ValueError(f"{name}: expected linear_bias shape {outs}, got {tuple(linear_bias.shape)}. Give one number per row of linear_weight.")
+        raise ValueError(
+            f"{name}: expected linear_bias shape {outs}, got {tuple(linear_bias.shape)}. Give one number per row of "
+            "linear_weight."
+        )
     if ignore_index is not None and target.is_floating_point():
-        raise ValueError(f"{name}: ignore_index cannot be specified when target contains probabilities, got {ignore_index}. Leave it out.")
+        raise ValueError(
+            f"{name}: ignore_index cannot be specified when target contains probabilities, got {ignore_index}. Leave "
+            "it out."
+        )
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     scores = linear(input, linear_weight.reshape(-1, input.shape[-1]), bias).reshape(*input.shape[:-1], *outs)
-    return cross_entropy(scores, target, weight, None, -100 if ignore_index is None else ignore_index, None, reduction, label_smoothing)
+    return cross_entropy(
+        scores, target, weight, None, -100 if ignore_index is None else ignore_index, None, reduction, label_smoothing
+    )

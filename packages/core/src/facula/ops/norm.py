@@ -14,18 +14,29 @@ from facula.tensors.inplace import bump
 
 
 def _shape_of(normalized_shape):
-    return (int(normalized_shape),) if isinstance(normalized_shape, (int, np.integer)) else tuple(int(n) for n in normalized_shape)
+    return (
+        (int(normalized_shape),)
+        if isinstance(normalized_shape, (int, np.integer))
+        else tuple(int(n) for n in normalized_shape)
+    )
 
 
 def _check_normalized(name, input, shape, *parameters):
     if not shape:
-        raise RuntimeError(f"{name}: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = (). Name at least one dimension.")
+        raise RuntimeError(
+            f"{name}: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+            "but got normalized_shape = (). Name at least one dimension."
+        )
     for what, p in zip(("weight", "bias"), parameters, strict=False):
         if p is not None and tuple(p.shape) != shape:
-            raise RuntimeError(f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(p.shape)} and normalized_shape = {list(shape)}. Build the layer with that shape.")
+            raise RuntimeError(
+                f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
+                f"{list(p.shape)} and normalized_shape = {list(shape)}. Build the layer with that shape."
+            )
     if tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
-            f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size {list(input.shape)}. "
+            f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, shape))}], but got input of size {list(input.shape)}. "
             "Normalise over the last dimensions of the input."
         )
 
@@ -40,13 +51,20 @@ def _rows(array, shape):
 
 
 @op(_layer_norm_shape, onnx="LayerNormalization", samples=[
-    sample((3, 4), (4,), (4,), normalized_shape=(4,), eps=1e-5), sample((2, 3, 2), normalized_shape=(3, 2), eps=1e-3), sample((2, 4), (4,), normalized_shape=(4,), eps=1e-5),
+    sample((3, 4), (4,), (4,), normalized_shape=(4,), eps=1e-5),
+    sample((2, 3, 2), normalized_shape=(3, 2), eps=1e-3),
+    sample((2, 4), (4,), normalized_shape=(4,), eps=1e-5),
 ])  # fmt: skip
 def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps=1e-5):
     """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions."""
     floating("layer_norm", input)
     shape = normalized_shape
-    if input.shape[input.ndim - len(shape) :] != shape or not shape or (weight is not None and weight.shape != shape) or (bias is not None and bias.shape != shape):
+    if (
+        input.shape[input.ndim - len(shape) :] != shape
+        or not shape
+        or (weight is not None and weight.shape != shape)
+        or (bias is not None and bias.shape != shape)
+    ):
         _check_normalized("layer_norm", input, shape, weight, bias)
     out, rstd = _centred(xp, _rows(input, shape), eps)
     out *= rstd
@@ -85,7 +103,11 @@ def _layer_norm_slope(g, input, weight, shapes, needs, normalized_shape, eps):
     rstd = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
     unit = centred * rstd
     scaled = g if weight is None else g * weight
-    slope = rstd * (scaled - scaled.mean(dims, keepdim=True) - unit * (scaled * unit).mean(dims, keepdim=True)) if needs[0] else None
+    slope = (
+        rstd * (scaled - scaled.mean(dims, keepdim=True) - unit * (scaled * unit).mean(dims, keepdim=True))
+        if needs[0]
+        else None
+    )
     at_weight = ((g * unit).sum(outer) if outer else g * unit) if needs[1] else None
     return slope, at_weight, ((g.sum(outer) if outer else g) if needs[2] else None)
 
@@ -100,11 +122,11 @@ def _layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
     at_bias = (xp.ones(len(rows), rows.dtype) @ rows).reshape(shape) if needs[2] else None
     if not needs[0]:
         return None, at_weight, at_bias
-    scaled = rows if weight is None else rows * weight.reshape(-1)
-    inner = _dots(xp, scaled, unit)[:, None] / n
-    unit *= inner
-    slope = scaled - unit
-    slope -= _means(xp, scaled, n)
+    slope = rows.copy() if weight is None else rows * weight.reshape(-1)
+    mean = _means(xp, slope, n)
+    unit *= _dots(xp, slope, unit)[:, None] / n
+    slope -= unit
+    slope -= mean
     slope *= rstd
     return slope.reshape(input.shape), at_weight, at_bias
 
@@ -152,11 +174,17 @@ def _batch_norm_shape(input, weight=None, bias=None, eps=1e-5):
 
 def _check_channels(name, input, *parameters):
     if input.ndim < 2:
-        raise RuntimeError(f"{name}: expected at least 2 dimensions (N, C, ...), got shape {tuple(input.shape)}. Add a batch dimension with .unsqueeze(0).")
+        raise RuntimeError(
+            f"{name}: expected at least 2 dimensions (N, C, ...), got shape {tuple(input.shape)}. Add a batch "
+            "dimension with .unsqueeze(0)."
+        )
     c = input.shape[1]
     for what, p in zip(("weight", "bias", "running_mean", "running_var"), parameters, strict=False):
         if p is not None and math.prod(p.shape) != c:
-            raise RuntimeError(f"{name}: {what} should contain {c} elements not {math.prod(p.shape)}, expected one per channel of input {tuple(input.shape)}. Build the layer with num_features={c}.")
+            raise RuntimeError(
+                f"{name}: {what} should contain {c} elements not {math.prod(p.shape)}, expected one per channel of "
+                f"input {tuple(input.shape)}. Build the layer with num_features={c}."
+            )
 
 
 def _moments(xp, input):
@@ -188,7 +216,7 @@ def batch_norm_op(xp, input, weight=None, bias=None, /, eps=1e-5):
 
 def _batch_norm_slope(g, input, weight, needs, eps):
     dims, n = _channel_axes(input.ndim), max(input.numel() // max(input.shape[1], 1), 1)
-    spread = lambda t: _per_channel(t, input.ndim)  # noqa: E731
+    spread = lambda t: _per_channel(t, input.ndim)
     centred = input - input.mean(dims, keepdim=True)
     rstd = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
     unit = centred * rstd
@@ -256,7 +284,9 @@ def _follow(running, value, momentum, writer):
     bump(running, writer)
 
 
-def functional_batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+def functional_batch_norm(
+    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+):
     """(input - mean) / sqrt(var + eps) * weight + bias per channel (Ioffe and Szegedy, 2015).
 
     In training the batch gives mean and variance, and the running ones move towards them by momentum; otherwise the running ones are used.
@@ -271,15 +301,30 @@ def functional_batch_norm(input, running_mean, running_var, weight=None, bias=No
     _check_channels("batch_norm", input, weight, bias, running_mean, running_var)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError("batch_norm: Expected running_mean and running_var to be defined when training=False. Pass them, or training=True.")
+            raise RuntimeError(
+                "batch_norm: Expected running_mean and running_var to be defined when training=False. Pass them, or "
+                "training=True."
+            )
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
-        raise ValueError(f"batch_norm: Expected more than 1 value per channel when training, got input size {input.shape}. Use a larger batch, or eval().")
+        raise ValueError(
+            f"batch_norm: Expected more than 1 value per channel when training, got input size {input.shape}. Use a "
+            "larger batch, or eval()."
+        )
     out, mean, var = batch_norm_op(input, weight, bias, eps)
     momentum = 0.0 if momentum is None else momentum
     _follow(running_mean, mean.array, momentum, "batch_norm")
-    _follow(running_var, var.array if running_var is None or var.is_meta else var.array * (count / (count - 1)) if count != 1 else var.array, momentum, "batch_norm")
+    _follow(
+        running_var,
+        var.array
+        if running_var is None or var.is_meta
+        else var.array * (count / (count - 1))
+        if count != 1
+        else var.array,
+        momentum,
+        "batch_norm",
+    )
     return out
 
 
@@ -288,23 +333,33 @@ def batch_norm(input, weight, bias, running_mean, running_var, training, momentu
     return functional_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
-def functional_instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+def functional_instance_norm(
+    input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
+):
     """Normalises each channel of each instance by its own mean and variance (Ulyanov et al., 2016)."""
     _check_channels("instance_norm", input, weight, bias, running_mean, running_var)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise RuntimeError("instance_norm: Expected running_mean and running_var to be defined when use_input_stats is false. Pass them.")
+            raise RuntimeError(
+                "instance_norm: Expected running_mean and running_var to be defined when use_input_stats is false. "
+                "Pass them."
+            )
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     n, c = input.shape[:2]
     count = math.prod(input.shape[2:])
     if count == 1:
-        raise ValueError(f"instance_norm: Expected more than 1 spatial element when training, got input size {input.shape}. Use larger inputs.")
+        raise ValueError(
+            f"instance_norm: Expected more than 1 spatial element when training, got input size {input.shape}. Use "
+            "larger inputs."
+        )
     out, mean, var = batch_norm_op(input.reshape(1, n * c, *input.shape[2:]), None, None, eps)
     out = out.reshape(input.shape)
     if running_mean is not None and not input.is_meta:
         _follow(running_mean, mean.array.reshape(n, c).mean(axis=0), momentum, "instance_norm")
     if running_var is not None and not input.is_meta:
-        _follow(running_var, var.array.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum, "instance_norm")
+        _follow(
+            running_var, var.array.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum, "instance_norm"
+        )
     if weight is not None:
         out = out * _per_channel(weight, input.ndim)
     return out if bias is None else out + _per_channel(bias, input.ndim)
@@ -318,13 +373,23 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=True):
     """Normalises each group of channels of each instance (Wu and He, 2018).   Shape: (N, C, *) -> (N, C, *)."""
     if input.ndim < 2:
-        raise RuntimeError(f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}. Reshape it to (N, C, ...).")
+        raise RuntimeError(
+            f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}. Reshape it to "
+            "(N, C, ...)."
+        )
     n, c = input.shape[:2]
     if num_groups <= 0 or c % num_groups:
-        raise RuntimeError(f"group_norm: Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} and num_groups={num_groups}. Choose a divisor of {c}.")
+        raise RuntimeError(
+            "group_norm: Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}. Choose a divisor of {c}."
+        )
     for what, p in (("weight", weight), ("bias", bias)):
         if p is not None and tuple(p.shape) != (c,):
-            raise RuntimeError(f"group_norm: Expected {what} to be a vector of size equal to the number of channels in input, but got {what} of shape {list(p.shape)} and input of shape {list(input.shape)}. Build the layer with num_channels={c}.")
+            raise RuntimeError(
+                f"group_norm: Expected {what} to be a vector of size equal to the number of channels in input, but "
+                f"got {what} of shape {list(p.shape)} and input of shape {list(input.shape)}. Build the layer with "
+                f"num_channels={c}."
+            )
     width = input.numel() // max(n * num_groups, 1)
     if not input.numel():
         out = input * 1
@@ -338,7 +403,10 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
     if input.ndim < 3:
-        raise ValueError(f"local_response_norm: Expected 3D or higher dimensionality input (got {input.ndim} dimensions). Reshape it to (N, C, L).")
+        raise ValueError(
+            f"local_response_norm: Expected 3D or higher dimensionality input (got {input.ndim} dimensions). Reshape "
+            "it to (N, C, L)."
+        )
     if not input.numel():
         return input
     from facula.ops.pad import pad_op

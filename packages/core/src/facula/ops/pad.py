@@ -15,12 +15,18 @@ def _pad_shape(input, pads, value):
     for n, (low, high) in zip(input.shape, pads, strict=True):
         if n + low + high < 0:
             raise RuntimeError(
-                f"pad: The input size {n}, plus negative padding {low} and {high}, resulted in a negative output size, which is invalid. Crop less of {tuple(input.shape)}."
+                f"pad: The input size {n}, plus negative padding {low} and {high}, resulted in a negative output "
+                f"size, which is invalid. Crop less of {tuple(input.shape)}."
             )
     return Meta(shape, input.dtype)
 
 
-@op(_pad_shape, onnx="Pad", half=False, samples=[sample((3, 4), pads=((0, 0), (1, 2)), value=0.5), sample((3, 4), pads=((-1, 1), (2, -1)), value=0.0)])
+@op(
+    _pad_shape,
+    onnx="Pad",
+    half=False,
+    samples=[sample((3, 4), pads=((0, 0), (1, 2)), value=0.5), sample((3, 4), pads=((-1, 1), (2, -1)), value=0.0)],
+)
 def pad_op(xp, input, /, pads, value):
     """`input` with `pads` (before, after) elements of `value` added to each dimension; negative numbers crop."""
     shape = _pad_shape(input, pads, value).shape
@@ -51,19 +57,27 @@ def _check_mode(mode, input, pairs):
     spatial = len(pairs)
     if input.ndim not in (spatial + 1, spatial + 2):
         raise NotImplementedError(
-            f"pad: Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now, expected padding for the last dimensions but one or two, "
+            "pad: Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now, expected padding for "
+            "the last dimensions but one or two, "
             f"got {2 * spatial} numbers for a {input.ndim}D input. Leave the batch and channel dimensions out."
         )
     for d, (low, high) in zip(range(input.ndim - spatial, input.ndim), pairs, strict=True):
         n = input.shape[d]
         if mode == "reflect" and max(low, high) >= n:
             raise RuntimeError(
-                f"pad: Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({low}, {high}) at dimension {d} of input {list(input.shape)}. Pad less."
+                "pad: Argument #4: Padding size should be less than the corresponding input dimension, but got: "
+                f"padding ({low}, {high}) at dimension {d} of input {list(input.shape)}. Pad less."
             )
         if mode == "circular" and max(low, high) > n:
-            raise RuntimeError(f"pad: Padding value causes wrapping around more than once, got padding ({low}, {high}) at dimension {d} of input {list(input.shape)}. Pad less.")
+            raise RuntimeError(
+                f"pad: Padding value causes wrapping around more than once, got padding ({low}, {high}) at dimension "
+                f"{d} of input {list(input.shape)}. Pad less."
+            )
         if n + low + high < 1 or (not n and mode != "circular"):
-            raise RuntimeError(f"pad: input is too small, expected a positive size at dimension {d}, got {n} with padding ({low}, {high}). Crop less.")
+            raise RuntimeError(
+                f"pad: input is too small, expected a positive size at dimension {d}, got {n} with padding ({low}, "
+                f"{high}). Crop less."
+            )
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -77,16 +91,25 @@ def pad(input, pad, mode="constant", value=None):
     """
     numbers = [int(n) for n in pad]
     if len(numbers) % 2:
-        raise RuntimeError(f"pad: Padding length must be divisible by 2, got {len(numbers)} numbers. Give (before, after) for each dimension.")
+        raise RuntimeError(
+            f"pad: Padding length must be divisible by 2, got {len(numbers)} numbers. Give (before, after) for each "
+            "dimension."
+        )
     if len(numbers) > 2 * input.ndim:
-        raise RuntimeError(f"pad: Padding length should be less than or equal to two times the input dimension but got padding length {len(numbers)} and input of dimension {input.ndim}. Give fewer numbers.")
+        raise RuntimeError(
+            "pad: Padding length should be less than or equal to two times the input dimension but got padding "
+            f"length {len(numbers)} and input of dimension {input.ndim}. Give fewer numbers."
+        )
     pairs = tuple((numbers[i], numbers[i + 1]) for i in range(len(numbers) - 2, -1, -2))
     if mode == "constant":
         if isinstance(value, complex):
             value = complex(value)
         return pad_op(input, ((0, 0),) * (input.ndim - len(pairs)) + pairs, 0.0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
-        raise NotImplementedError(f"pad: Unrecognised padding mode {mode}, expected constant, reflect, replicate or circular. Choose one of these.")
+        raise NotImplementedError(
+            f"pad: Unrecognised padding mode {mode}, expected constant, reflect, replicate or circular. Choose one of "
+            "these."
+        )
     if value is not None and value != 0:
         raise ValueError(f'pad: Padding mode "{mode}" doesn\'t take in value argument, got {value}. Leave it out.')
     _check_mode(mode, input, pairs)

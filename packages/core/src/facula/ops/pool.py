@@ -24,21 +24,33 @@ def pooled_size(n, k, stride, low, high, dilation, ceil_mode):
 
 def _outs(input, kernel, stride, padding, dilation, ceil_mode):
     lead = len(input.shape) - len(kernel)
-    return tuple(pooled_size(n, k, s, *p, d, ceil_mode) for n, k, s, p, d in zip(input.shape[lead:], kernel, stride, padding, dilation, strict=True))
+    return tuple(
+        pooled_size(n, k, s, *p, d, ceil_mode)
+        for n, k, s, p, d in zip(input.shape[lead:], kernel, stride, padding, dilation, strict=True)
+    )
 
 
 def _pool_shape(name, input, kernel, stride, padding, dilation, ceil_mode):
     rank = len(kernel)
     if any(k <= 0 for k in kernel) or any(s <= 0 for s in stride) or any(d <= 0 for d in dilation):
-        raise RuntimeError(f"{name}: kernel size, stride and dilation should be greater than zero, but got {kernel}, {stride} and {dilation}. Use positive numbers.")
+        raise RuntimeError(
+            f"{name}: kernel size, stride and dilation should be greater than zero, but got {kernel}, {stride} and "
+            f"{dilation}. Use positive numbers."
+        )
     for k, (low, _), d in zip(kernel, padding, dilation, strict=True):
         if low < 0:
             raise RuntimeError(f"{name}: pad must be non-negative, but got pad: {low}. Crop the input instead.")
         if low > (d * (k - 1) + 1) // 2:
-            raise RuntimeError(f"{name}: pad should be at most half of effective kernel size, but got pad={low}, kernel_size={k} and dilation={d}. Pad less.")
+            raise RuntimeError(
+                f"{name}: pad should be at most half of effective kernel size, but got pad={low}, kernel_size={k} and "
+                f"dilation={d}. Pad less."
+            )
     outs = _outs(input, kernel, stride, padding, dilation, ceil_mode)
     if min(outs) <= 0:
-        raise RuntimeError(f"{name}: Given input size: {tuple(input.shape[-rank:])}. Calculated output size: {outs}. Output size is too small. Use a smaller kernel.")
+        raise RuntimeError(
+            f"{name}: Given input size: {tuple(input.shape[-rank:])}. Calculated output size: {outs}. Output size is "
+            "too small. Use a smaller kernel."
+        )
     return Meta((*input.shape[:-rank], *outs), input.dtype)
 
 
@@ -53,7 +65,8 @@ def _lowest(dtype):
 def _reach(shape, kernel, stride, padding, dilation, outs):
     """Padding such that every window lies inside."""
     return tuple(
-        (low, max((o - 1) * s + d * (k - 1) + 1 - n - low, 0)) for n, k, s, (low, _), d, o in zip(shape, kernel, stride, padding, dilation, outs, strict=True)
+        (low, max((o - 1) * s + d * (k - 1) + 1 - n - low, 0))
+        for n, k, s, (low, _), d, o in zip(shape, kernel, stride, padding, dilation, outs, strict=True)
     )
 
 
@@ -89,7 +102,9 @@ def max_pool_op(xp, input, /, kernel, stride, padding, dilation, ceil_mode):
     if input.dtype.kind not in "fiu":
         raise refused(f"max_pool{len(kernel)}d", input)
     outs = _max_shape(input, kernel, stride, padding, dilation, ceil_mode).shape[-len(kernel) :]
-    array = padded(xp, input, _reach(input.shape[-len(kernel) :], kernel, stride, padding, dilation, outs), _lowest(input.dtype))
+    array = padded(
+        xp, input, _reach(input.shape[-len(kernel) :], kernel, stride, padding, dilation, outs), _lowest(input.dtype)
+    )
     out = _slide(array, xp.maximum, kernel, stride, dilation, outs)
     return out.copy() if out.base is not None else out
 
@@ -108,7 +123,10 @@ def _max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
     slope, free, nans = xp.zeros(array.shape, g.dtype), None, bool(xp.isnan(out).any())
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
     for at in np.ndindex(*kernel):
-        key = (..., *(slice(i * d, i * d + s * (o - 1) + 1, s) for i, d, s, o in zip(at, dilation, stride, outs, strict=True)))
+        key = (
+            ...,
+            *(slice(i * d, i * d + s * (o - 1) + 1, s) for i, d, s, o in zip(at, dilation, stride, outs, strict=True)),
+        )
         part = xp.ascontiguousarray(array[key])
         hit = part == out
         if nans:
@@ -153,7 +171,11 @@ def window_argmax(xp, array, positions, valid=None):
     best = values.argmax(axis=-1)
     if valid is not None:  # a window of nothing but -inf still names a place inside
         first = xp.broadcast_to(inside, (*outs, *kernel)).reshape(flat.shape).argmax(axis=-1)
-        best = xp.where(values.max(axis=-1) == _lowest(array.dtype), xp.maximum(best, first), best) if values.size else best
+        best = (
+            xp.where(values.max(axis=-1) == _lowest(array.dtype), xp.maximum(best, first), best)
+            if values.size
+            else best
+        )
     return flat[xp.arange(flat.shape[0]), best].reshape(*lead, *outs)
 
 
@@ -164,7 +186,10 @@ def max_indices_op(xp, input, /, kernel, stride, padding, dilation, ceil_mode):
         input = input.astype(np.float32)
     rank = len(kernel)
     outs = _max_shape(input, kernel, stride, padding, dilation, ceil_mode).shape[-rank:]
-    places = [np.arange(o)[:, None] * s - low + np.arange(k) * d for o, s, (low, _), k, d in zip(outs, stride, padding, kernel, dilation, strict=True)]
+    places = [
+        np.arange(o)[:, None] * s - low + np.arange(k) * d
+        for o, s, (low, _), k, d in zip(outs, stride, padding, kernel, dilation, strict=True)
+    ]
     spatial = input.shape[-rank:]
     valid = [(p >= 0) & (p < n) for p, n in zip(places, spatial, strict=True)]
     clipped = [p.clip(0, n - 1) for p, n in zip(places, spatial, strict=True)]
@@ -175,7 +200,10 @@ def _flat_shape(input, indices, size):
     return Meta((*input.shape[: input.ndim - len(size)], *size), input.dtype)
 
 
-_SCATTER = [sample((2, 3), arg(values=[[0, 2, 5], [1, 1, 3]]), size=(6,)), sample((2, 2, 2), arg(values=[[[0, 2], [5, 4]], [[1, 3], [1, 0]]]), size=(2, 3))]
+_SCATTER = [
+    sample((2, 3), arg(values=[[0, 2, 5], [1, 1, 3]]), size=(6,)),
+    sample((2, 2, 2), arg(values=[[[0, 2], [5, 4]], [[1, 3], [1, 0]]]), size=(2, 3)),
+]
 
 
 @op(_flat_shape, onnx=None, half=False, samples=_SCATTER)
@@ -198,13 +226,23 @@ def _gather_shape(input, indices, rank):
     return Meta(indices.shape, input.dtype)
 
 
-@op(_gather_shape, onnx=None, half=False, samples=[sample((2, 6), arg(values=[[0, 2, 5], [1, 1, 3]]), rank=1), sample((2, 2, 3), arg(values=[[[0, 5]], [[1, 1]]]), rank=2)])
+@op(
+    _gather_shape,
+    onnx=None,
+    half=False,
+    samples=[
+        sample((2, 6), arg(values=[[0, 2, 5], [1, 1, 3]]), rank=1),
+        sample((2, 2, 3), arg(values=[[[0, 5]], [[1, 1]]]), rank=2),
+    ],
+)
 def gather_flat_op(xp, input, indices, /, rank):
     """The elements at indices into the flattened last `rank` dimensions."""
     lead = input.shape[: input.ndim - rank]
     rows = math.prod(lead)
     spatial = math.prod(input.shape[input.ndim - rank :])
-    return xp.take_along_axis(input.reshape(rows, spatial), indices.reshape(rows, math.prod(indices.shape[input.ndim - rank :])), axis=1).reshape(indices.shape)
+    return xp.take_along_axis(
+        input.reshape(rows, spatial), indices.reshape(rows, math.prod(indices.shape[input.ndim - rank :])), axis=1
+    ).reshape(indices.shape)
 
 
 scatter_flat_op.vjp(input=lambda g, indices, size: gather_flat_op(g, indices, len(size)))
@@ -213,7 +251,10 @@ gather_flat_op.vjp(input=lambda g, indices, shapes, rank: scatter_flat_op(g, ind
 
 def _settings(name, rank, input, kernel_size, stride, padding, dilation=1):
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor for input, but got input of size: {list(input.shape)}. Reshape it.")
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor for input, but got input of size: "
+            f"{list(input.shape)}. Reshape it."
+        )
     kernel = sizes(kernel_size, rank, name, "kernel_size")
     if stride is None or (not isinstance(stride, int) and not tuple(stride)):
         stride = kernel
@@ -249,17 +290,23 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def max_pool1d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+def max_pool1d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
+):
     """`max_pool1d` and where each maximum is."""
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
-def max_pool2d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+def max_pool2d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
+):
     """`max_pool2d` and where each maximum is."""
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
-def max_pool3d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+def max_pool3d_with_indices(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
+):
     """`max_pool3d` and where each maximum is."""
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
@@ -336,8 +383,18 @@ avg_pool_op.vjp(
     )
 )
 avg_pool_op.array_vjp(
-    input=lambda g, shapes, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override, xp: avg_spread_op.forward(
-        xp, g, tuple(shapes[0][-len(kernel) :]), kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
+    input=lambda g, shapes, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override, xp: (
+        avg_spread_op.forward(
+            xp,
+            g,
+            tuple(shapes[0][-len(kernel) :]),
+            kernel,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+        )
     )
 )
 avg_spread_op.vjp(
@@ -364,12 +421,16 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """The mean of each window of (N, C, H, W)."""
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """The mean of each window of (N, C, D, H, W)."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 

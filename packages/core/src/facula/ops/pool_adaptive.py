@@ -16,17 +16,31 @@ from facula.tensors.tensor import wrap
 def _targets(name, rank, input, output_size):
     """The wanted size of each dimension; None keeps it."""
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}. Reshape it.")
-    given = (output_size,) * rank if output_size is None or isinstance(output_size, (int, np.integer)) else tuple(output_size)
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}. Reshape it."
+        )
+    given = (
+        (output_size,) * rank
+        if output_size is None or isinstance(output_size, (int, np.integer))
+        else tuple(output_size)
+    )
     given = given * rank if len(given) == 1 else given
     if len(given) != rank:
-        raise RuntimeError(f"{name}: output_size must be {rank}, got {len(given)} numbers. Give one number per dimension.")
+        raise RuntimeError(
+            f"{name}: output_size must be {rank}, got {len(given)} numbers. Give one number per dimension."
+        )
     found = tuple(int(n) if m is None else int(m) for n, m in zip(input.shape[-rank:], given, strict=True))
     if min(found) < 0:
-        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0, but got {list(found)}. Use positive numbers.")
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0, but got {list(found)}. Use positive "
+            "numbers."
+        )
     for d, n in enumerate(input.shape[-rank:]):
         if not n:
-            raise RuntimeError(f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)} with dimension {d} being empty. Check the data.")
+            raise RuntimeError(
+                f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{list(input.shape)} with dimension {d} being empty. Check the data."
+            )
     return found
 
 
@@ -58,7 +72,10 @@ def _adaptive_avg(rank, input, output_size):
     for d, m in enumerate(wanted):
         axis = input.ndim - rank + d
         if input.shape[axis] != m:
-            matrix = cast(wrap(devices.move(_averaging(input.shape[axis], m).T, "cpu" if input.is_meta else input.device)), input.array.dtype)
+            matrix = cast(
+                wrap(devices.move(_averaging(input.shape[axis], m).T, "cpu" if input.is_meta else input.device)),
+                input.array.dtype,
+            )
             if input.is_meta:
                 matrix = wrap(Meta(matrix.shape, matrix.array.dtype))
             input = (input.transpose(axis, -1) @ matrix).transpose(axis, -1)
@@ -144,13 +161,15 @@ def _fractional_shape(input, samples, kernel, size):
     for n, k, m in zip(input.shape[-len(size) :], kernel, size, strict=True):
         if m + k - 1 > n:
             raise RuntimeError(
-                f"fractional_max_pool{len(size)}d: pool size {k} with output size {m} is too large relative to input size {n} of {tuple(input.shape)}. Choose smaller ones."
+                f"fractional_max_pool{len(size)}d: pool size {k} with output size {m} is too large relative to input "
+                f"size {n} of {tuple(input.shape)}. Choose smaller ones."
             )
     return Meta((*input.shape[: input.ndim - len(size)], *size), np.int64)
 
 
 @op(_fractional_shape, onnx=None, nondiff=True, half=False, samples=[
-    sample((1, 2, 7), arg((1, 2, 1), low=0.0, high=0.99), kernel=(2,), size=(3,)), sample((1, 2, 6, 5), arg((1, 2, 2), low=0.0, high=0.99), kernel=(2, 2), size=(3, 2)),
+    sample((1, 2, 7), arg((1, 2, 1), low=0.0, high=0.99), kernel=(2,), size=(3,)),
+    sample((1, 2, 6, 5), arg((1, 2, 2), low=0.0, high=0.99), kernel=(2, 2), size=(3, 2)),
 ])  # fmt: skip
 def fractional_indices_op(xp, input, samples, /, kernel, size):
     """Where the maximum of each window is; windows begin at steps of one or the other size around (n - kernel) / (size - 1)."""
@@ -174,7 +193,9 @@ def fractional_indices_op(xp, input, samples, /, kernel, size):
     outs = int(np.prod(size))
     cells = int(np.prod(kernel))
     flat = flat.reshape(rows, outs, cells)
-    values = xp.take_along_axis(input.reshape(rows, int(np.prod(spatial))), flat.reshape(rows, outs * cells), axis=1).reshape(flat.shape)
+    values = xp.take_along_axis(
+        input.reshape(rows, int(np.prod(spatial))), flat.reshape(rows, outs * cells), axis=1
+    ).reshape(flat.shape)
     best = values.argmax(axis=-1)
     return xp.take_along_axis(flat, best[..., None], axis=-1).reshape(*lead, *size)
 
@@ -182,9 +203,13 @@ def fractional_indices_op(xp, input, samples, /, kernel, size):
 def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indices, samples):
     name = f"fractional_max_pool{rank}d"
     if output_size is None and output_ratio is None:
-        raise ValueError(f"{name}: {name} requires specifying either an output_size or an output_ratio, got neither. Pass one.")
+        raise ValueError(
+            f"{name}: {name} requires specifying either an output_size or an output_ratio, got neither. Pass one."
+        )
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(input.shape)}. Reshape it.")
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(input.shape)}. Reshape it."
+        )
     if output_size is None:
         ratios = (output_ratio,) * rank if isinstance(output_ratio, float) else tuple(output_ratio)
         output_size = tuple(int(n * r) for n, r in zip(input.shape[-rank:], ratios, strict=True))
@@ -197,22 +222,30 @@ def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indi
     return (values, indices) if return_indices else values
 
 
-def fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+def fractional_max_pool2d(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
+):
     """Maxima of windows at random places, so that sizes shrink by fractions (Graham, 2014)."""
     return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
-def fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+def fractional_max_pool3d(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
+):
     """Maxima of windows at random places in volumes."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
-def fractional_max_pool2d_with_indices(input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None):
+def fractional_max_pool2d_with_indices(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None
+):
     """`fractional_max_pool2d` and where each maximum is."""
     return _fractional(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
 
 
-def fractional_max_pool3d_with_indices(input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None):
+def fractional_max_pool3d_with_indices(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None
+):
     """`fractional_max_pool3d` and where each maximum is."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
 
@@ -221,14 +254,25 @@ def _unpool_shape(input, indices, size):
     return Meta((*input.shape[: input.ndim - len(size)], *size), input.dtype)
 
 
-@op(_unpool_shape, onnx="MaxUnpool", half=False, samples=[sample((2, 3), arg(values=[[0, 2, 5], [4, 1, 3]]), size=(6,)), sample((1, 2, 2), arg(values=[[[0, 2], [5, 4]]]), size=(2, 3))])
+@op(
+    _unpool_shape,
+    onnx="MaxUnpool",
+    half=False,
+    samples=[
+        sample((2, 3), arg(values=[[0, 2, 5], [4, 1, 3]]), size=(6,)),
+        sample((1, 2, 2), arg(values=[[[0, 2], [5, 4]]]), size=(2, 3)),
+    ],
+)
 def unpool_op(xp, input, indices, /, size):
     """Zeros of `size` with each element put at its index into the flattened last dimensions."""
     rank = len(size)
     lead = input.shape[: input.ndim - rank]
     rows, total = int(np.prod(lead)), int(np.prod(size))
     if indices.size and (indices.min() < 0 or indices.max() >= total):
-        raise RuntimeError(f"max_unpool{rank}d: Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}). Pass output_size.")
+        raise RuntimeError(
+            f"max_unpool{rank}d: Found an invalid max index: {int(indices.max())} (output volumes are of size "
+            f"{'x'.join(map(str, size))}). Pass output_size."
+        )
     out = xp.zeros((rows, total), input.dtype)
     out[xp.arange(rows)[:, None], indices.reshape(rows, -1)] = input.reshape(rows, -1)
     return out.reshape(*lead, *size)
@@ -240,9 +284,14 @@ unpool_op.vjp(input=lambda g, indices, size: gather_flat_op(g, indices, len(size
 def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     name = f"max_unpool{rank}d"
     if indices.array.dtype != np.int64:
-        raise RuntimeError(f"{name}: elements in indices should be type int64 but got: {indices.dtype}. Convert with .long().")
+        raise RuntimeError(
+            f"{name}: elements in indices should be type int64 but got: {indices.dtype}. Convert with .long()."
+        )
     if tuple(input.shape) != tuple(indices.shape):
-        raise RuntimeError(f"{name}: Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}. Pass both results of the pooling.")
+        raise RuntimeError(
+            f"{name}: Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got "
+            f"indices tensor with shape: {list(indices.shape)}. Pass both results of the pooling."
+        )
     kernel = sizes(kernel_size, rank, name, "kernel_size")
     stride = kernel if stride is None else sizes(stride, rank, name, "stride")
     pads = sizes(padding, rank, name, "padding")
@@ -252,10 +301,15 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     size = tuple(int(n) for n in output_size)
     size = size[-rank:] if len(size) in (rank + 1, rank + 2) else size
     if len(size) != rank:
-        raise ValueError(f"{name}: output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length of '{len(size)}'. Give one number per dimension.")
+        raise ValueError(
+            f"{name}: output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length "
+            f"of '{len(size)}'. Give one number per dimension."
+        )
     for d, (m, u, s) in enumerate(zip(size, usual, stride, strict=True)):
         if not u - s < m < u + s:
-            raise ValueError(f'{name}: invalid output_size "{list(size)}" (dim {d} must be between {u - s} and {u + s}). Use a size that the pooling could have had.')
+            raise ValueError(
+                f'{name}: invalid output_size "{list(size)}" (dim {d} must be between {u - s} and {u + s}). Use a size that the pooling could have had.'
+            )
     return unpool_op(input, indices, size)
 
 

@@ -18,10 +18,13 @@ from facula.ops.matmul import matmul
 from facula.ops.pool import gather_flat_op
 from facula.tensors.tensor import wrap
 
+
 def _cubic(x, a):
     """Keys' kernel."""
     x = np.abs(x)
-    return np.where(x <= 1, ((a + 2) * x - (a + 3)) * x * x + 1, np.where(x < 2, ((x - 5) * x + 8) * x * a - 4 * a, 0.0))
+    return np.where(
+        x <= 1, ((a + 2) * x - (a + 3)) * x * x + 1, np.where(x < 2, ((x - 5) * x + 8) * x * a - 4 * a, 0.0)
+    )
 
 
 def _smooth_table(n, m, mode, scale, align):
@@ -101,28 +104,50 @@ def _resample_slope(g, shapes, dim, size, kind, scale, align):
 
 
 resample_op.vjp(input=_resample_slope)
-_SPATIAL = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,), "bicubic": (2,)}
+_SPATIAL = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "area": (1, 2, 3),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+}
 
 
 def _wanted(input, size, scale_factor):
     """(sizes, scale factors or None) of each spatial dimension."""
     rank = input.ndim - 2
     if (size is None) == (scale_factor is None):
-        what = "either size or scale_factor should be defined" if size is None else "only one of size or scale_factor should be defined"
+        what = (
+            "either size or scale_factor should be defined"
+            if size is None
+            else "only one of size or scale_factor should be defined"
+        )
         raise ValueError(f"interpolate: {what}, got {size} and {scale_factor}. Pass exactly one.")
     given = size if size is not None else scale_factor
     given = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
     if len(given) != rank:
         raise ValueError(
-            f"interpolate: Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and "
-            f"{'output size' if size is not None else 'scale_factor'} of {list(given)}. Give one number per spatial dimension."
+            "interpolate: Input and output must have the same number of spatial dimensions, but got input with "
+            f"spatial dimensions of {list(input.shape[2:])} and "
+            f"{'output size' if size is not None else 'scale_factor'} of {list(given)}. Give one number per spatial "
+            "dimension."
         )
     if size is not None:
         return tuple(int(n) for n in given), None
-    return tuple(int(math.floor(float(n) * s)) for n, s in zip(input.shape[2:], given, strict=True)), tuple(float(s) for s in given)
+    return tuple(math.floor(n * s) for n, s in zip(input.shape[2:], given, strict=True)), tuple(float(s) for s in given)
 
 
-def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
+def interpolate(
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
     """`input` (N, C, d1, ...) at another size, given as numbers or as factors.
 
     mode: "nearest", "nearest-exact", "linear" (3D input), "bilinear" or "bicubic" (4D), "trilinear" (5D), "area".
@@ -135,25 +160,41 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     rank = input.ndim - 2
     if mode not in _SPATIAL or rank not in _SPATIAL[mode]:
         raise NotImplementedError(
-            f"interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
+            f"interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: "
+            "nearest | linear | bilinear | bicubic | trilinear | area | "
             f"nearest-exact (got {mode}). Choose the mode of the input's rank."
         )
     if align_corners is not None and mode in ("nearest", "area", "nearest-exact"):
-        raise ValueError("interpolate: align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear. Leave it out.")
+        raise ValueError(
+            "interpolate: align_corners option can only be set with the interpolating modes: linear | bilinear | "
+            "bicubic | trilinear. Leave it out."
+        )
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError(f"interpolate: Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input, got {mode}. Leave it out.")
+        raise ValueError(
+            "interpolate: Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
+            f"input, got {mode}. Leave it out."
+        )
     sizes_, factors = _wanted(input, size, scale_factor)
     if min(sizes_) <= 0 or not all(input.shape[2:]):
         raise RuntimeError(
-            f"interpolate: Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} output {sizes_}. Choose larger sizes."
+            f"interpolate: Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} "
+            f"output {sizes_}. Choose larger sizes."
         )
     if mode == "area":
         from facula.ops import pool_adaptive
 
-        return (pool_adaptive.adaptive_avg_pool1d, pool_adaptive.adaptive_avg_pool2d, pool_adaptive.adaptive_avg_pool3d)[rank - 1](input, sizes_)
+        return (
+            pool_adaptive.adaptive_avg_pool1d,
+            pool_adaptive.adaptive_avg_pool2d,
+            pool_adaptive.adaptive_avg_pool3d,
+        )[rank - 1](input, sizes_)
     if recompute_scale_factor:
         factors = None
-    kind = mode if mode.startswith("nearest") else ("cubic" if mode == "bicubic" else "linear") + ("-smooth" if antialias else "")
+    kind = (
+        mode
+        if mode.startswith("nearest")
+        else ("cubic" if mode == "bicubic" else "linear") + ("-smooth" if antialias else "")
+    )
     align, out = bool(align_corners), input
     for d in reversed(range(2, input.ndim)):
         n, m = input.shape[d], sizes_[d - 2]
@@ -168,19 +209,29 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """`interpolate` under its old name."""
-    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2)
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2
+    )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input, size=None, scale_factor=None):
     """`interpolate` with mode="nearest" under its old name."""
-    warnings.warn("`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2)
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
+        UserWarning,
+        stacklevel=2,
+    )
     return interpolate(input, size, scale_factor, "nearest")
 
 
 def upsample_bilinear(input, size=None, scale_factor=None):
     """`interpolate` with mode="bilinear", align_corners=True under its old name."""
-    warnings.warn("`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2)
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
+        UserWarning,
+        stacklevel=2,
+    )
     mode = {3: "linear", 4: "bilinear", 5: "trilinear"}.get(input.ndim, "bilinear")
     return interpolate(input, size, scale_factor, mode, True)
 
@@ -190,10 +241,13 @@ def affine_grid(theta, size, align_corners=None):
     size = tuple(int(n) for n in size)
     rank = len(size) - 2
     if not theta.is_floating_point():
-        raise ValueError(f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}. Convert with .float().")
+        raise ValueError(
+            f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}. Convert with .float()."
+        )
     if rank not in (2, 3) or theta.ndim != 3 or tuple(theta.shape[1:]) != (rank, rank + 1):
         raise ValueError(
-            f"affine_grid: Expected a batch of {rank}D affine matrices of shape Nx{rank}x{rank + 1} for size {size}. Got {tuple(theta.shape)}. Give a 4D or 5D size that fits theta."
+            f"affine_grid: Expected a batch of {rank}D affine matrices of shape Nx{rank}x{rank + 1} for size {size}. "
+            f"Got {tuple(theta.shape)}. Give a 4D or 5D size that fits theta."
         )
     if min(size) <= 0:
         raise ValueError(f"affine_grid: Expected non-zero, positive output size. Got {size}. Choose positive sizes.")
@@ -202,7 +256,11 @@ def affine_grid(theta, size, align_corners=None):
         line = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
         axes.append(line if align_corners or n < 1 else line * ((n - 1) / n))
     grid = np.stack([*reversed(np.meshgrid(*axes, indexing="ij")), np.ones(size[2:])], axis=-1).reshape(-1, rank + 1)
-    base = wrap(Meta(grid.shape, theta.array.dtype)) if theta.is_meta else cast(wrap(devices.move(grid, theta.device)), theta.array.dtype)
+    base = (
+        wrap(Meta(grid.shape, theta.array.dtype))
+        if theta.is_meta
+        else cast(wrap(devices.move(grid, theta.device)), theta.array.dtype)
+    )
     return matmul(base, theta.mT).reshape(size[0], *size[2:], rank)
 
 
@@ -271,17 +329,26 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     Shape: (N, C, H, W), (N, H', W', 2) -> (N, C, H', W'), and the same with three dimensions.
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(f"grid_sample: nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'. Choose one of these.")
+        raise ValueError(
+            "grid_sample: nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
+            f"got: '{mode}'. Choose one of these."
+        )
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(f"grid_sample: nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'. Choose one.")
+        raise ValueError(
+            "grid_sample: nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+            f"'reflection', but got: '{padding_mode}'. Choose one."
+        )
     rank = input.ndim - 2
     if rank not in (2, 3) or grid.ndim != input.ndim or grid.shape[-1] != rank or grid.shape[0] != input.shape[0]:
         raise RuntimeError(
-            f"grid_sample: grid_sampler(): expected grid and input to have same batch size and grid of {rank} coordinates last, but got input with sizes {list(input.shape)} and "
+            f"grid_sample: grid_sampler(): expected grid and input to have same batch size and grid of {rank} "
+            f"coordinates last, but got input with sizes {list(input.shape)} and "
             f"grid with sizes {list(grid.shape)}. Reshape the grid to (N, *, {rank})."
         )
     if mode == "bicubic" and rank != 2:
-        raise RuntimeError("grid_sample: grid_sampler(): bicubic interpolation only supports 4D input, got 5D. Use mode='bilinear'.")
+        raise RuntimeError(
+            "grid_sample: grid_sampler(): bicubic interpolation only supports 4D input, got 5D. Use mode='bilinear'."
+        )
     align = bool(align_corners)
     spatial = input.shape[2:]
     raw = [_pixel(grid[..., rank - 1 - d], n, align) for d, n in enumerate(spatial)]

@@ -65,7 +65,11 @@ log_softmax_op.array_vjp(input=_log_softmax_array)
 def _dim_of(name, dim, ndim):
     if dim is not None:
         return dim
-    warnings.warn(f"{name}: implicit dimension choice has been deprecated. Change the call to include dim=X as an argument.", UserWarning, stacklevel=3)
+    warnings.warn(
+        f"{name}: implicit dimension choice has been deprecated. Change the call to include dim=X as an argument.",
+        UserWarning,
+        stacklevel=3,
+    )
     return 0 if ndim in (0, 1, 3) else 1
 
 
