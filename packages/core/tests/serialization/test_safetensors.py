@@ -115,12 +115,12 @@ def test_damaged_files_say_what_is_wrong_and_where(path, case):
     assert "save it again" in text
 
 
-def test_a_thousand_mutations_never_crash(path):
+def test_mutated_files_never_crash(path):
     facula.save({"w": facula.ones(4), "n": {"lr": 0.1, "betas": (0.9, 0.99), "t": facula.zeros(2)}}, path)
     with open(path, "rb") as file:
         good = file.read()
     draw = random.Random(0)
-    for _ in range(1000):
+    for _ in range(300):
         bad = bytearray(good)
         for _ in range(draw.randint(1, 4)):
             bad[draw.randrange(len(bad))] = draw.randrange(256)

@@ -118,7 +118,7 @@ def _stacked(batch: Sequence[Tensor]) -> Tensor:
             f"default_collate: stack expects each tensor to be equal size, but got {sorted(shapes)}. "
             "Resize the samples, or pad them in a collate_fn."
         )
-    return stack(list(batch))  # type: ignore[no-any-return]
+    return stack(list(batch))
 
 
 def _unknown(found: str) -> str:

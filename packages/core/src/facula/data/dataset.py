@@ -131,7 +131,7 @@ def _several(dataset: Any, indices: list[int]) -> list[Any]:
             f"{type(dataset).__name__}.__getitems__: Nested dataset's output size mismatch, expected {len(indices)} "
             f"samples, got {len(samples)}. Return one per index."
         )
-    return samples  # type: ignore[no-any-return]
+    return samples
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -162,7 +162,7 @@ class ConcatDataset(Dataset[T_co]):
             index += len(self)
         part = bisect.bisect_right(self.cumulative_sizes, index)
         start = self.cumulative_sizes[part - 1] if part else 0
-        return self.datasets[part][index - start]  # type: ignore[no-any-return]
+        return self.datasets[part][index - start]
 
 
 class ChainDataset(IterableDataset[Any]):
@@ -197,8 +197,8 @@ class Subset(Dataset[T_co]):
 
     def __getitem__(self, index: Any) -> T_co:
         if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]  # type: ignore[no-any-return]
-        return self.dataset[self.indices[index]]  # type: ignore[no-any-return]
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: list[int]) -> list[T_co]:
         return _several(self.dataset, [self.indices[i] for i in indices])

@@ -15,6 +15,7 @@ import numpy as np
 from facula.devices.generator import default_generator, manual_seed, rng_of
 
 _MASK = 2**64 - 1
+_global: Any = np.random  # its functions over bit generators lack types
 _spare = np.random.MT19937(0)
 
 
@@ -46,8 +47,8 @@ class SeededBatch:
 
     def __enter__(self) -> None:
         self._python = random.getstate()
-        self._numpy = np.random.get_bit_generator()
-        np.random.set_bit_generator(_spare)  # copying NumPy's state out and in would cost ten times as much
+        self._numpy = _global.get_bit_generator()
+        _global.set_bit_generator(_spare)  # copying NumPy's state out and in would cost ten times as much
         generator = default_generator()
         self._own = generator._seed, generator._rng
         random.seed(self._seed)
@@ -58,6 +59,6 @@ class SeededBatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         random.setstate(self._python)
-        np.random.set_bit_generator(self._numpy)
+        _global.set_bit_generator(self._numpy)
         generator = default_generator()
         generator._seed, generator._rng = self._own

@@ -110,8 +110,17 @@ class Hardtanh(Module):
     tensor([-0.5000,  0.0000,  1.0000])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        min_val = min_val if min_value is None else min_value  # the names of old programs
+        max_val = max_val if max_value is None else max_value
         if max_val <= min_val:
             raise AssertionError(f"Hardtanh: expected max_val > min_val, got {max_val} and {min_val}. Swap them.")
         self.min_val = min_val
@@ -392,7 +401,7 @@ class Hardshrink(Module):
     Shape: (*) -> same shape.
 
     >>> import facula
-    >>> facula.nn.Hardshrink(1.5)(facula.tensor([-1.0, 0.0, 2.0]))
+    >>> facula.nn.Hardshrink(1.5)(facula.tensor([1.0, 0.0, 2.0]))
     tensor([0., 0., 2.])
     """
 

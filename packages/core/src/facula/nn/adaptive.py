@@ -37,8 +37,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Shape: (N, in_features), (N) -> output (N) and loss (); without N for one sample.
 
     >>> import facula
-    >>> layer = facula.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[4, 10])
-    >>> layer(facula.ones(3, 8), facula.tensor([0, 5, 19])).output.shape
+    >>> layer = facula.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[4, 10])
+    >>> layer(facula.ones(3, 16), facula.tensor([0, 5, 19])).output.shape
     facula.Size([3])
     """
 
@@ -115,11 +115,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         parts = [head[:, : self.shortlist_size]]
         for i, cluster in enumerate(self.tail):
             parts.append(F.log_softmax(cluster(input), dim=1) + head[:, self.shortlist_size + i].unsqueeze(1))
-        return cat(parts, 1)  # type: ignore[no-any-return]
+        return cat(parts, 1)
 
     def predict(self, input: Tensor) -> Tensor:
         """The most probable class of each row."""
-        return self.log_prob(input).argmax(1)  # type: ignore[no-any-return]
+        return self.log_prob(input).argmax(1)
 
 
 class LinearCrossEntropyLoss(_Loss):

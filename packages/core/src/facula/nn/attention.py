@@ -159,7 +159,7 @@ class MultiheadAttention(Module):
         return q, k, v
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim).transpose(1, 2)  # type: ignore[no-any-return]
+        return x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim).transpose(1, 2)
 
     def _mask(self, padding: Tensor | None, attn_mask: Tensor | None, batch: int, keys: int, like: Tensor) -> Any:
         """Both masks as one tensor to be added to the scores, broadcastable to (N, heads, L, S)."""
@@ -221,4 +221,4 @@ def additive_mask(mask: Tensor, like: Tensor) -> Tensor:
     if mask.dtype is not bool_:
         return mask
     blank = zeros(tuple(mask.shape), dtype=like.dtype, device=like.device)
-    return blank.masked_fill(mask, -math.inf)  # type: ignore[no-any-return]
+    return blank.masked_fill(mask, -math.inf)

@@ -68,7 +68,7 @@ class Sequential(Module):
         return input
 
     def _name_at(self, index: Any) -> str:
-        return list(self._module_names)[_position(self, index)]  # type: ignore[no-any-return]
+        return list(self._module_names)[_position(self, index)]
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -144,7 +144,7 @@ class Sequential(Module):
         """Remove and return the module at `key`."""
         module = self[key]
         del self[key]
-        return module  # type: ignore[no-any-return]
+        return module
 
 
 class ModuleList(Module):

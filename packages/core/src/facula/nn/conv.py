@@ -22,6 +22,7 @@ class _ConvNd(Module):
 
     spatial: ClassVar[int]
     transposed: ClassVar[bool] = False
+    weight: Any
 
     def __init__(
         self,

@@ -64,13 +64,13 @@ _calculate_correct_fan = _fan
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill from the uniform distribution U(a, b)."""
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)  # type: ignore[no-any-return]
+        return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill from the normal distribution N(mean, std^2)."""
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)  # type: ignore[no-any-return]
+        return tensor.normal_(mean, std, generator=generator)
 
 
 def trunc_normal_(
@@ -85,13 +85,13 @@ def trunc_normal_(
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2.0))) for bound in (a, b))
     with no_grad():
         tensor.uniform_(low, high, generator=generator).erfinv_()
-        return tensor.mul_(std * math.sqrt(2.0)).add_(mean).clamp_(a, b)  # type: ignore[no-any-return]
+        return tensor.mul_(std * math.sqrt(2.0)).add_(mean).clamp_(a, b)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
     with no_grad():
-        return tensor.fill_(val)  # type: ignore[no-any-return]
+        return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -176,12 +176,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         )
     if tensor.numel() == 0:
         return tensor
-    from facula.ops import linalg
+    from facula.ops import linalg_qr
 
     rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
     with no_grad():
         flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-        q, r = linalg.qr(flat.t() if rows < columns else flat)
+        q, r = linalg_qr(flat.t() if rows < columns else flat)
         q = q * r.diagonal().sign()  # the unique factor with a positive diagonal makes q uniform
         tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape)).mul_(gain)
     return tensor

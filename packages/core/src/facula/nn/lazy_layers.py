@@ -29,6 +29,8 @@ from facula.tensors.tensor import Tensor
 class _LazyConvXd(LazyModuleMixin):
     """A convolution that learns `in_channels`."""
 
+    weight: Any
+
     def _become_lazy(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
@@ -38,7 +40,7 @@ class _LazyConvXd(LazyModuleMixin):
     def reset_parameters(self) -> None:
         """Draw new weights, once there are any."""
         if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
+            super().reset_parameters()  # type: ignore[misc]  # of the layer that this becomes
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take `in_channels` from the first input."""
@@ -213,7 +215,7 @@ class _LazyNormBase(LazyModuleMixin):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0 and no statistics, once there are any."""
         if not self.has_uninitialized_params() and self.num_features != 0:
-            super().reset_parameters()
+            super().reset_parameters()  # type: ignore[misc]  # of the layer that this becomes
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take `num_features` from the first input."""

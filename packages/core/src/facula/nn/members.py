@@ -24,7 +24,7 @@ class Members(MutableMapping[str, Value], Generic[Value]):
     def __getitem__(self, name: str) -> Value:
         if name not in self._names:
             raise KeyError(name)
-        return self._values[name]  # type: ignore[no-any-return]
+        return self._values[name]
 
     def __setitem__(self, name: str, value: Value) -> None:
         self._names[name] = None

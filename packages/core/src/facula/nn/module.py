@@ -150,9 +150,9 @@ class Module:
         if not isinstance(name, str):
             raise TypeError(f"{kind} name: expected a string, got {type(name).__name__}. Pass a str.")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain ".", got: {name!r}. Use register on the child itself.')
+            raise KeyError(f"{kind} name can't contain a dot, got {name}. Register it on the child itself.")
         if name == "":
-            raise KeyError(f'{kind} name can\'t be empty string "". Give it a name.')
+            raise KeyError(f"{kind} name can't be empty. Give it a name.")
         if hasattr(self, name) and name not in members:
             raise KeyError(f"attribute '{name}' already exists")
 
@@ -251,7 +251,7 @@ class Module:
             raise AttributeError(f"{type(module).__name__} has no attribute `{name}` (looking for '{target}')")
         if name not in module.__dict__[kind]:
             raise AttributeError(f"`{name}` is not an {title}" if title[0] in "n" else f"`{name}` is not a {title}")
-        return module.__dict__[name]  # type: ignore[no-any-return]
+        return module.__dict__[name]
 
     def get_extra_state(self) -> Any:
         """State beyond tensors that a subclass wants in the `state_dict`; define it with `set_extra_state`."""

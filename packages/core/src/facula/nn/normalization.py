@@ -69,7 +69,7 @@ class RMSNorm(Module):
 
     >>> import facula
     >>> facula.nn.RMSNorm(4)(facula.full((1, 4), 2.0)).detach()
-    tensor([[1.0000, 1.0000, 1.0000, 1.0000]])
+    tensor([[1., 1., 1., 1.]])
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class LocalResponseNorm(Module):

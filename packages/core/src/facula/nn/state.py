@@ -34,8 +34,6 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
-
 
 def has_extra_state(module: Module, method: str) -> bool:
     """Whether the module's class defines `get_extra_state` or `set_extra_state` of its own."""

@@ -32,7 +32,7 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
 
 def _square_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
     """-inf above the diagonal, 0 elsewhere: no place sees a later one."""
-    return full((size, size), -math.inf, device=device, dtype=dtype).triu(1)  # type: ignore[no-any-return]
+    return full((size, size), -math.inf, device=device, dtype=dtype).triu(1)
 
 
 class _Layer(Module):
@@ -52,7 +52,7 @@ class _Layer(Module):
         self.linear2 = Linear(dim_feedforward, d_model, bias=bias, device=device, dtype=dtype)
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))  # type: ignore[no-any-return]
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
 class TransformerEncoderLayer(_Layer):
@@ -96,13 +96,13 @@ class TransformerEncoderLayer(_Layer):
             x = x + self._sa_block(self.norm1(x), src_mask, src_key_padding_mask, is_causal)
             return x + self.dropout2(self._ff_block(self.norm2(x)))
         x = self.norm1(x + self._sa_block(x, src_mask, src_key_padding_mask, is_causal))
-        return self.norm2(x + self.dropout2(self._ff_block(x)))  # type: ignore[no-any-return]
+        return self.norm2(x + self.dropout2(self._ff_block(x)))
 
     def _sa_block(self, x: Tensor, mask: Mask, padding: Mask, is_causal: bool) -> Tensor:
         attended = self.self_attn(
             x, x, x, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=is_causal
         )
-        return self.dropout1(attended[0])  # type: ignore[no-any-return]
+        return self.dropout1(attended[0])
 
 
 class TransformerDecoderLayer(_Layer):
@@ -158,19 +158,19 @@ class TransformerDecoderLayer(_Layer):
             return x + self.dropout3(self._ff_block(self.norm3(x)))
         x = self.norm1(x + self._sa_block(x, *own))
         x = self.norm2(x + self._mha_block(x, *cross))
-        return self.norm3(x + self.dropout3(self._ff_block(x)))  # type: ignore[no-any-return]
+        return self.norm3(x + self.dropout3(self._ff_block(x)))
 
     def _sa_block(self, x: Tensor, mask: Mask, padding: Mask, is_causal: bool) -> Tensor:
         attended = self.self_attn(
             x, x, x, attn_mask=mask, key_padding_mask=padding, is_causal=is_causal, need_weights=False
         )
-        return self.dropout1(attended[0])  # type: ignore[no-any-return]
+        return self.dropout1(attended[0])
 
     def _mha_block(self, x: Tensor, memory: Tensor, mask: Mask, padding: Mask, is_causal: bool) -> Tensor:
         attended = self.multihead_attn(
             x, memory, memory, attn_mask=mask, key_padding_mask=padding, is_causal=is_causal, need_weights=False
         )
-        return self.dropout2(attended[0])  # type: ignore[no-any-return]
+        return self.dropout2(attended[0])
 
 
 def _copies(layer: Module, count: int) -> ModuleList:
@@ -326,7 +326,7 @@ class Transformer(Module):
     ) -> Tensor:
         self._check(src, tgt)
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
-        return self.decoder(  # type: ignore[no-any-return]
+        return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
             tgt_key_padding_mask=tgt_key_padding_mask, memory_key_padding_mask=memory_key_padding_mask,
             tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Self
 
 from facula.ops import empty
 from facula.tensors.parameter import Buffer, Parameter
-from facula.tensors.tensor import Tensor
+from facula.tensors.tensor import Tensor, wrap
 
 
 def new_parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter of that shape with memory that is not yet set; `reset_parameters` fills it."""
-    return Parameter(empty(shape, device=device, dtype=dtype))  # type: ignore[no-any-return]
+    return Parameter(empty(shape, device=device, dtype=dtype))
 
 
 class _Uninitialized(Tensor):
@@ -35,7 +35,7 @@ class _Uninitialized(Tensor):
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The dtype or device that `materialize` will use."""
-        self.array = Tensor.to(self, *args, **kwargs).array
+        self.array = wrap(self.array).to(*args, **kwargs).array
         return self
 
     def __repr__(self) -> str:
@@ -44,7 +44,7 @@ class _Uninitialized(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if id(self) not in memo:
             memo[id(self)] = type(self)(requires_grad=self.requires_grad, device=self.device, dtype=self.dtype)
-        return memo[id(self)]  # type: ignore[no-any-return]
+        return memo[id(self)]
 
 
 class UninitializedParameter(_Uninitialized, Parameter):

@@ -340,7 +340,7 @@ def like(p: Tensor, value: float = 0.0) -> Tensor:
 
 def number(value: Any) -> float:
     """A setting that may be a tensor of one element, as a float."""
-    return float(value.item()) if isinstance(value, Tensor) else value  # type: ignore[no-any-return]
+    return float(value.item()) if isinstance(value, Tensor) else value
 
 
 def check_settings(name: str, **bounds: tuple[Any, str, bool]) -> None:

@@ -45,7 +45,7 @@ class LRScheduler:
         for number_, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 rate = group["lr"]
-                group["initial_lr"] = rate.clone() if isinstance(rate, Tensor) else rate
+                group.setdefault("initial_lr", rate.clone() if isinstance(rate, Tensor) else rate)
             elif "initial_lr" not in group:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{number_}] when resuming scheduler with "

@@ -235,7 +235,7 @@ class OneCycleLR(LRScheduler):
         end = self.total_steps - 1
         if three_phase:
             self._phases = [(top, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                            (2 * top + 1, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+                            (2 * top, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
                             (end, "initial_lr", "min_lr", "max_momentum", "max_momentum")]  # fmt: skip
         else:
             self._phases = [(top, "initial_lr", "max_lr", "max_momentum", "base_momentum"),

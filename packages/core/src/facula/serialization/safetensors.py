@@ -73,7 +73,7 @@ def write_tensors(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapp
 
 
 def _bytes_of(tensor: Tensor) -> Any:
-    array = np.ascontiguousarray(devices.to_host(tensor.array))
+    array: Any = np.ascontiguousarray(devices.to_host(tensor.array))
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     return memoryview(array.reshape(-1).view(np.uint8)) if array.size else b""
@@ -188,7 +188,7 @@ class Reader:
             )
             if (self.data_start + entry.begin) % dtype.itemsize == 0:
                 return wrap(np.asarray(mapped).view(dtype).reshape(entry.shape))
-        array = np.empty(entry.shape, dtype)
+        array: Any = np.empty(entry.shape, dtype)
         if array.size:
             self.file.seek(self.data_start + entry.begin)
             target = memoryview(array.reshape(-1).view(np.uint8))

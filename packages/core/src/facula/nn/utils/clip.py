@@ -12,7 +12,7 @@ from facula.tensors.tensor import Tensor
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    listed = [parameters] if isinstance(parameters, Tensor) else parameters
+    listed: Any = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p.grad for p in listed if p.grad is not None]
 
 
@@ -28,7 +28,7 @@ def get_total_norm(
     listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     norm_type = float(norm_type)
     if not listed:
-        return zeros(())  # type: ignore[no-any-return]
+        return zeros(())
     with no_grad():
         total = _norm(listed, norm_type)
     if error_if_nonfinite and not math.isfinite(float(total)):
@@ -45,12 +45,12 @@ def _norm(tensors: list[Tensor], p: float) -> Tensor:
         total = tensors[0].abs().max()
         for tensor in tensors[1:]:
             total = maximum(total, tensor.abs().max())
-        return total  # type: ignore[no-any-return]
+        return total
     if p == 2.0:
-        return stack([(t * t).sum() for t in tensors]).sum().sqrt()  # type: ignore[no-any-return]
+        return stack([(t * t).sum() for t in tensors]).sum().sqrt()
     if p == 0.0:
-        return stack([(t != 0).sum() for t in tensors]).sum().to(tensors[0].dtype)  # type: ignore[no-any-return]
-    return stack([(t.abs() ** p).sum() for t in tensors]).sum() ** (1.0 / p)  # type: ignore[no-any-return]
+        return stack([t.ne(0).sum() for t in tensors]).sum().to(tensors[0].dtype)
+    return stack([(t.abs() ** p).sum() for t in tensors]).sum() ** (1.0 / p)
 
 
 def clip_grads_with_norm_(

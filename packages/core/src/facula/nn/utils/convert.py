@@ -19,7 +19,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> facula.nn.utils.parameters_to_vector([facula.ones(2), facula.zeros(1, 2)])
     tensor([1., 1., 0., 0.])
     """
-    return cat([parameter.reshape(-1) for parameter in parameters])  # type: ignore[no-any-return]
+    return cat([parameter.reshape(-1) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -34,11 +34,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             start = end
 
 
-def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Module:
+def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Module:
     """Build a module without filling its parameters: on the meta device first, then empty where it is wanted."""
     if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
         raise RuntimeError(f"skip_init: Expected a Module; got {module_cls}. Pass the class.")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("skip_init: Module must support a 'device' arg to skip initialization. Build it as usual.")
     device = kwargs.pop("device", None) or "cpu"
-    return module_cls(*args, **kwargs, device="meta").to_empty(device=device)
+    build: Any = module_cls
+    module: Module = build(*args, **kwargs, device="meta")
+    return module.to_empty(device=device)
