@@ -135,6 +135,11 @@ def test_public_suite(name):
 
 @pytest.mark.skipif(has_cupy, reason="CuPy is installed here")
 class TestNoCUDA:
+    def test_can_be_spoken_of(self):
+        d = facula.device("cuda", 1)
+        assert (d.type, d.index, str(d)) == ("cuda", 1, "cuda:1")
+        assert facula.zeros(1).device != d
+
     def test_is_not_available(self):
         assert not facula.cuda.is_available()
         assert facula.cuda.device_count() == 0

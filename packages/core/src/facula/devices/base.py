@@ -68,8 +68,8 @@ class device:
                     f"device: Invalid device string, expected 'name' or 'name:index', got {type!r}. Write e.g. 'cuda:0'."
                 )
             index = int(number)
-        if name not in _LOADED:
-            kind(name)
+        if name not in _LOADED and name not in _BUILTIN:
+            _check_known(name)
         self.type, self.index = name, index
         return self
 
@@ -108,6 +108,17 @@ _BUILTIN = {
 _default: list[device] = []
 
 
+def _check_known(name: str) -> None:
+    """A name is known before its device is loaded, so that a program may speak of hardware that is not there."""
+    from facula.plugins import tables
+
+    if name not in tables.devices.names():
+        known = ", ".join(tables.devices.names())
+        raise RuntimeError(
+            f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it."
+        )
+
+
 def kind(name: str) -> Device:
     """The `Device` of a name, loaded on first use: built-in, or registered by a plugin."""
     if name not in _LOADED:
@@ -119,11 +130,7 @@ def kind(name: str) -> Device:
         else:
             from facula.plugins import tables
 
-            if name not in tables.devices.names():
-                known = ", ".join(tables.devices.names())
-                raise RuntimeError(
-                    f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it."
-                )
+            _check_known(name)
             cls = tables.devices.get(name)
         register(cls())
     return _LOADED[name]
@@ -139,6 +146,9 @@ def kind_of(array: Any) -> Device:
     """The `Device` whose arrays are of this array's type."""
     found = _BY_TYPE.get(type(array))
     if found is None:
+        for name in ("cpu", "meta", "cuda") if type(array).__module__.startswith("cupy") else ("cpu", "meta"):
+            if kind(name).array_type is type(array):
+                return kind(name)
         for candidate in _LOADED.values():
             if isinstance(array, candidate.array_type) and not isinstance(array, np.ndarray):
                 return candidate
