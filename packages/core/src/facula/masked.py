@@ -6,18 +6,20 @@ from typing import Any
 
 from facula import ops
 
-__all__ = [
-    "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp", "logsumexp", "mean", "median", "norm",
-    "normalize", "prod", "softmax", "softmin", "std", "sum", "var",
-]  # fmt: skip
+_NAMES = frozenset(
+    """
+    amax amin argmax argmin cumprod cumsum log_softmax logaddexp logsumexp mean median norm
+    normalize prod softmax softmin std sum var
+    """.split()
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name in _NAMES:
         found = globals()[name] = ops.function(f"masked_{name}")
         return found
     raise AttributeError(f"module 'facula.masked' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*globals(), *_NAMES})

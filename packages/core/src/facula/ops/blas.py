@@ -24,7 +24,9 @@ def _plus(name, input, product, beta, alpha):
     if product.array.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)
     if len(rules.broadcast_shapes(input.shape, product.shape, name=name)) != product.ndim or input.ndim > product.ndim:
-        raise RuntimeError(f"{name}: input of shape {list(input.shape)} cannot be expanded to {list(product.shape)}. Reshape it.")
+        raise RuntimeError(
+            f"{name}: input of shape {list(input.shape)} cannot be expanded to {list(product.shape)}. Reshape it."
+        )
     product = product if alpha == 1 else product * alpha
     if beta == 0:
         return product
@@ -84,7 +86,9 @@ def outer(input, vec2):
             [6, 8]])
     """
     if input.ndim != 1 or vec2.ndim != 1:
-        raise RuntimeError(f"outer: Expected 1-D argument self and vec2, but got {input.ndim}-D and {vec2.ndim}-D. Flatten them.")
+        raise RuntimeError(
+            f"outer: Expected 1-D argument self and vec2, but got {input.ndim}-D and {vec2.ndim}-D. Flatten them."
+        )
     return mul(input.unsqueeze(1), vec2)
 
 
@@ -118,7 +122,9 @@ def tensordot(a, b, dims=2):
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0 or dims > min(a.ndim, b.ndim):
-            raise RuntimeError(f"tensordot: tensordot expects dims >= 0 and <= {min(a.ndim, b.ndim)}, but got dims={dims}.")
+            raise RuntimeError(
+                f"tensordot: tensordot expects dims >= 0 and <= {min(a.ndim, b.ndim)}, but got dims={dims}."
+            )
         over_a, over_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
@@ -179,14 +185,18 @@ def cross(input, other, dim=None):
 def linalg_cross(input, other, *, dim=-1):
     """The cross product of 3-vectors along `dim`."""
     if input.ndim != other.ndim:
-        raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions, got {input.ndim} and {other.ndim}.")
+        raise RuntimeError(
+            f"linalg.cross: inputs must have the same number of dimensions, got {input.ndim} and {other.ndim}."
+        )
     return _three("linalg.cross", input, other, dim)
 
 
 def trace(input):
     """The sum of the diagonal of a matrix."""
     if input.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}. Use diagonal().sum(-1) for batches.")
+        raise RuntimeError(
+            f"trace: expected a matrix, but got tensor with dim {input.ndim}. Use diagonal().sum(-1) for batches."
+        )
     return input.diagonal().sum()
 
 
@@ -195,7 +205,9 @@ def linalg_multi_dot(tensors):
     """The product of several matrices (the first and last may be vectors), multiplied in the cheapest order."""
     tensors = list(tensors)
     if len(tensors) < 2:
-        raise RuntimeError(f"linalg.multi_dot: multi_dot(): expected at least 2 tensors but got {len(tensors)}. Pass more.")
+        raise RuntimeError(
+            f"linalg.multi_dot: multi_dot(): expected at least 2 tensors but got {len(tensors)}. Pass more."
+        )
     row, column = tensors[0].ndim == 1, tensors[-1].ndim == 1
     if row:
         tensors[0] = tensors[0].unsqueeze(0)
@@ -203,7 +215,9 @@ def linalg_multi_dot(tensors):
         tensors[-1] = tensors[-1].unsqueeze(-1)
     for i, t in enumerate(tensors):
         if t.ndim != 2:
-            raise RuntimeError(f"linalg.multi_dot: multi_dot(): tensor {i} must be 2D but got {t.ndim}D. Only the ends may be vectors.")
+            raise RuntimeError(
+                f"linalg.multi_dot: multi_dot(): tensor {i} must be 2D but got {t.ndim}D. Only the ends may be vectors."
+            )
     out = _product(tensors, _cheapest(tensors), 0, len(tensors) - 1)
     out = out.squeeze(0) if row else out
     return out.squeeze(-1) if column else out
@@ -271,7 +285,7 @@ _LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
 def _sublists(operands):
     """einsum(a, [0, 1], b, [1, 2], [0, 2]) as an equation and its tensors."""
-    letters = lambda entries: "".join("..." if e is Ellipsis else _LETTERS[e] for e in entries)  # noqa: E731
+    letters = lambda entries: "".join("..." if e is Ellipsis else _LETTERS[e] for e in entries)
     tensors, lists = operands[0 : len(operands) - len(operands) % 2 : 2], operands[1::2]
     equation = ",".join(letters(entries) for entries in lists)
     return (equation + "->" + letters(operands[-1]) if len(operands) % 2 else equation), tensors
@@ -284,13 +298,17 @@ def _parsed(equation, tensors):
     terms = left.split(",")
     if len(terms) != len(tensors):
         what = "fewer" if len(terms) > len(tensors) else "more"
-        raise RuntimeError(f"einsum: einsum(): {what} operands were provided than specified in the equation, got {len(tensors)} for {equation!r}.")
+        raise RuntimeError(
+            f"einsum: einsum(): {what} operands were provided than specified in the equation, got {len(tensors)} for {equation!r}."
+        )
     named, wide = [], 0
     for term, t in zip(terms, tensors, strict=True):
         head, dots, tail = term.partition("...")
         extra = t.ndim - len(head) - len(tail)
         if not all(c in _LETTERS for c in head + tail):
-            raise RuntimeError(f"einsum: einsum(): invalid subscript given in the equation {equation!r}, subscripts must be in [a-zA-Z].")
+            raise RuntimeError(
+                f"einsum: einsum(): invalid subscript given in the equation {equation!r}, subscripts must be in [a-zA-Z]."
+            )
         if extra < 0 or (extra and not dots):
             raise RuntimeError(
                 f"einsum: einsum(): the number of subscripts in the equation ({len(head + tail)}) does not match the number of "
@@ -306,7 +324,9 @@ def _parsed(equation, tensors):
     for c in head + tail:
         if (head + tail).count(c) > 1 or c not in flat:
             why = "appears more than once" if (head + tail).count(c) > 1 else "does not appear in any operand"
-            raise RuntimeError(f"einsum: einsum(): output subscript {c} {why}, in {equation!r}. Correct the part after '->'.")
+            raise RuntimeError(
+                f"einsum: einsum(): output subscript {c} {why}, in {equation!r}. Correct the part after '->'."
+            )
     return labels, [*head, *(range(wide) if dots else ()), *tail]
 
 
@@ -318,7 +338,9 @@ def _single(t, labels):
             i = labels.index(x)
             j = labels.index(x, i + 1)
             if t.shape[i] != t.shape[j]:
-                raise RuntimeError(f"einsum: einsum(): subscript {x} is repeated for operand but the sizes don't match, {t.shape[j]} != {t.shape[i]}.")
+                raise RuntimeError(
+                    f"einsum: einsum(): subscript {x} is repeated for operand but the sizes don't match, {t.shape[j]} != {t.shape[i]}."
+                )
             t = t.diagonal(0, i, j)
             labels = [y for k, y in enumerate(labels) if k not in (i, j)] + [x]
     return t, labels
@@ -337,7 +359,10 @@ def _pair(a, la, b, lb, wanted):
         for x, n in zip(labels, t.shape, strict=True):
             size[x] = builtins.max(size.get(x, 1), n) if n else 0
     shared = [x for x in la if x in lb]
-    lone_a, lone_b = [x for x in shared if a.shape[la.index(x)] != size[x]], [x for x in shared if b.shape[lb.index(x)] != size[x]]
+    lone_a, lone_b = (
+        [x for x in shared if a.shape[la.index(x)] != size[x]],
+        [x for x in shared if b.shape[lb.index(x)] != size[x]],
+    )
     if lone_a:  # a size of 1 is broadcast, or summed over together with the other operand
         a, la = a.squeeze([la.index(x) for x in lone_a]), [x for x in la if x not in lone_a]
     if lone_b:
@@ -347,11 +372,14 @@ def _pair(a, la, b, lb, wanted):
     batch = [x for x in la if x in lb and x in wanted]
     over = [x for x in la if x in lb and x not in wanted]
     rows, columns = [x for x in la if x not in lb], [x for x in lb if x not in la]
-    count = lambda labels: math.prod(size[x] for x in labels)  # noqa: E731
+    count = lambda labels: math.prod(size[x] for x in labels)
     a = permute(a, [la.index(x) for x in batch + rows + over])
     b = permute(b, [lb.index(x) for x in batch + over + columns])
     if not over and (not rows or not columns):
-        out = mul(reshape(a, *[size[x] for x in batch + rows], *[1] * len(columns)), reshape(b, *[size[x] for x in batch], *[1] * len(rows), *[size[x] for x in columns]))
+        out = mul(
+            reshape(a, *[size[x] for x in batch + rows], *[1] * len(columns)),
+            reshape(b, *[size[x] for x in batch], *[1] * len(rows), *[size[x] for x in columns]),
+        )
         return out, batch + rows + columns
     lead = (count(batch),) if batch else ()
     out = matmul(reshape(a, *lead, count(rows), count(over)), reshape(b, *lead, count(over), count(columns)))
@@ -371,10 +399,12 @@ def einsum(equation, *operands):
     elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:
-        raise RuntimeError("einsum: einsum(): must provide at least one operand, got none. Pass tensors after the equation.")
+        raise RuntimeError(
+            "einsum: einsum(): must provide at least one operand, got none. Pass tensors after the equation."
+        )
     labels, result = _parsed(equation, operands)
-    _check_sizes(labels, operands)
     terms = [_single(t, entries) for t, entries in zip(operands, labels, strict=True)]
+    _check_sizes(terms)
     while len(terms) > 1:
         i, j = (0, 1) if len(terms) == 2 else _next_pair(terms, result)
         second, first = terms.pop(j), terms.pop(i)
@@ -384,13 +414,14 @@ def einsum(equation, *operands):
     return permute(t, [entries.index(x) for x in result]) if len(entries) > 1 else t
 
 
-def _check_sizes(labels, operands):
+def _check_sizes(terms):
     size = {}
-    for t, entries in zip(operands, labels, strict=True):
+    for t, entries in terms:
         for x, n in zip(entries, t.shape, strict=True):
             if n != 1 and size.setdefault(x, n) != n:
                 raise RuntimeError(
-                    f"einsum: einsum(): subscript {x} has size {n} for an operand which does not broadcast with previously seen size {size[x]}."
+                    f"einsum: einsum(): subscript {x} has size {n} for an operand which does not broadcast with previously "
+                    f"seen size {size[x]}. Check the shapes."
                 )
 
 

@@ -25,7 +25,9 @@ def _new(shape, dtype, device, requires_grad, fill):
     """A filled tensor; on the meta device no memory is touched."""
     to = devices.default() if device is None else devices.device(device)
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}. Sizes must be zero or more.")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}. Sizes must be zero or more."
+        )
     if to.type == "meta":
         out = wrap(Meta(shape, dtype))
     else:
@@ -41,7 +43,13 @@ def _numpy_data(data):
     """Nested lists of numbers and tensors as a NumPy array."""
     if isinstance(data, (list, tuple)) and any(isinstance(x, (Tensor, list, tuple)) for x in data):
         return np.array([_numpy_data(x) for x in data]) if data else np.array([], dtype=float)
-    return devices.to_host(data.array) if isinstance(data, Tensor) else np.asarray(data) if not isinstance(data, np.ndarray) else data
+    return (
+        devices.to_host(data.array)
+        if isinstance(data, Tensor)
+        else np.asarray(data)
+        if not isinstance(data, np.ndarray)
+        else data
+    )
 
 
 def _all_python(data):
@@ -54,10 +62,14 @@ def _from_data(data, dtype):
     try:
         array = _numpy_data(data)
     except ValueError as error:
-        raise ValueError(f"tensor: expected sequences of equal length at every dimension, got ragged data ({error}). Pad the rows first.") from None
+        raise ValueError(
+            f"tensor: expected sequences of equal length at every dimension, got ragged data ({error}). Pad the rows first."
+        ) from None
     if array.dtype == object or array.dtype.kind in "SUmM":
         kind = type(data[0]).__name__ if isinstance(data, (list, tuple)) and data else type(data).__name__
-        raise TypeError(f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (invalid data type). Convert it to numbers first.")
+        raise TypeError(
+            f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (invalid data type). Convert it to numbers first."
+        )
     if dtype is not None:
         with np.errstate(all="ignore"):
             return array.astype(dtypes.numpy_of(dtype))
@@ -80,7 +92,11 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     if isinstance(data, Tensor):
         import warnings
 
-        warnings.warn("To copy construct from a tensor, it is recommended to use source.detach().clone().", UserWarning, stacklevel=2)
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use source.detach().clone().",
+            UserWarning,
+            stacklevel=2,
+        )
         device = data.device if device is None else device
         array = data.array if dtype is None else cast(data.detach(), dtypes.numpy_of(dtype)).array
         out = wrap(devices.move(array.copy(), devices.device(device)))
@@ -124,10 +140,14 @@ def from_numpy(ndarray):
     tensor([1., 0.], dtype=facula.float64)
     """
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__}). Use facula.tensor() for other data.")
+        raise TypeError(
+            f"from_numpy: expected np.ndarray (got {type(ndarray).__name__}). Use facula.tensor() for other data."
+        )
     dtypes.of(ndarray.dtype)
     if any(s < 0 for s in ndarray.strides):
-        raise ValueError("from_numpy: At least one stride in the given numpy array is negative, expected none. Use array.copy() first.")
+        raise ValueError(
+            "from_numpy: At least one stride in the given numpy array is negative, expected none. Use array.copy() first."
+        )
     if type(ndarray) is not np.ndarray or not ndarray.dtype.isnative:
         ndarray = np.asarray(ndarray.astype(ndarray.dtype.newbyteorder("=")))
     return wrap(ndarray)
@@ -150,11 +170,25 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=None, r
 
 
 def _factory(name, fill, doc):
-    def make(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None, **kwargs):
+    def make(
+        *size,
+        out=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        pin_memory=False,
+        requires_grad=False,
+        memory_format=None,
+        **kwargs,
+    ):
         size = size_of(size or (kwargs.pop("size"),), name)
         if kwargs:
-            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'. Use dtype=, device=, requires_grad=.")
-        made = _new(size, _float(dtype) if out is None or dtype is not None else out.array.dtype, device, requires_grad, fill)
+            raise TypeError(
+                f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'. Use dtype=, device=, requires_grad=."
+            )
+        made = _new(
+            size, _float(dtype) if out is None or dtype is not None else out.array.dtype, device, requires_grad, fill
+        )
         if out is None:
             return made
         from facula.tensors.inplace import write_out
@@ -203,10 +237,22 @@ ones_like = _like("ones_like", np.ones, "Ones with the shape, type and device of
 empty_like = _like("empty_like", np.empty, "Uninitialised memory with the shape, type and device of `input`.")
 
 
-def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    memory_format=None,
+):
     """`fill_value` everywhere, with the shape, type and device of `input`."""
     d = input.dtype if dtype is None else dtype
-    return full(input.shape, fill_value, dtype=d, device=input.device if device is None else device, requires_grad=requires_grad)
+    return full(
+        input.shape, fill_value, dtype=d, device=input.device if device is None else device, requires_grad=requires_grad
+    )
 
 
 def _new_method(name, fill):
@@ -220,7 +266,11 @@ def _new_method(name, fill):
     return make
 
 
-new_zeros, new_ones, new_empty = _new_method("new_zeros", np.zeros), _new_method("new_ones", np.ones), _new_method("new_empty", np.empty)
+new_zeros, new_ones, new_empty = (
+    _new_method("new_zeros", np.zeros),
+    _new_method("new_ones", np.ones),
+    _new_method("new_empty", np.empty),
+)
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
@@ -232,7 +282,9 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_mem
     return made.requires_grad_() if requires_grad else made
 
 
-def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """Uninitialised memory of shape `size` whose dimensions lie in memory in the order `physical_layout`."""
     strides, step = [0] * len(size), 1
     for d in reversed(list(physical_layout)):
@@ -241,13 +293,17 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     return empty_strided(size, strides, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def new_empty_strided(
+    self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """`empty_strided` with the type and device of this tensor."""
     dtype, device = self.dtype if dtype is None else dtype, self.device if device is None else device
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def range(
+    start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """start, start + step, ... up to and including `end`."""
     start, end = (0, start) if end is None else (start, end)
     count = math.floor((end - start) / step) + 1
@@ -261,20 +317,33 @@ def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devic
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """`full` with the type and device of this tensor."""
-    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device, requires_grad=requires_grad)
+    return full(
+        size,
+        fill_value,
+        dtype=self.dtype if dtype is None else dtype,
+        device=self.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """`tensor` with the type and device of this tensor."""
     data = data.detach().array if isinstance(data, Tensor) else data
-    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device, requires_grad=requires_grad)
+    return tensor(
+        data,
+        dtype=self.dtype if dtype is None else dtype,
+        device=self.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 def _number(x):
     return x.item() if isinstance(x, Tensor) else x
 
 
-def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def arange(
+    start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """start, start + step, ... below `end`.
 
     >>> import facula
@@ -287,7 +356,9 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     if step == 0:
         raise RuntimeError("arange: step must be nonzero, got 0. Pass a positive or negative step.")
     if (step > 0) != (end >= start) and end != start:
-        raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign, got start={start}, end={end}, step={step}. Change the sign of step.")
+        raise RuntimeError(
+            f"arange: upper bound and lower bound inconsistent with step sign, got start={start}, end={end}, step={step}. Change the sign of step."
+        )
     if out is not None and dtype is None:
         d = out.array.dtype
     elif dtype is None:
@@ -314,10 +385,14 @@ def _spaced(start, end, steps, dtype):
         return np.linspace(start, end, steps)
     start, end = int(start), int(end)
     step, p = np.float32((end - start) / max(steps - 1, 1)), np.arange(steps, dtype=np.float32)
-    return np.trunc(np.where(p < steps // 2, start + step * p, end - step * (steps - 1 - p)) if steps > 1 else np.full(steps, start))
+    return np.trunc(
+        np.where(p < steps // 2, start + step * p, end - step * (steps - 1 - p)) if steps > 1 else np.full(steps, start)
+    )
 
 
-def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def linspace(
+    start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """`steps` numbers from `start` to `end`, evenly spaced, both included."""
     start, end = _number(start), _number(end)
     if steps < 0:
@@ -333,7 +408,19 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     return write_out(out, out_)
 
 
-def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def logspace(
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """base ** linspace(start, end, steps)."""
     d = _float(dtype)
     start, end = _number(start), _number(end)
@@ -350,7 +437,9 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """The n x m matrix with ones on its diagonal."""
-    made = _new((n, n if m is None else m), _float(dtype), device, requires_grad, lambda shape, d: np.eye(*shape, dtype=d))
+    made = _new(
+        (n, n if m is None else m), _float(dtype), device, requires_grad, lambda shape, d: np.eye(*shape, dtype=d)
+    )
     if out is None:
         return made
     from facula.tensors.inplace import write_out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from facula import dtypes
@@ -17,11 +16,15 @@ from facula.ops.outputs import takes_out
 from facula.ops.rules import dims_of, wrap_dim
 
 _ADJOINT = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
-_COMPLEX = [sample(arg((4,), "complex"), dims=(0,), norm="backward", inverse=False), sample(arg((2, 3), "complex"), dims=(0, 1), norm="ortho", inverse=True)]
+_COMPLEX = [
+    sample(arg((4,), "complex"), dims=(0,), norm="backward", inverse=False),
+    sample(arg((2, 3), "complex"), dims=(0, 1), norm="ortho", inverse=True),
+]
 
 
 @op(lambda input, dims, norm, inverse: Meta(input.shape, input.dtype), onnx="DFT", samples=_COMPLEX)
 def _transform(xp, input, /, dims, norm, inverse):
+    """The complex discrete Fourier transform over `dims`, or its inverse."""
     if not dims:
         return input.copy()
     return (xp.fft.ifftn if inverse else xp.fft.fftn)(input, axes=dims, norm=norm).astype(input.dtype, copy=False)
@@ -40,6 +43,7 @@ def _half_shape(input, dims):
     sample((5,), dims=(0,), norm="backward"), sample((2, 4), dims=(0, 1), norm="ortho"),
 ])  # fmt: skip
 def _real_to_half(xp, input, /, dims, norm):
+    """The first half of the transform of real numbers."""
     return xp.fft.rfftn(input, axes=dims, norm=norm).astype(dtypes.complex_of(input.dtype), copy=False)
 
 
@@ -61,6 +65,7 @@ def _real_shape(input, dims, size):
     sample(arg((3,), "complex"), dims=(0,), size=4, norm="backward"), sample(arg((2, 3), "complex"), dims=(0, 1), size=5, norm="forward"),
 ])  # fmt: skip
 def _half_to_real(xp, input, /, dims, size, norm):
+    """The real numbers whose transform has this first half."""
     wide = xp.fft.ifftn(input, axes=dims[:-1], norm=norm) if len(dims) > 1 else input
     return xp.fft.irfft(wide, size, axis=dims[-1], norm=norm).astype(dtypes.real_of(input.dtype), copy=False)
 
@@ -98,7 +103,9 @@ def _mode(norm):
 
 def _real(name, input):
     if input.is_complex():
-        raise RuntimeError(f"{name}: {name} expects a real input tensor, but got {input.dtype}. Use fft() for complex input.")
+        raise RuntimeError(
+            f"{name}: {name} expects a real input tensor, but got {input.dtype}. Use fft() for complex input."
+        )
     return input if dtypes.category(input.array.dtype) >= dtypes.FLOATING else cast(input, dtypes.default().numpy)
 
 
@@ -115,10 +122,14 @@ def _arguments(name, input, s, dim):
     if s is not None:
         s = (s,) if isinstance(s, int) else tuple(s)
         if dim is not None and len(s) != len(dim):
-            raise RuntimeError(f"{name}: When given, dim and shape arguments must have the same length, got {len(dim)} and {len(s)}.")
+            raise RuntimeError(
+                f"{name}: When given, dim and shape arguments must have the same length, got {len(dim)} and {len(s)}."
+            )
         if dim is None:
             if len(s) > input.ndim:
-                raise RuntimeError(f"{name}: Got shape with {len(s)} values but input tensor only has {input.ndim} dimensions. Use fewer sizes.")
+                raise RuntimeError(
+                    f"{name}: Got shape with {len(s)} values but input tensor only has {input.ndim} dimensions. Use fewer sizes."
+                )
             dim = tuple(range(input.ndim - len(s), input.ndim))
     dims = tuple(range(input.ndim)) if dim is None else tuple(wrap_dim(d, input.ndim) for d in dim)
     if len(set(dims)) != len(dims):
@@ -311,5 +322,7 @@ def fft_rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, re
 def _frequencies(values, dtype, device, requires_grad, out):
     from facula.tensors.inplace import write_out
 
-    made = _place(values.astype(dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)), device, requires_grad)
+    made = _place(
+        values.astype(dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)), device, requires_grad
+    )
     return made if out is None else write_out(out, made)

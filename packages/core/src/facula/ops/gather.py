@@ -1,4 +1,4 @@
-"""Reading and writing at index tensors: gather, scatter and their reductions, index_*, take, put, masks, nonzero."""
+"""Reading and writing at index tensors: gather, scatter and their reductions, index_*, take, put."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from facula.ops.index import add_at, index_op, put_op
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast_shapes, wrap_dim
 from facula.ops.shape import broadcast_to, reshape
+from facula.tensors.inplace import write_out
 from facula.tensors.tensor import Tensor, wrap
 
 _ROWS = arg(values=[[0, 2, 1], [2, 2, 0]])
@@ -85,6 +86,7 @@ def _gather_rule(input, index, dim):
     sample((3, 4), _ROWS, dim=0), sample((2, 3), arg(values=[[0, 2, 1, 1], [2, 2, 0, 1]]), dim=1),
 ])  # fmt: skip
 def _gather(xp, input, index, /, dim):
+    """The elements of `input` at `index` along `dim`."""
     _prepare("gather", input, index, dim)
     return input[_mesh(xp, index, dim)]
 
@@ -94,7 +96,9 @@ def _gather_back(g, index, shapes, dim):
 
 
 _gather.vjp(input=_gather_back)
-_gather.array_vjp(input=lambda g, index, shapes, dim, xp: _scatter_add.forward(xp, xp.zeros(shapes[0], g.dtype), g, index, dim))
+_gather.array_vjp(
+    input=lambda g, index, shapes, dim, xp: _scatter_add.forward(xp, xp.zeros(shapes[0], g.dtype), g, index, dim)
+)
 
 
 def _scatter_rule(name):
@@ -105,13 +109,17 @@ def _scatter_rule(name):
     return rule
 
 
-_SCATTERED = [sample((3, 4), (2, 3), _ROWS, dim=0), sample((2, 3), (2, 4), arg(values=[[0, 2, 1, 1], [2, 2, 0, 1]]), dim=1)]
+_SCATTERED = [
+    sample((3, 4), (2, 3), _ROWS, dim=0),
+    sample((2, 3), (2, 4), arg(values=[[0, 2, 1, 1], [2, 2, 0, 1]]), dim=1),
+]
 
 
 @op(_scatter_rule("scatter"), onnx="ScatterElements", half=False, samples=[
     sample((3, 4), (2, 3), arg(values=[[0, 2, 1], [1, 0, 2]]), dim=0), sample((2, 3), (2, 2), arg(values=[[0, 2], [2, 1]]), dim=1),
 ])  # fmt: skip
 def _scatter(xp, input, src, index, /, dim):
+    """`input` with `src` written at `index` along `dim`."""
     _prepare("scatter", input, index, dim, src)
     out = input.copy(order="C")
     out[_mesh(xp, index, dim)] = src
@@ -126,6 +134,7 @@ _scatter.vjp(
 
 @op(_scatter_rule("scatter_add"), onnx="ScatterElements", half=False, samples=_SCATTERED)
 def _scatter_add(xp, input, src, index, /, dim):
+    """`input` with `src` added at `index` along `dim`."""
     _prepare("scatter_add", input, index, dim, src)
     out = input.copy(order="C")
     add_at(xp, out.reshape(-1), _flat(xp, index, out.shape, dim).reshape(-1), src.reshape(-1))
@@ -165,6 +174,7 @@ def _reduce_rule(input, src, index, dim, reduce, include_self):
     sample((3, 4), (2, 3), _ROWS, dim=0, reduce=r, include_self=s) for r in ("prod", "amax", "amin") for s in (True, False)
 ])  # fmt: skip
 def _scatter_reduce(xp, input, src, index, /, dim, reduce, include_self):
+    """`input` with `src` multiplied in, or the extreme of both taken, at `index` along `dim`."""
     _prepare("scatter_reduce", input, index, dim, src)
     return _places(xp, input, src, index, dim, reduce, include_self)
 
@@ -258,7 +268,9 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     tensor([6., 0., 5.])
     """
     if reduce not in (None, "add", "multiply"):
-        raise RuntimeError(f"scatter: reduce argument must be either add or multiply, got {reduce!r}. Use scatter_reduce().")
+        raise RuntimeError(
+            f"scatter: reduce argument must be either add or multiply, got {reduce!r}. Use scatter_reduce()."
+        )
     d, base, index, src = _sources("scatter", input, dim, index, value if src is None else src)
     if not index.array.size:
         result = base.clone()
@@ -269,13 +281,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     else:
         result = _scatter_reduce(base, src, index, d, "prod", True)
     result = result if input.ndim else result.reshape(())
-    return result if out is None else _into(out, result)
-
-
-def _into(out, result):
-    from facula.tensors.inplace import write_out
-
-    return write_out(out, result)
+    return result if out is None else write_out(out, result)
 
 
 @takes_out
@@ -312,7 +318,9 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     `include_self=False` leaves the old values at those positions out of the reduction.
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"scatter_reduce: reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}.")
+        raise RuntimeError(
+            f"scatter_reduce: reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}."
+        )
     d, base, index, src = _sources("scatter_reduce", input, dim, index, src)
     return _reduced_at(base, d, index, src, reduce, include_self).reshape(input.shape)
 
@@ -321,9 +329,13 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
     """Check the one-dimensional index of the index_* functions; 0-dim tensors become vectors."""
     d = wrap_dim(dim, input.ndim)
     if index.ndim > 1:
-        raise IndexError(f"{name}: {name}(): Index is supposed to be a vector, expected at most 1 dimension, got {index.ndim}.")
+        raise IndexError(
+            f"{name}: {name}(): Index is supposed to be a vector, expected at most 1 dimension, got {index.ndim}."
+        )
     if index.array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype}. Convert it with .long().")
+        raise RuntimeError(
+            f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype}. Convert it with .long()."
+        )
     input, index = _lifted(input, index)
     if type(index.array) is np.ndarray and not wraps:
         _check_range(name, index.array, input.shape[d], IndexError)
@@ -401,7 +413,9 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 def _whole(name, input, index):
     """The flattened input with its index flattened too (negative ones count from the end), checked."""
     if index.array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}: {name}(): Expected a long tensor for index, but got {index.dtype}. Convert it with .long().")
+        raise RuntimeError(
+            f"{name}: {name}(): Expected a long tensor for index, but got {index.dtype}. Convert it with .long()."
+        )
     n = input.numel()
     a = index.array
     if type(a) is np.ndarray and a.size and (a.max() >= n or a.min() < -n):
@@ -454,9 +468,9 @@ def take_along_dim(input, indices, dim=None):
             f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices."
         )
     d = wrap_dim(dim, input.ndim)
-    one = lambda t: [1 if i == d else n for i, n in enumerate(t.shape)]  # noqa: E731
+    one = lambda t: [1 if i == d else n for i, n in enumerate(t.shape)]
     both = broadcast_shapes(one(input), one(indices), name="take_along_dim")
-    at = lambda t: (*both[:d], t.shape[d], *both[d + 1 :])  # noqa: E731
+    at = lambda t: (*both[:d], t.shape[d], *both[d + 1 :])
     return gather(broadcast_to(input, at(input)), d, _from_the_end(broadcast_to(indices, at(indices)), input.shape[d]))
 
 
@@ -466,105 +480,3 @@ def _from_the_end(indices, size):
     if type(a) is np.ndarray and (not a.size or a.min() >= 0):
         return indices
     return indices + (indices < 0) * size
-
-
-def _found(mask):
-    """The positions of what is nonzero, one index tensor per dimension."""
-    if mask.is_meta:
-        raise NotImplementedError("nonzero: expected a tensor with data, got one on the meta device. The count is not known there.")
-    from facula.devices import base as devices
-
-    xp = devices.kind_of(mask.array).xp
-    return tuple(wrap(i) for i in xp.nonzero(mask.array.reshape(1) if not mask.ndim else mask.array))
-
-
-@takes_out
-def masked_select(input, mask):
-    """The elements of `input` where `mask` holds, as a vector.
-
-    >>> import facula
-    >>> facula.masked_select(facula.tensor([1, 2, 3]), facula.tensor([True, False, True]))
-    tensor([1, 3])
-    """
-    _check_mask("masked_select", mask)
-    shape = broadcast_shapes(input.shape, mask.shape, name="masked_select")
-    (where,) = _found(reshape(broadcast_to(mask, shape), -1))
-    return index_op(reshape(broadcast_to(input, shape), -1), where, positions=(0,))
-
-
-def _check_mask(name, mask):
-    if mask.array.dtype != np.bool_:
-        raise RuntimeError(f"{name}: expected BoolTensor for mask, got {mask.dtype}. Convert it with .bool().")
-
-
-@takes_out
-def masked_scatter(input, mask, source):
-    """`input` with consecutive elements of `source` where `mask` holds."""
-    _check_mask("masked_scatter", mask)
-    if source.array.dtype != input.array.dtype:
-        raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}."
-        )
-    shape = broadcast_shapes(input.shape, mask.shape, name="masked_scatter")
-    (where,) = _found(reshape(broadcast_to(mask, shape), -1))
-    n = where.shape[0]
-    if source.numel() < n:
-        raise RuntimeError(
-            f"masked_scatter: Number of elements of source < number of ones in mask, expected at least {n}, got {source.numel()}."
-        )
-    base = reshape(broadcast_to(input, shape), -1)
-    return put_op(base, reshape(source, -1)[:n], where, positions=(0,), accumulate=False).reshape(shape)
-
-
-def nonzero(input, *, out=None, as_tuple=False):
-    """Where `input` is not zero: one row of indices per element, or (`as_tuple`) one tensor per dimension.
-
-    >>> import facula
-    >>> facula.nonzero(facula.tensor([0, 3, 4]))
-    tensor([[1],
-            [2]])
-    """
-    found = _found(input)
-    if as_tuple:
-        return found
-    if not input.ndim:
-        return wrap(np.zeros((len(found[0].array), 0), np.int64))
-    from facula.ops.join import stack
-
-    result = stack(found, 1)
-    return result if out is None else _into(out, result)
-
-
-def argwhere(input):
-    """`nonzero` as rows of indices."""
-    return nonzero(input)
-
-
-@takes_out
-def nonzero_static(input, *, size, fill_value=-1):
-    """The first `size` rows of `nonzero`, filled up with `fill_value`."""
-    if size < 0:
-        raise RuntimeError(f"nonzero_static: nonzero_static: 'size' must be an non-negative integer, got {size}.")
-    rows = nonzero(input).array
-    result = np.full((size, rows.shape[1]), fill_value, np.int64)
-    result[: min(size, len(rows))] = rows[:size]
-    return wrap(result)
-
-
-def unravel_index(indices, shape):
-    """The coordinates, one tensor per dimension, of positions in a flattened tensor of `shape`.
-
-    >>> import facula
-    >>> facula.unravel_index(facula.tensor([4]), (2, 3))
-    (tensor([1]), tensor([1]))
-    """
-    if indices.array.dtype.kind not in "iu":
-        raise ValueError(f"unravel_index: expected 'indices' to be integer dtype, but got {indices.dtype}. Convert it with .long().")
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(n < 0 for n in sizes):
-        raise ValueError(f"unravel_index: 'shape' cannot have negative values, but got {sizes}. Use zero or more.")
-    found = []
-    for n in reversed(sizes):
-        found.append(indices.remainder(n))
-        indices = indices.div(n, rounding_mode="floor")
-    return tuple(reversed(found))

@@ -22,7 +22,16 @@ def _select_shape(input, key):
     return Meta(ghost.shape, input.dtype)
 
 
-@op(_select_shape, view=True, onnx="Slice", samples=[sample((3, 4), key=(1,)), sample((3, 4), key=(slice(None), slice(0, 4, 2))), sample((3, 4), key=(None, Ellipsis, 0))])
+@op(
+    _select_shape,
+    view=True,
+    onnx="Slice",
+    samples=[
+        sample((3, 4), key=(1,)),
+        sample((3, 4), key=(slice(None), slice(0, 4, 2))),
+        sample((3, 4), key=(None, Ellipsis, 0)),
+    ],
+)
 def select_op(xp, input, /, key):
     """A view of `input` chosen by ints, slices, None and Ellipsis."""
     return input[key if ... in key else (*key, ...)]  # the Ellipsis makes NumPy return a 0-dim view, not a number
@@ -71,8 +80,16 @@ def index_op(xp, input, /, *indices, positions):
     return input[_full_key(indices, positions, input.ndim)]
 
 
-index_op.vjp(input=lambda g, indices, shapes, positions: put_op(g.new_zeros(shapes[0]), g, *indices, positions=positions, accumulate=True))
-index_op.array_vjp(input=lambda g, indices, shapes, positions, xp: add_at(xp, xp.zeros(shapes[0], g.dtype), _full_key(indices, positions, len(shapes[0])), g))
+index_op.vjp(
+    input=lambda g, indices, shapes, positions: put_op(
+        g.new_zeros(shapes[0]), g, *indices, positions=positions, accumulate=True
+    )
+)
+index_op.array_vjp(
+    input=lambda g, indices, shapes, positions, xp: add_at(
+        xp, xp.zeros(shapes[0], g.dtype), _full_key(indices, positions, len(shapes[0])), g
+    )
+)
 
 
 def add_at(xp, array, key, values):
@@ -85,7 +102,8 @@ def add_at(xp, array, key, values):
 
 
 @op(_put_shape, onnx=None, half=False, samples=[
-    sample((5, 4), (3, 4), arg(values=[0, 2, 4]), positions=(0,), accumulate=False), sample((5, 4), (2, 4), arg(values=[1, 1]), positions=(0,), accumulate=True),
+    sample((5, 4), (3, 4), arg(values=[0, 2, 4]), positions=(0,), accumulate=False),
+    sample((5, 4), (2, 4), arg(values=[1, 1]), positions=(0,), accumulate=True),
 ])  # fmt: skip
 def put_op(xp, input, values, /, *indices, positions, accumulate):
     """`input` with `values` written (or added) at integer index tensors."""
@@ -98,14 +116,18 @@ def put_op(xp, input, values, /, *indices, positions, accumulate):
 
 
 def _put_input(g, values, indices, positions, accumulate):
-    return g if accumulate else put_op(g, values.new_zeros(values.shape), *indices, positions=positions, accumulate=False)
+    return (
+        g if accumulate else put_op(g, values.new_zeros(values.shape), *indices, positions=positions, accumulate=False)
+    )
 
 
 put_op.vjp(input=_put_input, values=lambda g, indices, positions: index_op(g, *indices, positions=positions))
 
 
 def _is_basic(part):
-    return part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool)
+    return (
+        part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
+    )
 
 
 def _plain_slice(s):
@@ -124,20 +146,26 @@ def _parts(key, ndim, shape):
         elif isinstance(part, (list, np.ndarray)):
             from facula.ops.create import tensor
 
-            key[i] = wrap(part) if isinstance(part, np.ndarray) else tensor(part) if part else wrap(np.zeros(0, np.int64))
+            key[i] = (
+                wrap(part) if isinstance(part, np.ndarray) else tensor(part) if part else wrap(np.zeros(0, np.int64))
+            )
         elif isinstance(part, range):
             key[i] = wrap(np.arange(part.start, part.stop, part.step))
         elif isinstance(part, (bool, np.bool_)):
             key[i] = wrap(np.asarray(part))
         elif not (_is_basic(part) or isinstance(part, Tensor)):
             raise IndexError(
-                f"index: only integers, slices (`:`), ellipsis (`...`), None and long, byte or bool Tensors are valid indices (got {type(part).__name__}). Convert it with facula.as_tensor()."
+                f"index: only integers, slices (`:`), ellipsis (`...`), None and long, byte or bool Tensors are valid indices "
+                f"(got {type(part).__name__}). Convert it with facula.as_tensor()."
             )
     used = builtins.sum(
-        0 if k is None or k is Ellipsis else k.ndim if isinstance(k, Tensor) and k.array.dtype.kind == "b" else 1 for k in key
+        0 if k is None or k is Ellipsis else k.ndim if isinstance(k, Tensor) and k.array.dtype.kind == "b" else 1
+        for k in key
     )
     if used > ndim:
-        raise IndexError(f"index: too many indices for tensor of dimension {ndim}, got {used} for shape {tuple(shape)}. Remove some.")
+        raise IndexError(
+            f"index: too many indices for tensor of dimension {ndim}, got {used} for shape {tuple(shape)}. Remove some."
+        )
     return _split(key, ndim - used, shape)
 
 
@@ -159,7 +187,9 @@ def _split(key, missing, shape):
         elif isinstance(part, Tensor):
             mask = part.array.dtype.kind == "b" or part.array.dtype == np.uint8
             if part.array.dtype.kind not in "iub":
-                raise IndexError(f"index: tensors used as indices must be long, int, byte or bool tensors, got {part.dtype}. Convert with .long().")
+                raise IndexError(
+                    f"index: tensors used as indices must be long, int, byte or bool tensors, got {part.dtype}. Convert with .long()."
+                )
             if mask and not part.ndim:
                 basic.append(None)
                 indices.append(wrap(np.nonzero(part.array.reshape(1))[0]))
@@ -169,7 +199,8 @@ def _split(key, missing, shape):
             n = part.ndim if mask else 1
             if mask and tuple(part.shape) != tuple(shape[dim : dim + n]):
                 raise IndexError(
-                    f"index: The shape of the mask {list(part.shape)} at index 0 does not match the shape of the indexed tensor {list(shape)} at index {dim}. Use a mask of shape {list(shape[dim : dim + n])}."
+                    f"index: The shape of the mask {list(part.shape)} at index 0 does not match the shape of the indexed "
+                    f"tensor {list(shape)} at index {dim}. Use a mask of shape {list(shape[dim : dim + n])}."
                 )
             found = [wrap(i) for i in np.nonzero(part.array)] if mask else [part]
             basic += [slice(None)] * n
@@ -179,7 +210,9 @@ def _split(key, missing, shape):
         else:
             size = shape[dim]
             if not -size <= part < size:
-                raise IndexError(f"index: index {part} is out of bounds for dimension {dim} with size {size}. Use {-size} to {size - 1}.")
+                raise IndexError(
+                    f"index: index {part} is out of bounds for dimension {dim} with size {size}. Use {-size} to {size - 1}."
+                )
             basic.append(int(part))
             dim += 1
     return tuple(basic), indices, tuple(positions)
@@ -190,7 +223,9 @@ def _checked(indices, positions, shape):
         a = i.array
         if type(a) is np.ndarray and a.size and (a.max() >= shape[p] or a.min() < -shape[p]):
             bad = a.max() if a.max() >= shape[p] else a.min()
-            raise IndexError(f"index: index {bad} is out of bounds for dimension {p} with size {shape[p]}. Use {-shape[p]} to {shape[p] - 1}.")
+            raise IndexError(
+                f"index: index {bad} is out of bounds for dimension {p} with size {shape[p]}. Use {-shape[p]} to {shape[p] - 1}."
+            )
     return indices
 
 
@@ -216,9 +251,17 @@ def setitem(self, key, value):
     """`self[key] = value`, recorded when gradients are."""
     basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     if not isinstance(value, Tensor):
-        value = wrap(np.asarray(value).astype(self.array.dtype)) if type(self.array) is np.ndarray else _beside(value, self)
+        value = (
+            wrap(np.asarray(value).astype(self.array.dtype)) if type(self.array) is np.ndarray else _beside(value, self)
+        )
     recorded = state.grad and (value.requires_grad or self.requires_grad)
-    if not recorded and not state.interpreters and type(self.array) is np.ndarray and type(value.array) is np.ndarray and not indices:
+    if (
+        not recorded
+        and not state.interpreters
+        and type(self.array) is np.ndarray
+        and type(value.array) is np.ndarray
+        and not indices
+    ):
         target = self.array[(*basic, ...)]
         _write_array(target, value.array)
         bump(self, "__setitem__")
@@ -253,7 +296,7 @@ def _beside(value, like):
 def index_put_(self, indices, values, accumulate=False, *, positions=None):
     """Write (or add) `values` at index tensors, in place."""
     if positions is None:
-        basic, indices, positions = _parts(tuple(slice(None) if i is None else i for i in indices), self.ndim, self.shape)
+        _, indices, positions = _parts(tuple(slice(None) if i is None else i for i in indices), self.ndim, self.shape)
     shape = _index_shape(self.array, *[i.array for i in indices], positions=positions).shape
     values = cast(values, self.array.dtype) if values.array.dtype != self.array.dtype else values
     while values.ndim > len(shape) and values.shape[0] == 1:
@@ -288,7 +331,9 @@ def select(input, dim, index):
     d, i = wrap_dim(dim, input.ndim), int(index)
     n = input.shape[d]
     if not -n <= i < n:
-        raise IndexError(f"select: index {i} out of range for tensor of size {list(input.shape)} at dimension {d}. Use {-n} to {n - 1}.")
+        raise IndexError(
+            f"select: index {i} out of range for tensor of size {list(input.shape)} at dimension {d}. Use {-n} to {n - 1}."
+        )
     return select_op(input, ((slice(None),) * d + (i,)))
 
 
@@ -297,10 +342,14 @@ def narrow(input, dim, start, length):
     d = wrap_dim(dim, input.ndim)
     n, start = input.shape[d], int(start)
     if not -n <= start <= n:
-        raise IndexError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Start within the dimension.")
+        raise IndexError(
+            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Start within the dimension."
+        )
     start = start + n if start < 0 else start
     if length < 0 or start + length > n:
-        raise RuntimeError(f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Use a smaller length.")
+        raise RuntimeError(
+            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Use a smaller length."
+        )
     return select_op(input, ((slice(None),) * d + (slice(start, start + length),)))
 
 
@@ -310,10 +359,20 @@ def masked_fill(input, mask, value):
     from facula.ops.create import as_scalar_tensor
 
     if mask.array.dtype != np.bool_:
-        raise RuntimeError(f"masked_fill: expected mask dtype to be Bool but got {mask.dtype}. Convert it with .bool().")
+        raise RuntimeError(
+            f"masked_fill: expected mask dtype to be Bool but got {mask.dtype}. Convert it with .bool()."
+        )
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(f"masked_fill: value must be a 0-dimensional tensor, but got tensor with {value.ndim} dimension(s). Use where().")
+        raise RuntimeError(
+            f"masked_fill: value must be a 0-dimensional tensor, but got tensor with {value.ndim} dimension(s). Use where()."
+        )
     if not isinstance(value, Tensor) and isinstance(value, complex) and not input.is_complex():
-        raise RuntimeError("masked_fill: value cannot be converted to type without overflow, got a complex number for a real tensor. Use a real value.")
-    value = cast(value, input.array.dtype) if isinstance(value, Tensor) else as_scalar_tensor(value, input.array.dtype, input)
+        raise RuntimeError(
+            "masked_fill: value cannot be converted to type without overflow, got a complex number for a real tensor. Use a real value."
+        )
+    value = (
+        cast(value, input.array.dtype)
+        if isinstance(value, Tensor)
+        else as_scalar_tensor(value, input.array.dtype, input)
+    )
     return _where(mask, value, input)

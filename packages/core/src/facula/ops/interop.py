@@ -23,11 +23,15 @@ def fill_(self, value):
     """
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(f"fill_: fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. Use copy_().")
+            raise RuntimeError(
+                f"fill_: fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. Use copy_()."
+            )
         value = cast(value, self.array.dtype)
     else:
         if isinstance(value, complex) and not self.is_complex():
-            raise RuntimeError(f"fill_: value cannot be converted to type {self.dtype} without overflow, got {value}. Use a real number.")
+            raise RuntimeError(
+                f"fill_: value cannot be converted to type {self.dtype} without overflow, got {value}. Use a real number."
+            )
         value = as_scalar_tensor(value, self.array.dtype, self)
     return write(self, _filled(self, value), "fill_") if self.numel() else self
 
@@ -42,8 +46,14 @@ def fill(input, value):
     return fill_(input.clone(), value)
 
 
-@op(lambda input, value: Meta(input.shape, input.dtype), onnx=None, half=False, samples=[sample((3, 4), ()), sample((2,), ())])
+@op(
+    lambda input, value: Meta(input.shape, input.dtype),
+    onnx=None,
+    half=False,
+    samples=[sample((3, 4), ()), sample((2,), ())],
+)
 def _filled(xp, input, value, /):
+    """One number everywhere, with the shape and type of `input`."""
     return xp.full(input.shape, value, input.dtype)
 
 
@@ -59,7 +69,9 @@ def type(self, dtype=None, non_blocking=False, **kwargs):
         wanted = dtype.split(".")[-1]
         found = next((name for name, title in _NAMES.items() if title == wanted), None)
         if found is None:
-            raise ValueError(f"type: invalid type: '{dtype}', expected e.g. 'facula.FloatTensor'. Use a dtype such as facula.float32.")
+            raise ValueError(
+                f"type: invalid type: '{dtype}', expected e.g. 'facula.FloatTensor'. Use a dtype such as facula.float32."
+            )
         return cast(self, dtypes.by_name(found).numpy)
     return cast(self, dtypes.numpy_of(getattr(dtype, "dtype", dtype) if not isinstance(dtype, np.dtype) else dtype))
 
@@ -171,7 +183,9 @@ def _as_array(self, dtype=None, copy=None):
 
 def _dlpack(self, **options):
     if self.requires_grad:
-        raise BufferError("__dlpack__: Can't export tensors that require gradient, use tensor.detach(). Detach it first.")
+        raise BufferError(
+            "__dlpack__: Can't export tensors that require gradient, use tensor.detach(). Detach it first."
+        )
     options.pop("stream", None)
     return self.array.__dlpack__(**options)
 

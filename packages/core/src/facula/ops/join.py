@@ -18,12 +18,18 @@ def _cat_shape(*tensors, dim):
     for t in tensors[1:]:
         if t.ndim != len(first) or any(a != b for i, (a, b) in enumerate(zip(first, t.shape, strict=True)) if i != dim):
             raise RuntimeError(
-                f"cat: Sizes of tensors must match except in dimension {dim}, expected {tuple(first)}, got {tuple(t.shape)}. Reshape it or join along another dim."
+                f"cat: Sizes of tensors must match except in dimension {dim}, expected {tuple(first)}, got {tuple(t.shape)}. "
+                f"Reshape it or join along another dim."
             )
     return Meta((*first[:dim], sum(t.shape[dim] for t in tensors), *first[dim + 1 :]), tensors[0].dtype)
 
 
-@op(_cat_shape, onnx="Concat", half=False, samples=[sample((2, 3), (4, 3), dim=0), sample((2, 3), (2, 1), (2, 2), dim=1)])
+@op(
+    _cat_shape,
+    onnx="Concat",
+    half=False,
+    samples=[sample((2, 3), (4, 3), dim=0), sample((2, 3), (2, 1), (2, 2), dim=1)],
+)
 def cat_op(xp, *tensors, dim):
     """Tensors one after the other along `dim`."""
     return xp.concatenate(tensors, axis=dim)
@@ -47,7 +53,9 @@ def _together(name, tensors):
         raise RuntimeError(f"{name}: expected a non-empty list of Tensors, got none. Pass at least one.")
     for i, t in enumerate(tensors):
         if not isinstance(t, Tensor):
-            raise TypeError(f"{name}: expected Tensor as element {i} in argument 0, but got {type(t).__name__}. Convert it with facula.as_tensor().")
+            raise TypeError(
+                f"{name}: expected Tensor as element {i} in argument 0, but got {type(t).__name__}. Convert it with facula.as_tensor()."
+            )
     if any(t.array.dtype != tensors[0].array.dtype for t in tensors):
         common = dtypes.result_type(t.array for t in tensors)
         tensors = [cast(t, common) for t in tensors]
@@ -82,7 +90,9 @@ def stack(tensors, dim=0, *, out=None):
     first = tensors[0].shape
     for i, t in enumerate(tensors):
         if t.shape != first:
-            raise RuntimeError(f"stack: stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}. Pad or crop them first.")
+            raise RuntimeError(
+                f"stack: stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}. Pad or crop them first."
+            )
     d = wrap_dim(dim, len(first) + 1)
     return cat([t.unsqueeze(d) for t in tensors], d, out=out)
 
@@ -94,11 +104,16 @@ def split(tensor, split_size_or_sections, dim=0):
     if isinstance(split_size_or_sections, (int, np.integer)):
         size = int(split_size_or_sections)
         if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split: split_size can only be 0 if dimension size is 0, but got dimension size of {n}. Use a positive size.")
+            raise RuntimeError(
+                f"split: split_size can only be 0 if dimension size is 0, but got dimension size of {n}. Use a positive size."
+            )
         return tuple(narrow(tensor, d, i, min(size, n - i)) for i in (range(0, n, size) if n else [0]))
     sizes = [int(s) for s in split_size_or_sections]
     if sum(sizes) != n:
-        raise RuntimeError(f"split: split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got split_sizes={sizes}. Change the sizes.")
+        raise RuntimeError(
+            f"split: split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
+            f"but got split_sizes={sizes}. Change the sizes."
+        )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(narrow(tensor, d, a, s) for a, s in zip(starts, sizes, strict=True))
 
@@ -194,14 +209,18 @@ def tensor_split(input, indices_or_sections, dim=0):
     [3, 2, 2]
     """
     if not input.ndim:
-        raise RuntimeError("tensor_split: tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims.")
+        raise RuntimeError(
+            "tensor_split: tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims."
+        )
     d = wrap_dim(dim, input.ndim)
     n, cuts = input.shape[d], indices_or_sections
     if isinstance(cuts, Tensor):
         cuts = cuts.tolist()
     if isinstance(cuts, (int, np.integer)):
         if cuts <= 0:
-            raise RuntimeError(f"tensor_split: number of sections must be larger than 0, got {cuts}. Pass a positive count.")
+            raise RuntimeError(
+                f"tensor_split: number of sections must be larger than 0, got {cuts}. Pass a positive count."
+            )
         small, more = divmod(n, int(cuts))
         sizes = [small + (i < more) for i in range(cuts)]
         return tuple(narrow(input, d, sum(sizes[:i]), size) for i, size in enumerate(sizes))
@@ -214,12 +233,11 @@ def _dim_split(name, input, cuts, dim, least):
         raise RuntimeError(
             f"{name}: torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
         )
-    if isinstance(cuts, int):
-        if cuts == 0 or input.shape[dim] % cuts:
-            raise RuntimeError(
-                f"{name}: torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
-                f"{input.shape[dim]} is not divisible by the split_size {cuts}!"
-            )
+    if isinstance(cuts, int) and (cuts == 0 or input.shape[dim] % cuts):
+        raise RuntimeError(
+            f"{name}: torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{input.shape[dim]} is not divisible by the split_size {cuts}!"
+        )
     return tensor_split(input, cuts, dim)
 
 

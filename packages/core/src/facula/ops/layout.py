@@ -8,21 +8,27 @@ import math
 import numpy as np
 
 from facula import dtypes
-from facula.autograd.op import arg, op, sample
+from facula.autograd.op import op, sample
 from facula.autograd.primitives import clone
 from facula.devices.meta import Meta
+from facula.ops import rules
 from facula.ops.create import _place
 from facula.ops.index import index_op
 from facula.ops.join import cat
 from facula.ops.outputs import takes_out
-from facula.ops import rules
 from facula.ops.rules import dims_of, wrap_dim
 from facula.ops.shape import broadcast_to, expand, flatten, reshape, size_of, transpose, unsqueeze, view
 from facula.tensors.tensor import Tensor, wrap
 
 
-@op(lambda input, dims: Meta(input.shape, input.dtype), onnx="flip", half=False, samples=[sample((3, 4), dims=(0,)), sample((2, 3), dims=(0, 1))])
+@op(
+    lambda input, dims: Meta(input.shape, input.dtype),
+    onnx="flip",
+    half=False,
+    samples=[sample((3, 4), dims=(0,)), sample((2, 3), dims=(0, 1))],
+)
 def _flip(xp, input, /, dims):
+    """A copy with the order reversed along `dims`."""
     return xp.flip(input, dims).copy()
 
 
@@ -55,8 +61,14 @@ def flipud(input):
     return flip(input, 0)
 
 
-@op(lambda input, shifts, dims: Meta(input.shape, input.dtype), onnx="roll", half=False, samples=[sample((3, 4), shifts=(1,), dims=(0,)), sample((2, 3), shifts=(1, -2), dims=(0, 1))])
+@op(
+    lambda input, shifts, dims: Meta(input.shape, input.dtype),
+    onnx="roll",
+    half=False,
+    samples=[sample((3, 4), shifts=(1,), dims=(0,)), sample((2, 3), shifts=(1, -2), dims=(0, 1))],
+)
 def _roll(xp, input, /, shifts, dims):
+    """`input` moved round along `dims`."""
     return xp.roll(input, shifts, dims)
 
 
@@ -78,7 +90,9 @@ def roll(input, shifts, dims=()):
     if not dims and len(shifts) == 1:
         return reshape(_roll(reshape(input, -1), shifts, (0,)), input.shape)
     if len(shifts) != len(dims):
-        raise RuntimeError(f"roll: shifts and dimensions must align, got shifts: {len(shifts)}, dims: {len(dims)}. Pass one shift per dim.")
+        raise RuntimeError(
+            f"roll: shifts and dimensions must align, got shifts: {len(shifts)}, dims: {len(dims)}. Pass one shift per dim."
+        )
     return _roll(input, shifts, tuple(wrap_dim(d, input.ndim) for d in dims)) if input.ndim else clone(input)
 
 
@@ -90,7 +104,9 @@ def rot90(input, k=1, dims=(0, 1)):
         raise RuntimeError(f"rot90: expected total dims >= 2, but got total dims = {input.ndim}. Add a dimension.")
     a, b = (wrap_dim(d, input.ndim) for d in dims)
     if a == b:
-        raise RuntimeError(f"rot90: expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}. Pass two dims.")
+        raise RuntimeError(
+            f"rot90: expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}. Pass two dims."
+        )
     k %= 4
     if k == 2:
         return flip(input, (a, b))
@@ -105,12 +121,15 @@ def _tiled(input, sizes):
             f"at least {input.ndim}, got {len(sizes)}. Add sizes in front."
         )
     if any(n < 0 for n in sizes):
-        raise RuntimeError(f"repeat: Trying to create tensor with negative dimension, got sizes {list(sizes)}. Use zero or more.")
+        raise RuntimeError(
+            f"repeat: Trying to create tensor with negative dimension, got sizes {list(sizes)}. Use zero or more."
+        )
     return Meta(tuple(r * n for r, n in zip(sizes, (*(1,) * lead, *input.shape), strict=True)), input.dtype)
 
 
 @op(_tiled, onnx="Tile", half=False, samples=[sample((3, 4), sizes=(2, 1)), sample((2,), sizes=(3, 2))])
 def _repeat(xp, input, /, sizes):
+    """Copies of `input` side by side."""
     if len(sizes) < input.ndim or any(n < 0 for n in sizes):
         _tiled(input, sizes)
     return xp.tile(input, sizes)
@@ -152,7 +171,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """
     if repeats is None:
         if input.ndim != 1 or input.array.dtype.kind not in "iu":
-            raise RuntimeError(f"repeat_interleave: repeat_interleave only accept 1D int vectors as repeat, got {input.ndim}D {input.dtype}.")
+            raise RuntimeError(
+                f"repeat_interleave: repeat_interleave only accept 1D int vectors as repeat, got {input.ndim}D {input.dtype}."
+            )
         return wrap(np.repeat(np.arange(len(input.array)), _counts(input)))
     if dim is None:
         input, dim = reshape(input, -1), 0
@@ -173,7 +194,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         )
     where = np.repeat(np.arange(base.shape[d]), counts.reshape(-1))
     if output_size is not None and output_size != where.size:
-        raise RuntimeError(f"repeat_interleave: allocated size does not match required size, expected {where.size}, got {output_size}.")
+        raise RuntimeError(
+            f"repeat_interleave: allocated size does not match required size, expected {where.size}, got {output_size}."
+        )
     return index_op(base, wrap(where), positions=(d,))
 
 
@@ -187,7 +210,9 @@ def _counts(repeats):
 def _triangle(name, doc, upper):
     def forward(xp, input, /, diagonal):
         if input.ndim < 2:
-            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got {input.ndim}. Add one with .unsqueeze().")
+            raise RuntimeError(
+                f"{name}: input tensor must have at least 2 dimensions, got {input.ndim}. Add one with .unsqueeze()."
+            )
         return getattr(xp, name)(input, diagonal)
 
     forward.__name__, forward.__doc__, forward.__module__ = f"_{name}", doc, __name__
@@ -249,7 +274,9 @@ def broadcast_shapes(*shapes):
     """The shape that tensors of these shapes have after broadcasting."""
     from facula.tensors.tensor import Size
 
-    return Size(rules.broadcast_shapes(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes], name="broadcast_shapes"))
+    return Size(
+        rules.broadcast_shapes(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes], name="broadcast_shapes")
+    )
 
 
 def _listed(tensors):
@@ -269,11 +296,17 @@ def meshgrid(*tensors, indexing=None):
     if not tensors:
         raise RuntimeError("meshgrid: meshgrid expects a non-empty TensorList, got none. Pass at least one tensor.")
     if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(f"meshgrid: torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}. Choose one.")
+        raise RuntimeError(
+            f'meshgrid: torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}. Choose one.'
+        )
     if any(t.ndim > 1 for t in tensors):
-        raise RuntimeError("meshgrid: torch.meshgrid: Expected 0D or 1D tensor in the tensor list, got more dimensions. Flatten it.")
+        raise RuntimeError(
+            "meshgrid: torch.meshgrid: Expected 0D or 1D tensor in the tensor list, got more dimensions. Flatten it."
+        )
     if any(t.dtype != tensors[0].dtype for t in tensors):
-        raise RuntimeError("meshgrid: torch.meshgrid expects all tensors to have the same dtype, got several. Convert them with .to().")
+        raise RuntimeError(
+            "meshgrid: torch.meshgrid expects all tensors to have the same dtype, got several. Convert them with .to()."
+        )
     swap = indexing == "xy" and len(tensors) > 1
     order = (tensors[1], tensors[0], *tensors[2:]) if swap else tensors
     shape, n = tuple(t.numel() for t in order), len(order)
@@ -285,7 +318,9 @@ def cartesian_prod(*tensors):
     """All combinations of one element of each vector, one a row."""
     tensors = _listed(tensors)
     if any(t.ndim != 1 for t in tensors):
-        raise RuntimeError("cartesian_prod: Expect a 1D vector, but got one with another number of dimensions. Flatten it.")
+        raise RuntimeError(
+            "cartesian_prod: Expect a 1D vector, but got one with another number of dimensions. Flatten it."
+        )
     if len(tensors) == 1:
         return tensors[0]
     from facula.ops.join import stack
@@ -343,7 +378,9 @@ def unflatten(input, dim, sizes):
     if sizes.count(-1) > 1:
         raise RuntimeError(f"unflatten: only one dimension can be inferred, got {list(sizes)}. Give all other sizes.")
     if (-1 in sizes and (not known or n % known)) or (-1 not in sizes and known != n):
-        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({n}) in the input tensor.")
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({n}) in the input tensor."
+        )
     return view(input, (*input.shape[:d], *[n // known if s == -1 else s for s in sizes], *input.shape[d + 1 :]))
 
 

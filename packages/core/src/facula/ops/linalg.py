@@ -26,18 +26,22 @@ def _floating(name, *tensors):
     for t in tensors:
         if dtypes.category(t.array.dtype) < dtypes.FLOATING:
             title = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(t.dtype.name, t.dtype.name)
-            raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {title}. Convert it with .float().")
+            raise RuntimeError(
+                f"{name}: Expected a floating point or complex tensor as input. Got {title}. Convert it with .float()."
+            )
 
 
 def _matrix(name, *tensors):
     """Ask for floating-point matrices or batches of them."""
     for t in tensors:
         if t.ndim < 2:
-            raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions, got {t.ndim}. Add one with .unsqueeze().")
+            raise RuntimeError(
+                f"{name}: The input tensor A must have at least 2 dimensions, got {t.ndim}. Add one with .unsqueeze()."
+            )
     _floating(name, *tensors)
 
 
-def _square(name, A):  # noqa: N803
+def _square(name, A):
     _matrix(name, A)
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(
@@ -49,12 +53,11 @@ def _same_shape(input, *_, **__):
     return Meta(input.shape, input.dtype)
 
 
-# ---------------------------------------------------------------- solve and inverse
 def _spd_like(n):
     return np.eye(n) * 3 + np.arange(n * n).reshape(n, n) / (n * n)
 
 
-def _solve_rule(A, B):  # noqa: N803
+def _solve_rule(A, B, **_):
     return Meta(np.broadcast_shapes(A.shape[:-2], B.shape[:-2]) + B.shape[-2:], A.dtype)
 
 
@@ -63,7 +66,8 @@ def _regular(n, batch=()):
 
 
 @op(_solve_rule, onnx=None, samples=[sample(_regular(3), (3, 2)), sample(_regular(2, (2,)), (2, 2, 1))])
-def _solve(xp, A, B, /):  # noqa: N803
+def _solve(xp, A, B, /):
+    """inv(A) @ B."""
     try:
         return xp.linalg.solve(A, B)
     except np.linalg.LinAlgError:
@@ -72,19 +76,20 @@ def _solve(xp, A, B, /):  # noqa: N803
         ) from None
 
 
-def _singular(A):  # noqa: N803
+def _singular(A):
     bad = np.linalg.matrix_rank(A) < A.shape[-1] if A.size else np.zeros(())
     return f"(Batch element {int(np.flatnonzero(bad)[0])}): " if bad.ndim and bad.any() else ""
 
 
 @_solve.vjp
-def _solve_back(g, A, out):  # noqa: N803
+def _solve_back(g, A, out):
     back = _solve(A.mH, g)
     return -matmul(back, out.mH), back
 
 
 @op(_same_shape, onnx=None, samples=[sample(_regular(3)), sample(_regular(2, (2,)))])
-def _inv(xp, A, /):  # noqa: N803
+def _inv(xp, A, /):
+    """The inverse of A."""
     try:
         return xp.linalg.inv(A)
     except np.linalg.LinAlgError:
@@ -98,7 +103,7 @@ _inv.vjp(A=lambda g, out: -matmul(matmul(out.mH, g), out.mH))
 
 
 @takes_out
-def linalg_inv(A):  # noqa: N803
+def linalg_inv(A):
     """The inverse of a matrix or of each of a batch.
 
     Shape: (*, n, n) -> (*, n, n).   Raises: facula.linalg.LinAlgError if a matrix is singular.
@@ -127,7 +132,7 @@ def _flags(batch, bad=None):
     return wrap(np.zeros(batch, np.int32) if bad is None else np.asarray(bad, np.int32))
 
 
-def _checked(run, A):  # noqa: N803
+def _checked(run, A):
     """Run a factorization; where matrices fail, put the identity in their place and say which failed."""
     try:
         return run(A), _flags(A.shape[:-2])
@@ -140,7 +145,7 @@ def _checked(run, A):  # noqa: N803
         return run(where(mask, A, one)), _flags(A.shape[:-2], np.where(fine, 0, A.shape[-1]))
 
 
-def linalg_inv_ex(A, *, check_errors=False, out=None):  # noqa: N803
+def linalg_inv_ex(A, *, check_errors=False, out=None):
     """`inv` that reports failures in `info` (0: fine) instead of raising."""
     _square("linalg.inv", A)
     found = InvEx(_inv(A), _flags(A.shape[:-2])) if check_errors else InvEx(*_checked(_inv, A))
@@ -153,13 +158,13 @@ def _into(out, found):
     return write_out(out, found)
 
 
-def _is_vector(A, B):  # noqa: N803
+def _is_vector(A, B):
     """Whether B is one right-hand side per matrix of A, not a matrix of them."""
     return B.ndim == 1 or (A.ndim - 1 == B.ndim and B.shape == A.shape[:-1])
 
 
 @takes_out
-def linalg_solve(A, B, *, left=True):  # noqa: N803
+def linalg_solve(A, B, *, left=True):
     """X with A @ X = B (or X @ A = B if not `left`).
 
     Shape: A (*, n, n), B (*, n) or (*, n, k).   Raises: facula.linalg.LinAlgError if a matrix is singular.
@@ -170,10 +175,14 @@ def linalg_solve(A, B, *, left=True):  # noqa: N803
     """
     _square("linalg.solve", A)
     if A.dtype != B.dtype:
-        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} and B of type {B.dtype} instead")
+        raise RuntimeError(
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} and B of type {B.dtype} instead"
+        )
     vector = _is_vector(A, B)
     if vector and not left:
-        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False, expected a matrix.")
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False, expected a matrix."
+        )
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2 if left else -1] != A.shape[-1]:
         raise RuntimeError(
@@ -184,7 +193,7 @@ def linalg_solve(A, B, *, left=True):  # noqa: N803
     return found.squeeze(-1) if vector else found
 
 
-def linalg_solve_ex(A, B, *, left=True, check_errors=False, out=None):  # noqa: N803
+def linalg_solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """`solve` that reports failures in `info` (0: fine) instead of raising."""
     _square("linalg.solve", A)
     if check_errors:
@@ -194,7 +203,6 @@ def linalg_solve_ex(A, B, *, left=True, check_errors=False, out=None):  # noqa: 
     return found if out is None else _into(out, found)
 
 
-# ---------------------------------------------------------------- triangular systems
 def _each(function, *arrays):
     """Apply a function of matrices over broadcast batches; it returns an array."""
     batch = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
@@ -215,7 +223,8 @@ def _lapack(name, *arrays):
     sample(_regular(3), (3, 2), upper=True, unitriangular=False), sample(_regular(3), (3, 1), upper=False, unitriangular=True),
     sample(_regular(2, (2,)), (2, 2, 2), upper=False, unitriangular=False),
 ])  # fmt: skip
-def _solve_triangular(xp, A, B, /, upper, unitriangular):  # noqa: N803
+def _solve_triangular(xp, A, B, /, upper, unitriangular):
+    """inv(A) @ B for a triangular A."""
     if xp is not np:
         A = (xp.triu if upper else xp.tril)(A)
         n = A.shape[-1]
@@ -224,12 +233,12 @@ def _solve_triangular(xp, A, B, /, upper, unitriangular):  # noqa: N803
     if not A.size or not B.size or 0 in batch:
         return np.zeros(batch + B.shape[-2:], A.dtype)
     solve = _lapack("trtrs", A, B)
-    one = lambda a, b: solve(a, b, lower=not upper, unitdiag=unitriangular)[0]  # noqa: E731
+    one = lambda a, b: solve(a, b, lower=not upper, unitdiag=unitriangular)[0]
     return np.ascontiguousarray(_each(one, A, B))
 
 
 @_solve_triangular.vjp
-def _solve_triangular_back(g, A, out, upper, unitriangular):  # noqa: N803
+def _solve_triangular_back(g, A, out, upper, unitriangular):
     back = _solve_triangular(A.mH, g, not upper, unitriangular)
     whole = -matmul(back, out.mH)
     shift = int(unitriangular)
@@ -237,7 +246,7 @@ def _solve_triangular_back(g, A, out, upper, unitriangular):  # noqa: N803
 
 
 @takes_out
-def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):  # noqa: N803
+def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A @ X = B (or X @ A = B) for a triangular A, of which only that triangle is read."""
     _square("linalg.solve_triangular", A)
     _matrix("linalg.solve_triangular", B)
@@ -254,7 +263,7 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):  # 
 TriangularSolve = result("triangular_solve", "solution cloned_coefficient")
 
 
-def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):  # noqa: N803
+def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """X with A @ X = b for a triangular A, and a copy of A (the older form of `linalg.solve_triangular`)."""
     _square("triangular_solve", A)
     solved = linalg_solve_triangular(A.mT if transpose else A, b, upper=upper != transpose, unitriangular=unitriangular)
@@ -262,13 +271,13 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     return found if out is None else _into(out, found)
 
 
-# ---------------------------------------------------------------- Cholesky
 def _definite(n, batch=()):
     return arg(values=np.broadcast_to(np.eye(n) * 2 + 0.5, (*batch, n, n)).tolist())
 
 
 @op(_same_shape, onnx=None, samples=[sample(_definite(3)), sample(_definite(2, (2,)))])
-def _cholesky(xp, A, /):  # noqa: N803
+def _cholesky(xp, A, /):
+    """The lower Cholesky factor of a positive-definite matrix."""
     try:
         return xp.linalg.cholesky(A)
     except np.linalg.LinAlgError:
@@ -280,7 +289,7 @@ def _cholesky(xp, A, /):  # noqa: N803
         ) from None
 
 
-def _cholesky_orders(A):  # noqa: N803
+def _cholesky_orders(A):
     """For each matrix the order of its first leading minor that is not positive, or 0."""
     factor = _lapack("potrf", A)
     return np.asarray(_each(lambda a: np.asarray(factor(a, lower=1)[1]), A), np.int32)
@@ -299,8 +308,11 @@ def _cholesky_back(g, out):
     return ((whole + whole.mH) / 2,)
 
 
+_cholesky.prepare = lambda A: ((A + A.mH) / 2,)
+
+
 @takes_out
-def linalg_cholesky(A, *, upper=False):  # noqa: N803
+def linalg_cholesky(A, *, upper=False):
     """The lower triangular L with A = L @ L.mH (or the upper U with A = U.mH @ U) of a positive-definite matrix.
 
     Raises: facula.linalg.LinAlgError if a matrix is not positive-definite.
@@ -320,7 +332,7 @@ def cholesky(input, upper=False):
     return linalg_cholesky(input, upper=upper)
 
 
-def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):  # noqa: N803
+def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """`cholesky` that reports in `info` the order of the first minor that is not positive (0: fine) instead of raising."""
     _square("linalg.cholesky", A)
     try:
@@ -339,9 +351,10 @@ def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):  # noqa
 
 @op(lambda B, L, upper: Meta(np.broadcast_shapes(L.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype), onnx=None, samples=[
     sample((3, 2), arg(values=[[2.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.2, 0.1, 3.0]]), upper=False),
-    sample((2, 1), arg(values=[[2.0, 0.3], [0.0, 1.5]]), upper=True),
+    sample((2, 1), arg(values=[[2.0, 0.0], [0.3, 1.5]]), upper=False),
 ])  # fmt: skip
-def _cholesky_solve(xp, B, L, /, upper):  # noqa: N803
+def _cholesky_solve(xp, B, L, /, upper):
+    """inv(L @ L.mH) @ B, or inv(L.mH @ L) @ B for an upper factor."""
     adjoint = L.conj().swapaxes(-1, -2)
     solve = _solve_triangular.forward
     first = solve(xp, adjoint if upper else L, B, False, False)
@@ -349,7 +362,7 @@ def _cholesky_solve(xp, B, L, /, upper):  # noqa: N803
 
 
 @_cholesky_solve.vjp
-def _cholesky_solve_back(g, L, out, upper):  # noqa: N803
+def _cholesky_solve_back(g, L, out, upper):
     """The gradient of inv(L @ L.mH) @ B, where L may be any matrix."""
     back = _cholesky_solve(g, L, upper)
     half = matmul(back, out.mH)
@@ -357,40 +370,49 @@ def _cholesky_solve_back(g, L, out, upper):  # noqa: N803
     return back, -matmul(L, both) if upper else -matmul(both, L)
 
 
+_cholesky_solve.prepare = lambda B, L: (B, L.tril())
+
+
 @takes_out
-def cholesky_solve(B, L, upper=False):  # noqa: N803
+def cholesky_solve(B, L, upper=False):
     """X with A @ X = B, where L is the Cholesky factor of A."""
     _matrix("cholesky_solve", B, L)
     return _cholesky_solve(B, L, bool(upper))
 
 
 @takes_out
-def cholesky_inverse(L, upper=False):  # noqa: N803
+def cholesky_inverse(L, upper=False):
     """The inverse of A, where L is the Cholesky factor of A."""
     _square("cholesky_inverse", L)
     return cholesky_solve(eye(L.shape[-1], dtype=L.dtype, device=L.device).expand(L.shape), L, upper)
 
 
-# ---------------------------------------------------------------- determinants
 @op(lambda A: Meta(A.shape[:-2], A.dtype), onnx="Det", samples=[sample(_regular(3)), sample(_regular(2, (2,)))])
-def _det(xp, A, /):  # noqa: N803
+def _det(xp, A, /):
+    """The determinant."""
     return xp.linalg.det(A)
 
 
-def _cofactors(A):  # noqa: N803
+def _cofactors(A):
     """The conjugated cofactor matrices, from the singular values: right for singular matrices too."""
     from facula.ops.join import stack
     from facula.ops.linalg_decompositions import linalg_svd
 
-    U, S, Vh = linalg_svd(A)  # noqa: N806
+    U, S, Vh = linalg_svd(A)
     n = A.shape[-1]
-    others = stack([functools.reduce(lambda a, b: a * b, [S[..., j] for j in range(n) if j != i], S[..., i] * 0 + 1) for i in range(n)], -1)
+    others = stack(
+        [
+            functools.reduce(lambda a, b: a * b, [S[..., j] for j in range(n) if j != i], S[..., i] * 0 + 1)
+            for i in range(n)
+        ],
+        -1,
+    )
     phase = (_det(U) * _det(Vh)).conj()
     return matmul(U * others.unsqueeze(-2).to(U.dtype), Vh) * phase[..., None, None]
 
 
 @_det.vjp
-def _det_back(g, A, out):  # noqa: N803
+def _det_back(g, A, out):
     if not A.array.size:
         return (A * 0,)
     if type(A.array) is np.ndarray and (np.linalg.cond(A.array) > 1e4).any():
@@ -399,7 +421,7 @@ def _det_back(g, A, out):  # noqa: N803
 
 
 @takes_out
-def linalg_det(A):  # noqa: N803
+def linalg_det(A):
     """The determinant of a square matrix or of each of a batch.
 
     >>> import facula
@@ -422,12 +444,13 @@ LinalgSlogdet = result("linalg_slogdet", "sign logabsdet")
 @op(lambda A: (Meta(A.shape[:-2], A.dtype), Meta(A.shape[:-2], dtypes.real_of(A.dtype))), onnx=None, returns=LinalgSlogdet, samples=[
     sample(_regular(3)), sample(_regular(2, (2,))),
 ])  # fmt: skip
-def _slogdet(xp, A, /):  # noqa: N803
+def _slogdet(xp, A, /):
+    """The sign of the determinant and the logarithm of its absolute value."""
     return tuple(xp.linalg.slogdet(A))
 
 
 @_slogdet.vjp
-def _slogdet_back(g, A, out):  # noqa: N803
+def _slogdet_back(g, A, out):
     sign_grad, log_grad = g
     total = None if log_grad is None else log_grad.to(A.dtype)
     if sign_grad is not None and A.is_complex():
@@ -438,7 +461,7 @@ def _slogdet_back(g, A, out):  # noqa: N803
     return (total[..., None, None] * _inv(A).mH,)
 
 
-def linalg_slogdet(A, *, out=None):  # noqa: N803
+def linalg_slogdet(A, *, out=None):
     """The sign of the determinant and the logarithm of its absolute value."""
     _square("linalg.slogdet", A)
     found = _slogdet(A)

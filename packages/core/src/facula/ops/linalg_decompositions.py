@@ -20,7 +20,11 @@ from facula.ops.outputs import takes_out
 from facula.ops.results import result
 from facula.tensors.tensor import wrap
 
-_SYMMETRIC = [arg(values=[[2.0, 0.5, 0.1], [0.5, 1.0, 0.3], [0.1, 0.3, -1.0]]), arg(values=[[[2.0, 0.5], [0.5, 1.0]], [[1.0, 0.2], [0.2, 3.0]]])]
+_SYMMETRIC = [
+    arg(values=[[2.0, 0.5, 0.1], [0.5, 1.0, 0.3], [0.1, 0.3, -1.0]]),
+    arg(values=[[[2.0, 0.5], [0.5, 1.0]], [[1.0, 0.2], [0.2, 3.0]]]),
+]
+_WIDE, _TALL = arg(values=[[2.0, 0.5, 0.1], [0.3, 1.0, 0.7]]), arg(values=[[2.0, 0.3], [0.5, 1.0], [0.1, 0.7]])
 
 
 def _as_diagonal(values):
@@ -33,16 +37,23 @@ def _off_diagonal(x):
     return x.tril(-1) + x.triu(1)
 
 
-# ---------------------------------------------------------------- eigenvalues
 Eigh, Eig = result("linalg_eigh", "eigenvalues eigenvectors"), result("linalg_eig", "eigenvalues eigenvectors")
 
 
-@op(lambda A: (Meta(A.shape[:-1], dtypes.real_of(A.dtype)), Meta(A.shape, A.dtype)), onnx=None, returns=Eigh, samples=[])
-def _eigh(xp, A, /):  # noqa: N803
+@op(
+    lambda A: (Meta(A.shape[:-1], dtypes.real_of(A.dtype)), Meta(A.shape, A.dtype)),
+    onnx=None,
+    returns=Eigh,
+    samples=[sample(a) for a in _SYMMETRIC],
+)
+def _eigh(xp, A, /):
+    """Eigenvalues and eigenvectors of a Hermitian matrix, read from its lower triangle."""
     try:
         return tuple(xp.linalg.eigh(A))
     except np.linalg.LinAlgError as error:
-        raise LinAlgError(f"linalg.eigh: The algorithm failed to converge ({error}). Check the input for nan.") from None
+        raise LinAlgError(
+            f"linalg.eigh: The algorithm failed to converge ({error}). Check the input for nan."
+        ) from None
 
 
 @_eigh.vjp
@@ -58,14 +69,17 @@ def _eigh_back(g, out):
     return (matmul(matmul(vectors, inner), vectors.mH),)
 
 
-def _one_triangle(A, UPLO):  # noqa: N803
+_eigh.prepare = lambda A: ((A + A.mH) / 2,)
+
+
+def _one_triangle(A, UPLO):
     """A Hermitian matrix as LAPACK reads it: from one triangle only."""
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"linalg.eigh: Expected UPLO argument to be 'L' or 'U', but got {UPLO}. Choose one.")
     return A if UPLO.upper() == "L" else A.mH
 
 
-def linalg_eigh(A, UPLO="L", *, out=None):  # noqa: N803
+def linalg_eigh(A, UPLO="L", *, out=None):
     """Eigenvalues (rising) and eigenvectors of a symmetric or Hermitian matrix: A = V @ diag(L) @ V.mH.
 
     The gradient of the eigenvectors is finite only where no two eigenvalues are equal.
@@ -80,14 +94,23 @@ def linalg_eigh(A, UPLO="L", *, out=None):  # noqa: N803
 
 
 @takes_out
-def linalg_eigvalsh(A, UPLO="L"):  # noqa: N803
+def linalg_eigvalsh(A, UPLO="L"):
     """The eigenvalues (rising) of a symmetric or Hermitian matrix."""
     _square("linalg.eigvalsh", A)
     return _eigh(_one_triangle(A, UPLO))[0]
 
 
-@op(lambda A: (Meta(A.shape[:-1], dtypes.complex_of(A.dtype)), Meta(A.shape, dtypes.complex_of(A.dtype))), onnx=None, returns=Eig, samples=[])
-def _eig(xp, A, /):  # noqa: N803
+@op(
+    lambda A: (Meta(A.shape[:-1], dtypes.complex_of(A.dtype)), Meta(A.shape, dtypes.complex_of(A.dtype))),
+    onnx=None,
+    returns=Eig,
+    samples=[
+        sample(arg(values=[[2.0, 0.5], [0.3, 1.0]])),
+        sample(arg(values=[[3.0, 0.2, 0.1], [0.4, 1.0, 0.3], [0.1, 0.5, -1.0]])),
+    ],
+)
+def _eig(xp, A, /):
+    """Eigenvalues and eigenvectors of a square matrix."""
     if not xp.isfinite(A).all():
         raise RuntimeError("linalg.eig: input tensor should not contain infs or NaNs. Check the input.")
     values, vectors = xp.linalg.eig(A)
@@ -96,7 +119,7 @@ def _eig(xp, A, /):  # noqa: N803
 
 
 @_eig.vjp
-def _eig_back(g, A, out):  # noqa: N803
+def _eig_back(g, A, out):
     values, vectors = out
     adjoint = vectors.mH
     inner = _as_diagonal(g[0]) if g[0] is not None else None
@@ -112,7 +135,7 @@ def _eig_back(g, A, out):  # noqa: N803
     return (whole if A.is_complex() else whole.real,)
 
 
-def linalg_eig(A, *, out=None):  # noqa: N803
+def linalg_eig(A, *, out=None):
     """Eigenvalues and eigenvectors of a square matrix, always complex: A = V @ diag(L) @ inv(V)."""
     _square("linalg.eig", A)
     found = _eig(A)
@@ -120,25 +143,34 @@ def linalg_eig(A, *, out=None):  # noqa: N803
 
 
 @takes_out
-def linalg_eigvals(A):  # noqa: N803
+def linalg_eigvals(A):
     """The eigenvalues of a square matrix, always complex."""
     _square("linalg.eigvals", A)
     return _eig(A)[0]
 
 
-# ---------------------------------------------------------------- singular values
 LinalgSvd, Svd = result("linalg_svd", "U S Vh"), result("svd", "U S V")
 
 
-def _svd_rule(A, full_matrices):  # noqa: N803
+def _svd_rule(A, full_matrices):
     m, n = A.shape[-2:]
     k, batch = min(m, n), A.shape[:-2]
     u, v = (m, n) if full_matrices else (k, k)
     return Meta((*batch, m, u), A.dtype), Meta((*batch, k), dtypes.real_of(A.dtype)), Meta((*batch, v, n), A.dtype)
 
 
-@op(_svd_rule, onnx=None, returns=LinalgSvd, samples=[])
-def _svd(xp, A, /, full_matrices):  # noqa: N803
+@op(
+    _svd_rule,
+    onnx=None,
+    returns=LinalgSvd,
+    samples=[
+        sample(_WIDE, full_matrices=False),
+        sample(_TALL, full_matrices=False),
+        sample(_SYMMETRIC[1], full_matrices=True),
+    ],
+)
+def _svd(xp, A, /, full_matrices):
+    """The singular value decomposition."""
     try:
         return tuple(xp.linalg.svd(A, full_matrices=full_matrices))
     except np.linalg.LinAlgError as error:
@@ -150,7 +182,7 @@ def _skew(x):
 
 
 @_svd.vjp
-def _svd_back(g, A, out):  # noqa: N803
+def _svd_back(g, A, out):
     left, values, right = out
     k = values.shape[-1]
     m, n = A.shape[-2], A.shape[-1]
@@ -183,7 +215,7 @@ def _svd_back(g, A, out):  # noqa: N803
     return (whole,)
 
 
-def linalg_svd(A, full_matrices=True, *, driver=None, out=None):  # noqa: N803
+def linalg_svd(A, full_matrices=True, *, driver=None, out=None):
     """The singular value decomposition A = U @ diag(S) @ Vh, with S falling.
 
     The gradient is finite only where no two singular values are equal, and where U and Vh are used up to phases only.
@@ -198,7 +230,7 @@ def linalg_svd(A, full_matrices=True, *, driver=None, out=None):  # noqa: N803
 
 
 @takes_out
-def linalg_svdvals(A, *, driver=None):  # noqa: N803
+def linalg_svdvals(A, *, driver=None):
     """The singular values of a matrix, falling."""
     _matrix("linalg.svdvals", A)
     return _svd(A, False)[1]
@@ -215,18 +247,23 @@ def svd(input, some=True, compute_uv=True, *, out=None):
     return found if out is None else _into(out, found)
 
 
-# ---------------------------------------------------------------- QR
 LinalgQr, Qr, Geqrf = result("linalg_qr", "Q R"), result("qr", "Q R"), result("geqrf", "a tau")
 
 
-def _qr_rule(A, complete):  # noqa: N803
+def _qr_rule(A, complete):
     m, n = A.shape[-2:]
     k = m if complete else min(m, n)
     return Meta((*A.shape[:-2], m, k), A.dtype), Meta((*A.shape[:-2], k, n), A.dtype)
 
 
-@op(_qr_rule, onnx=None, returns=LinalgQr, samples=[])
-def _qr(xp, A, /, complete):  # noqa: N803
+@op(
+    _qr_rule,
+    onnx=None,
+    returns=LinalgQr,
+    samples=[sample(_WIDE, complete=False), sample(_TALL, complete=False), sample(_SYMMETRIC[1], complete=True)],
+)
+def _qr(xp, A, /, complete):
+    """The QR decomposition."""
     return tuple(xp.linalg.qr(A, mode="complete" if complete else "reduced"))
 
 
@@ -246,12 +283,14 @@ def _qr_tall(q, r, g_q, g_r):
 
 
 @_qr.vjp
-def _qr_back(g, A, out, complete):  # noqa: N803
+def _qr_back(g, A, out, complete):
     q, r = out
     g_q, g_r = g
     m, n = A.shape[-2:]
     if complete and m > n:
-        raise RuntimeError("linalg_qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols. Use mode='reduced'.")
+        raise RuntimeError(
+            "linalg_qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols. Use mode='reduced'."
+        )
     if m >= n:
         return (_qr_tall(q, r, g_q, g_r),)
     if g_r is None:
@@ -262,11 +301,13 @@ def _qr_back(g, A, out, complete):  # noqa: N803
     return (cat([_qr_tall(q, r[..., :m], g_q, g_r[..., :m]), matmul(q, g_rest)], -1),)
 
 
-def linalg_qr(A, mode="reduced", *, out=None):  # noqa: N803
+def linalg_qr(A, mode="reduced", *, out=None):
     """A = Q @ R with orthonormal columns in Q and an upper triangular R; `mode` "reduced", "complete" or "r"."""
     _matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"linalg.qr: qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise RuntimeError(
+            f"linalg.qr: qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     found = _qr(A, mode == "complete")
     if mode == "r":
         found = LinalgQr(A.new_empty((0,)), found[1])
@@ -282,13 +323,14 @@ def qr(input, some=True, *, out=None):
 @op(lambda A: (Meta(A.shape, A.dtype), Meta((*A.shape[:-2], min(A.shape[-2:])), A.dtype)), onnx=None, returns=Geqrf, nondiff=True, samples=[
     sample((3, 2)), sample((2, 2, 3)),
 ])  # fmt: skip
-def _geqrf(xp, A, /):  # noqa: N803
+def _geqrf(xp, A, /):
+    """Householder vectors and factors of the QR decomposition."""
     if not A.size:
         return A.copy(), np.zeros((*A.shape[:-2], min(A.shape[-2:])), A.dtype)
     factor = _lapack("geqrf", A)
     batch = A.shape[:-2]
     parts = [factor(A[i])[:2] for i in np.ndindex(*batch)]
-    pick = lambda k: np.stack([np.ascontiguousarray(p[k]) for p in parts]).reshape(batch + parts[0][k].shape)  # noqa: E731
+    pick = lambda k: np.stack([np.ascontiguousarray(p[k]) for p in parts]).reshape(batch + parts[0][k].shape)
     return pick(0), pick(1)
 
 
@@ -299,7 +341,7 @@ def geqrf(input, *, out=None):
     return found if out is None else _into(out, found)
 
 
-def _reflector(A, i):  # noqa: N803
+def _reflector(A, i):
     """The i-th Householder vector stored below the diagonal, with its leading 1, as a column."""
     m = A.shape[-2]
     below = A[..., i + 1 :, i : i + 1]
@@ -307,7 +349,7 @@ def _reflector(A, i):  # noqa: N803
     return cat([head, A.new_ones((*A.shape[:-2], 1, 1)), below], -2) if m > i else None
 
 
-def _reflect(A, tau, other, order, adjoint=False):  # noqa: N803
+def _reflect(A, tau, other, order, adjoint=False):
     """Apply the reflections (1 - tau v v^H) one after the other from the left."""
     for i in order:
         v = _reflector(A, i)
@@ -317,14 +359,18 @@ def _reflect(A, tau, other, order, adjoint=False):  # noqa: N803
 
 
 @takes_out
-def linalg_householder_product(A, tau):  # noqa: N803
+def linalg_householder_product(A, tau):
     """The first columns of the product of the Householder reflections that `geqrf` stores."""
     _matrix("linalg.householder_product", A)
     m, n = A.shape[-2:]
     if m < n:
-        raise RuntimeError(f"linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}.")
+        raise RuntimeError(
+            f"linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}."
+        )
     if tau.shape[-1] > n:
-        raise RuntimeError(f"linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {tau.shape[-1]}.")
+        raise RuntimeError(
+            f"linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {tau.shape[-1]}."
+        )
     start = fill(A, 0) + eye(m, n, dtype=A.dtype, device=A.device)
     return _reflect(A, tau, start, reversed(range(tau.shape[-1])))
 
@@ -349,14 +395,19 @@ def ormqr(input, tau, other, left=True, transpose=False):
     return _reflect(input, tau, other.mH, reversed(k) if transpose else k, not transpose).mH
 
 
-# ---------------------------------------------------------------- LU
 LuFactor, LuFactorEx = result("linalg_lu_factor", "LU pivots"), result("linalg_lu_factor_ex", "LU pivots info")
 LuWithInfo = result("_lu_with_info", "LU pivots info")
 LinalgLu, LuUnpack = result("linalg_lu", "P L U"), result("lu_unpack", "P L U")
 
 
-@op(lambda A: (Meta(A.shape, A.dtype), Meta((*A.shape[:-2], min(A.shape[-2:])), np.int32)), onnx=None, returns=LuFactor, samples=[])
-def _lu_factor(xp, A, /):  # noqa: N803
+@op(
+    lambda A: (Meta(A.shape, A.dtype), Meta((*A.shape[:-2], min(A.shape[-2:])), np.int32)),
+    onnx=None,
+    returns=LuFactor,
+    samples=[sample(_WIDE), sample(_TALL), sample(_SYMMETRIC[1])],
+)
+def _lu_factor(xp, A, /):
+    """The LU decomposition packed in one matrix, and its row exchanges."""
     batch, k = A.shape[:-2], min(A.shape[-2:])
     if not A.size:
         return A.copy(), np.zeros((*batch, k), np.int32)
@@ -392,7 +443,7 @@ def _lu_square(lower, upper, g_lower, g_upper):
 
 
 @_lu_factor.vjp
-def _lu_factor_back(g, A, out):  # noqa: N803
+def _lu_factor_back(g, A, out):
     packed, pivots = out
     g = g[0]
     m, n = A.shape[-2:]
@@ -416,35 +467,41 @@ def _lu_factor_back(g, A, out):  # noqa: N803
     return (matmul(order, whole),)
 
 
-def _pivoting(name, A, pivot):  # noqa: N803
+def _pivoting(name, A, pivot):
     _matrix(name, A)
     if not pivot:
-        raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU, expected pivot=True. Leave pivot away.")
+        raise RuntimeError(
+            f"{name}: LU without pivoting is not implemented on the CPU, expected pivot=True. Leave pivot away."
+        )
 
 
-def linalg_lu_factor(A, *, pivot=True, out=None):  # noqa: N803
+def linalg_lu_factor(A, *, pivot=True, out=None):
     """The factors of A = P @ L @ U packed in one matrix, and the row exchanges (counted from 1)."""
     _pivoting("linalg.lu_factor", A, pivot)
     found = _lu_factor(A)
     return found if out is None else _into(out, found)
 
 
-def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):  # noqa: N803
+def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     """`lu_factor` with `info`: the position of the first zero on the diagonal of U (0: none)."""
     _pivoting("linalg.lu_factor_ex", A, pivot)
     packed, pivots = _lu_factor(A)
     zeros = np.diagonal(packed.detach().array, axis1=-2, axis2=-1) == 0
     info = np.where(zeros.any(-1), zeros.argmax(-1) + 1, 0) if zeros.shape[-1] else np.zeros(zeros.shape[:-1])
     if check_errors and info.any():
-        raise LinAlgError("linalg.lu_factor_ex: the diagonal element of U is zero, the matrix is singular. Use lstsq().")
+        raise LinAlgError(
+            "linalg.lu_factor_ex: the diagonal element of U is zero, the matrix is singular. Use lstsq()."
+        )
     found = LuFactorEx(packed, pivots, wrap(np.asarray(info, np.int32)))
     return found if out is None else _into(out, found)
 
 
-def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):  # noqa: N803
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
     """P, L and U from a packed factorization."""
     if LU_pivots.dtype.name != "int32":
-        raise RuntimeError(f"lu_unpack: torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, got {LU_pivots.dtype}.")
+        raise RuntimeError(
+            f"lu_unpack: torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, got {LU_pivots.dtype}."
+        )
     m, n = LU_data.shape[-2:]
     k, none = min(m, n), LU_data.new_empty((0,))
     order = wrap(_permutation(LU_pivots.array, m, LU_data.array.dtype)) if unpack_pivots else none
@@ -452,21 +509,21 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     return found if out is None else _into(out, found)
 
 
-def linalg_lu(A, *, pivot=True, out=None):  # noqa: N803
+def linalg_lu(A, *, pivot=True, out=None):
     """A = P @ L @ U with a permutation P, a unit lower triangular L and an upper triangular U."""
     _pivoting("linalg.lu", A, pivot)
     found = LinalgLu(*lu_unpack(*_lu_factor(A)))
     return found if out is None else _into(out, found)
 
 
-def lu(A, pivot=True, get_infos=False, out=None):  # noqa: N803
+def lu(A, pivot=True, get_infos=False, out=None):
     """The packed LU factorization and its row exchanges (and, if asked, infos)."""
     packed, pivots, info = linalg_lu_factor_ex(A, pivot=pivot)
     return LuWithInfo(packed, pivots, info) if get_infos else (packed, pivots)
 
 
 @takes_out
-def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):  # noqa: N803
+def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A."""
     _square("linalg.lu_solve", LU)
     order, lower, upper = lu_unpack(LU, pivots)
@@ -480,18 +537,18 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):  # noqa: N803
 
 
 @takes_out
-def lu_solve(b, LU_data, LU_pivots):  # noqa: N803
+def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b from the packed factors of A."""
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 
-# ---------------------------------------------------------------- LDL
 LdlFactor, LdlFactorEx = result("linalg_ldl_factor", "LD pivots"), result("linalg_ldl_factor_ex", "LD pivots info")
 
 
 @op(lambda A, hermitian: (Meta(A.shape, A.dtype), Meta(A.shape[:-1], np.int32), Meta(A.shape[:-2], np.int32)), onnx=None, nondiff=True,
     returns=LdlFactorEx, samples=[sample(a, hermitian=False) for a in _SYMMETRIC])  # fmt: skip
-def _ldl_factor(xp, A, /, hermitian):  # noqa: N803
+def _ldl_factor(xp, A, /, hermitian):
+    """The LDL decomposition of a symmetric or Hermitian matrix, packed."""
     batch = A.shape[:-2]
     if not A.size:
         return A.copy(), np.zeros(A.shape[:-1], np.int32), np.zeros(batch, np.int32)
@@ -502,16 +559,18 @@ def _ldl_factor(xp, A, /, hermitian):  # noqa: N803
     return packed, pivots, np.array([p[2] for p in parts], np.int32).reshape(batch)
 
 
-def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):  # noqa: N803
+def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     """`ldl_factor` with `info` (0: fine)."""
     _square("linalg.ldl_factor_ex", A)
     found = _ldl_factor(A, bool(hermitian))
     if check_errors and found.info.any():
-        raise LinAlgError("linalg.ldl_factor_ex: the factorization was not completed, a diagonal block of D is singular. Use lu_factor().")
+        raise LinAlgError(
+            "linalg.ldl_factor_ex: the factorization was not completed, a diagonal block of D is singular. Use lu_factor()."
+        )
     return found if out is None else _into(out, found)
 
 
-def linalg_ldl_factor(A, *, hermitian=False, out=None):  # noqa: N803
+def linalg_ldl_factor(A, *, hermitian=False, out=None):
     """LAPACK's A = L @ D @ L.mT of a symmetric (or Hermitian) matrix, packed, and its pivots."""
     _square("linalg.ldl_factor", A)
     found = LdlFactor(*_ldl_factor(A, bool(hermitian))[:2])
@@ -522,7 +581,8 @@ def linalg_ldl_factor(A, *, hermitian=False, out=None):  # noqa: N803
     sample(arg(values=[[2.0, 0.0], [0.25, 1.0]]), (2, 2), arg(values=[1, 2]), hermitian=False),
     sample(arg(values=[[3.0, 0.0], [0.5, 2.0]]), (2, 1), arg(values=[1, 2]), hermitian=False),
 ])  # fmt: skip
-def _ldl_solve(xp, LD, B, pivots, /, hermitian):  # noqa: N803
+def _ldl_solve(xp, LD, B, pivots, /, hermitian):
+    """The solution of a linear system from the packed LDL decomposition."""
     batch = np.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
     if not LD.size or not B.size:
         return np.zeros(batch + B.shape[-2:], B.dtype)
@@ -531,11 +591,15 @@ def _ldl_solve(xp, LD, B, pivots, /, hermitian):  # noqa: N803
     return np.ascontiguousarray(_each(lambda a, b, p: solve(a, p[:, 0], b, lower=1)[0], LD, B, swaps))
 
 
-_ldl_solve.vjp(B=lambda g, LD, pivots, hermitian: _ldl_solve(LD, g, pivots, hermitian) if hermitian else _ldl_solve(LD.conj(), g, pivots, hermitian))
+_ldl_solve.vjp(
+    B=lambda g, LD, pivots, hermitian: (
+        _ldl_solve(LD, g, pivots, hermitian) if hermitian else _ldl_solve(LD.conj(), g, pivots, hermitian)
+    )
+)
 
 
 @takes_out
-def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):  # noqa: N803
+def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     """X with A @ X = B from the packed factors that `ldl_factor` gives."""
     _square("linalg.ldl_solve", LD)
     return _ldl_solve(LD, B, pivots, bool(hermitian))

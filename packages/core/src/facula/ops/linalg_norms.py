@@ -53,9 +53,9 @@ def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 
 @takes_out
-def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # noqa: N803
+def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """A norm of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
-    A = _typed("linalg.matrix_norm", A, dtype)  # noqa: N806
+    A = _typed("linalg.matrix_norm", A, dtype)
     if A.ndim < 2:
         raise RuntimeError(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, got {A.ndim}.")
     if len(dim) != 2:
@@ -67,13 +67,17 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
         return vector_norm_op(A, 2.0, (row, column), bool(keepdim))
     if ord in ("nuc", 2, -2):
         values = _svd(A.movedim((row, column), (-2, -1)), False)[1]
-        out = values.sum(-1) if ord == "nuc" or not values.shape[-1] else values.amax(-1) if ord == 2 else values.amin(-1)
+        out = (
+            values.sum(-1) if ord == "nuc" or not values.shape[-1] else values.amax(-1) if ord == 2 else values.amin(-1)
+        )
         if keepdim:
             for d in sorted((row, column)):
                 out = out.unsqueeze(d)
         return out
     if ord not in (1, -1, math.inf, -math.inf):
-        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported. Use 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2.")
+        raise RuntimeError(
+            f"linalg.matrix_norm: Order {ord} not supported. Use 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2."
+        )
     first, second = (row, column) if abs(ord) == 1 else (column, row)
     sums = vector_norm_op(A, 1.0, (first,), True)
     if not A.shape[second] and ord > 0:
@@ -84,7 +88,7 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
 
 
 @takes_out
-def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803
+def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """A vector or matrix norm, by the number of dims; without `ord` and `dim`, the 2-norm of all elements."""
     if dim is not None:
         dim = (dim,) if isinstance(dim, int) else tuple(dim)
@@ -108,7 +112,7 @@ def nuclear_norm(input, dim=(-2, -1), keepdim=False):
 
 
 @takes_out
-def linalg_cond(A, p=None):  # noqa: N803
+def linalg_cond(A, p=None):
     """The condition number: the norm of A times the norm of its inverse (p=None: the ratio of singular values)."""
     _matrix("linalg.cond", A)
     if p in (None, 2, -2):
@@ -125,27 +129,28 @@ def linalg_cond(A, p=None):  # noqa: N803
         return linalg_matrix_norm(A, p) * math.inf
 
 
-# ---------------------------------------------------------------- rank and pseudo-inverse
-def _threshold(A, largest, atol, rtol):  # noqa: N803
+def _threshold(A, largest, atol, rtol):
     """max(atol, rtol * largest), where rtol is max(m, n) * eps unless a tolerance was given."""
     if rtol is None:
-        none_given = atol is None or isinstance(atol, (int, float)) and atol == 0
+        none_given = atol is None or (isinstance(atol, (int, float)) and atol == 0)
         if isinstance(atol, Tensor):
             eps = dtypes.real_of(A.array.dtype)
             standard = builtins.max(A.shape[-2:]) * float(np.finfo(eps).eps)
             rtol = wrap(np.where(devices.to_host(atol.array) > 0, 0.0, standard).astype(eps))
         else:
-            rtol = builtins.max(A.shape[-2:]) * float(np.finfo(dtypes.real_of(A.array.dtype)).eps) if none_given else 0.0
+            rtol = (
+                builtins.max(A.shape[-2:]) * float(np.finfo(dtypes.real_of(A.array.dtype)).eps) if none_given else 0.0
+            )
     atol = 0.0 if atol is None else atol
-    host = lambda x: devices.to_host(x.array) if isinstance(x, Tensor) else x  # noqa: E731
+    host = lambda x: devices.to_host(x.array) if isinstance(x, Tensor) else x
     return np.maximum(host(atol), host(rtol) * largest)
 
 
 @takes_out
-def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):  # noqa: N803
+def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
     """How many singular values are larger than max(atol, rtol * the largest)."""
     _matrix("linalg.matrix_rank", A)
-    A = A.detach()  # noqa: N806
+    A = A.detach()
     if tol is not None:
         atol, rtol = tol, 0.0
     values = _eigh(A)[0].abs() if hermitian else _svd(A, False)[1]
@@ -156,26 +161,36 @@ def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):  
     return wrap(np.asarray((sizes > limit[..., None]).sum(-1), np.int64))
 
 
-def _pinv_back(g, A, out):  # noqa: N803
+def _pinv_back(g, A, out):
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973)."""
     back, adjoint = g.mH, out.mH
     if A.shape[-2] <= A.shape[-1]:
         k = matmul(back, out)
         spread = matmul(k, adjoint)
         return (
-            -matmul(out, k).mH + spread - matmul(matmul(A, out), spread) + matmul(matmul(adjoint, out), back - matmul(k, A))
+            -matmul(out, k).mH
+            + spread
+            - matmul(matmul(A, out), spread)
+            + matmul(matmul(adjoint, out), back - matmul(k, A))
         )
     k = matmul(out, back)
     spread = matmul(adjoint, k)
-    return -matmul(k, out).mH + matmul(matmul(back - matmul(A, k), out), adjoint) + spread - matmul(matmul(spread, out), A)
+    return (
+        -matmul(k, out).mH + matmul(matmul(back - matmul(A, k), out), adjoint) + spread - matmul(matmul(spread, out), A)
+    )
 
 
-def _swapped(A, *_):  # noqa: N803
+def _swapped(A, limits, hermitian):
     return Meta((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
 
 
-@op(_swapped, onnx=None, samples=[sample((3, 2), limits=None, hermitian=False), sample((2, 2, 4), limits=None, hermitian=False)])
-def _pinv(xp, A, /, limits, hermitian):  # noqa: N803
+@op(
+    _swapped,
+    onnx=None,
+    samples=[sample((3, 2), limits=None, hermitian=False), sample((2, 2, 4), limits=None, hermitian=False)],
+)
+def _pinv(xp, A, /, limits, hermitian):
+    """The pseudo-inverse."""
     if not A.size:
         return xp.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
     u, s, vh = xp.linalg.svd(A, full_matrices=False)
@@ -189,14 +204,14 @@ _pinv.vjp(A=_pinv_back)
 
 
 @takes_out
-def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):  # noqa: N803
+def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """The Moore-Penrose pseudo-inverse; singular values up to max(atol, rtol * the largest) count as zero."""
     _matrix("linalg.pinv", A)
     rtol = rcond if rtol is None else rtol
     limits = None if atol is None and rtol is None else lambda a, largest: _threshold(A, largest, atol, rtol)
     if hermitian:
         lower = A.tril()
-        A = lower + lower.tril(-1).mH  # noqa: N806
+        A = lower + lower.tril(-1).mH
     return _pinv(A, limits, bool(hermitian))
 
 
@@ -205,14 +220,14 @@ def pinverse(input, rcond=1e-15):
     return linalg_pinv(input, rcond)
 
 
-# ---------------------------------------------------------------- least squares
 Lstsq = result("linalg_lstsq", "solution residuals rank singular_values")
 
 
 @op(lambda A, B, rcond: Meta((*B.shape[:-2], A.shape[-1], B.shape[-1]), A.dtype), onnx=None, samples=[
     sample((4, 2), (4, 3), rcond=1e-6), sample((2, 3, 2), (2, 3, 1), rcond=1e-6),
 ])  # fmt: skip
-def _least(xp, A, B, /, rcond):  # noqa: N803
+def _least(xp, A, B, /, rcond):
+    """The solution of least squares."""
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     a, b = np.broadcast_to(A, batch + A.shape[-2:]), np.broadcast_to(B, batch + B.shape[-2:])
     out = np.zeros((*batch, A.shape[-1], B.shape[-1]), A.dtype)
@@ -222,23 +237,27 @@ def _least(xp, A, B, /, rcond):  # noqa: N803
 
 
 @_least.vjp
-def _least_back(g, A, B):  # noqa: N803
+def _least_back(g, A, B):
     inverse = _pinv(A, None, False)
     return _pinv_back(matmul(g, B.mH), A, inverse), matmul(inverse.mH, g)
 
 
-def linalg_lstsq(A, B, rcond=None, *, driver=None):  # noqa: N803
+def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """The X that makes the Frobenius norm of A @ X - B least.
 
     Shape: A (*, m, n), B (*, m, k) or (*, m); the solution is (*, n, k) or (*, n).
     """
     _matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver}.")
+        raise RuntimeError(
+            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver}."
+        )
     vector = B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2] != A.shape[-2]:
-        raise RuntimeError(f"linalg.lstsq: input.size(-2) should match other.size(-2), got {A.shape[-2]} and {right.shape[-2]}.")
+        raise RuntimeError(
+            f"linalg.lstsq: input.size(-2) should match other.size(-2), got {A.shape[-2]} and {right.shape[-2]}."
+        )
     m, n = A.shape[-2:]
     limit = builtins.max(m, n) * float(np.finfo(A.array.dtype).eps) if rcond is None else float(rcond)
     solution = _least(A, right, limit)
@@ -251,9 +270,9 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):  # noqa: N803
     return Lstsq(solution, residuals, rank, singular if driver in ("gelsd", "gelss") else none)
 
 
-# ---------------------------------------------------------------- functions of matrices
 @op(lambda A: Meta(A.shape, A.dtype), onnx=None, samples=[sample((3, 3)), sample((2, 2, 2))])
-def _matrix_exp(xp, A, /):  # noqa: N803
+def _matrix_exp(xp, A, /):
+    """The matrix exponential."""
     import scipy.linalg
 
     if not A.size:
@@ -262,7 +281,7 @@ def _matrix_exp(xp, A, /):  # noqa: N803
     return np.stack([scipy.linalg.expm(a) for a in flat]).reshape(A.shape).astype(A.dtype)
 
 
-def _matrix_exp_back(g, A):  # noqa: N803
+def _matrix_exp_back(g, A):
     """The upper right block of exp([[A^H, g], [0, A^H]]) is the adjoint of the derivative of exp at A, applied to g."""
     from facula.ops.join import cat
 
@@ -274,20 +293,19 @@ def _matrix_exp_back(g, A):  # noqa: N803
 _matrix_exp.vjp(A=_matrix_exp_back)
 
 
-def linalg_matrix_exp(A):  # noqa: N803
+def linalg_matrix_exp(A):
     """The matrix exponential: the sum of A^k / k!."""
     _square("linalg.matrix_exp", A)
     return _matrix_exp(A)
 
 
-def matrix_exp(A):  # noqa: N803
+def matrix_exp(A):
     """The matrix exponential: `linalg.matrix_exp`."""
     return linalg_matrix_exp(A)
 
 
-# ---------------------------------------------------------------- tensor equations and small products
 @takes_out
-def linalg_tensorinv(A, ind=2):  # noqa: N803
+def linalg_tensorinv(A, ind=2):
     """The inverse of `tensordot(A, X, ind)` as a map on tensors."""
     if ind <= 0:
         raise RuntimeError(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
@@ -301,10 +319,10 @@ def linalg_tensorinv(A, ind=2):  # noqa: N803
 
 
 @takes_out
-def linalg_tensorsolve(A, B, dims=None):  # noqa: N803
+def linalg_tensorsolve(A, B, dims=None):
     """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
     if dims is not None:
-        A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))  # noqa: N806
+        A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     shape = A.shape[B.ndim :]
     if math.prod(shape) != math.prod(A.shape[: B.ndim]):
         raise RuntimeError(
@@ -315,7 +333,7 @@ def linalg_tensorsolve(A, B, dims=None):  # noqa: N803
     return linalg_solve(A.reshape(n, n), B.reshape(n)).reshape(shape)
 
 
-def linalg_vander(x, N=None):  # noqa: N803
+def linalg_vander(x, N=None):
     """The Vandermonde matrix: the powers 0 to N-1 of x as a new last dimension."""
     n = x.shape[-1] if N is None else N
     if n < 0 or (N is not None and N <= 1):
@@ -331,7 +349,7 @@ def linalg_vander(x, N=None):  # noqa: N803
     return cat(powers, -1)
 
 
-def vander(x, N=None, increasing=False):  # noqa: N803
+def vander(x, N=None, increasing=False):
     """The Vandermonde matrix of a vector, powers falling unless `increasing`."""
     if x.ndim != 1:
         raise RuntimeError(f"vander: x must be a one-dimensional tensor, got {x.ndim} dimensions.")
@@ -354,12 +372,11 @@ def linalg_matmul(input, other):
     return matmul(input, other)
 
 
-# ---------------------------------------------------------------- low rank
 def _normal(shape, dtype):
     return wrap(rng_of(None).standard_normal(shape).astype(dtype))
 
 
-def _low_range(A, q, niter):  # noqa: N803
+def _low_range(A, q, niter):
     """An orthonormal basis of about the range of A: Halko, Martinsson and Tropp (2009), algorithm 4.4."""
     basis = linalg_qr(matmul(A, _normal((A.shape[-1], q), A.array.dtype)))[0]
     for _ in range(niter):
@@ -368,22 +385,24 @@ def _low_range(A, q, niter):  # noqa: N803
     return basis
 
 
-def svd_lowrank(A, q=6, niter=2, M=None):  # noqa: N803
+def svd_lowrank(A, q=6, niter=2, M=None):
     """U, S and V of a matrix that is about of rank `q`, by random projection (A - M if M is given)."""
-    A = A if M is None else A - M  # noqa: N806
+    A = A if M is None else A - M
     q = builtins.min(6 if q is None else q, *A.shape[-2:])
     turned = A.shape[-2] < A.shape[-1]
-    A = A.mH if turned else A  # noqa: N806
+    A = A.mH if turned else A
     basis = _low_range(A, q, niter)
     left, values, right = linalg_svd(matmul(basis.mH, A), full_matrices=False)
     left, right = matmul(basis, left), right.mH
     return (right, values, left) if turned else (left, values, right)
 
 
-def pca_lowrank(A, q=None, center=True, niter=2):  # noqa: N803
+def pca_lowrank(A, q=None, center=True, niter=2):
     """The principal directions of the rows of A: U, S and V of A with its column means taken off."""
     m, n = A.shape[-2:]
     q = builtins.min(6, m, n) if q is None else q
     if not 0 <= q <= builtins.min(m, n):
-        raise ValueError(f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={builtins.min(m, n)}")
+        raise ValueError(
+            f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={builtins.min(m, n)}"
+        )
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

@@ -32,7 +32,9 @@ def _over(name, mask, input):
     if mask.array.dtype != np.bool_:
         mask = mask.bool()
     if mask.ndim > input.ndim:
-        raise IndexError(f"masked.{name}: expected mask dimensionality <= the input's {input.ndim}, got {mask.ndim}. Drop dimensions of the mask.")
+        raise IndexError(
+            f"masked.{name}: expected mask dimensionality <= the input's {input.ndim}, got {mask.ndim}. Drop dimensions of the mask."
+        )
     return mask.expand(input.shape)
 
 
@@ -124,7 +126,9 @@ def masked_median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
     """The (lower) median of the elements where `mask` holds."""
     x = _typed(input, dtype)
     if not dtypes.is_float(x.array.dtype):
-        raise NotImplementedError(f"masked.median: expected a floating-point tensor, got {x.dtype}. Convert it with .float().")
+        raise NotImplementedError(
+            f"masked.median: expected a floating-point tensor, got {x.dtype}. Convert it with .float()."
+        )
     return _op("nanmedian")(_filled("median", x, mask, math.nan), dim, keepdim)[0]
 
 
@@ -132,7 +136,9 @@ def masked_norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=Non
     """The vector norm of the elements where `mask` holds."""
     x = _typed(input, dtype)
     order = float(ord)
-    return _op("linalg_vector_norm")(_filled("norm", x, mask, 0 if order >= 0 else math.inf), order, _dims(dim), keepdim)
+    return _op("linalg_vector_norm")(
+        _filled("norm", x, mask, 0 if order >= 0 else math.inf), order, _dims(dim), keepdim
+    )
 
 
 def masked_var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
@@ -143,7 +149,9 @@ def masked_var(input, dim=None, unbiased=None, *, correction=None, keepdim=False
     correction = (1 if unbiased is None else int(unbiased)) if correction is None else correction
     count = _count("var", x, dim, True, mask)
     centred = x - masked_sum(x, dim, keepdim=True, mask=mask) / count
-    squares = masked_sum((centred * centred.conj()).real if x.is_complex() else centred * centred, dim, keepdim=keepdim, mask=mask)
+    squares = masked_sum(
+        (centred * centred.conj()).real if x.is_complex() else centred * centred, dim, keepdim=keepdim, mask=mask
+    )
     if mask is None:
         return squares / max(count - correction, 0) if count > correction else squares / 0.0
     count = count if keepdim else count.reshape(squares.shape)
@@ -156,11 +164,13 @@ def masked_std(input, dim=None, unbiased=None, *, correction=None, keepdim=False
 
 
 def masked_logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """log(sum(exp(x))) of the elements where `mask` holds."""
+    """log(sum(exp(x))) of the elements where `mask` holds, in the input's type (or `dtype`)."""
     x = _typed(input, dtype)
-    if dtypes.category(x.array.dtype) < dtypes.FLOATING:
+    to = x.array.dtype
+    if dtypes.category(to) < dtypes.FLOATING:
         x = cast(x, dtypes.default().numpy)
-    return _op("logsumexp")(_filled("logsumexp", x, mask, -math.inf), dims_of(_dims(dim), x.ndim) if x.ndim else 0, keepdim)
+    over = dims_of(_dims(dim), x.ndim) if x.ndim else 0
+    return cast(_op("logsumexp")(_filled("logsumexp", x, mask, -math.inf), over, keepdim), to)
 
 
 def masked_logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):

@@ -6,12 +6,22 @@ from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
 from facula.ops import rules
 
-_SHAPES = [((3, 4), (4, 2)), ((2, 3, 4), (4, 2)), ((2, 3, 4), (2, 4, 5)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 2)), ((2, 1, 3, 4), (5, 4, 2))]
+_SHAPES = [
+    ((3, 4), (4, 2)),
+    ((2, 3, 4), (4, 2)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((4,), (4,)),
+    ((3, 4), (4,)),
+    ((4,), (4, 2)),
+    ((2, 1, 3, 4), (5, 4, 2)),
+]
 
 
 def _same_types(name, input, other):
     if input.dtype != other.dtype:
-        raise RuntimeError(f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert one with .to().")
+        raise RuntimeError(
+            f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert one with .to()."
+        )
 
 
 @op(rules.matmul, onnx="MatMul", samples=[sample(*s) for s in _SHAPES])
@@ -20,7 +30,9 @@ def matmul(xp, input, other, /):
     if input.dtype is not other.dtype:
         _same_types("matmul", input, other)
     if input.dtype.kind == "b":
-        raise RuntimeError('matmul: "addmm_impl_cpu_" not implemented for \'Bool\', expected numbers. Convert with .float() first.')
+        raise RuntimeError(
+            "matmul: \"addmm_impl_cpu_\" not implemented for 'Bool', expected numbers. Convert with .float() first."
+        )
     return xp.matmul(input, other)
 
 
@@ -60,7 +72,9 @@ def _linear_shape(input, weight, bias=None):
         )
     shape = input.shape[:-1] + weight.shape[:-1]
     if bias is not None and bias.shape not in (weight.shape[:-1], (), (1,)):
-        raise RuntimeError(f"linear: expected bias of shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}. Give one number per output feature.")
+        raise RuntimeError(
+            f"linear: expected bias of shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}. Give one number per output feature."
+        )
     return Meta(shape, input.dtype)
 
 
@@ -71,7 +85,11 @@ def _product(shape):
     return total
 
 
-@op(_linear_shape, onnx="linear", samples=[sample((3, 4), (2, 4), (2,)), sample((2, 3, 4), (5, 4)), sample((4,), (2, 4), (2,))])
+@op(
+    _linear_shape,
+    onnx="linear",
+    samples=[sample((3, 4), (2, 4), (2,)), sample((2, 3, 4), (5, 4)), sample((4,), (2, 4), (2,))],
+)
 def linear(xp, input, weight, bias=None, /):
     """input @ weight.T + bias.   Shape: (*, in_features) -> (*, out_features)."""
     if input.dtype is not weight.dtype:
@@ -103,7 +121,9 @@ def _linear_weight(g, input, weight):
 
 
 linear.vjp(
-    input=lambda g, weight: _linear_input(g, weight.conj()), weight=lambda g, input, weight: _linear_weight(g, input.conj(), weight), bias=lambda g: g
+    input=lambda g, weight: _linear_input(g, weight.conj()),
+    weight=lambda g, input, weight: _linear_weight(g, input.conj(), weight),
+    bias=lambda g: g,
 )
 linear.array_vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
 
@@ -111,28 +131,38 @@ linear.array_vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
 def mm(input, mat2, *, out=None):
     """The product of two matrices (no broadcasting)."""
     if input.ndim != 2 or mat2.ndim != 2:
-        raise RuntimeError(f"mm: expected two matrices, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() for batches.")
+        raise RuntimeError(
+            f"mm: expected two matrices, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() for batches."
+        )
     return matmul(input, mat2, out=out)
 
 
 def bmm(input, mat2, *, out=None):
     """The products of two batches of matrices: (B, n, m) @ (B, m, p) -> (B, n, p)."""
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
-        raise RuntimeError(f"bmm: batch1 must be a 3D tensor and both batches equal, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() to broadcast.")
+        raise RuntimeError(
+            f"bmm: batch1 must be a 3D tensor and both batches equal, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() to broadcast."
+        )
     return matmul(input, mat2, out=out)
 
 
 def mv(input, vec, *, out=None):
     """The product of a matrix and a vector."""
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(f"mv: expected a matrix and a vector, got {tuple(input.shape)} and {tuple(vec.shape)}. Use matmul() otherwise.")
+        raise RuntimeError(
+            f"mv: expected a matrix and a vector, got {tuple(input.shape)} and {tuple(vec.shape)}. Use matmul() otherwise."
+        )
     return matmul(input, vec, out=out)
 
 
 def dot(input, tensor, *, out=None):
     """The sum of the products of two vectors."""
     if input.ndim != 1 or tensor.ndim != 1:
-        raise RuntimeError(f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Use matmul() otherwise.")
+        raise RuntimeError(
+            f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Use matmul() otherwise."
+        )
     if input.shape != tensor.shape:
-        raise RuntimeError(f"dot: inconsistent tensor size, expected tensor {tuple(input.shape)}, got {tuple(tensor.shape)}. Give vectors of one length.")
+        raise RuntimeError(
+            f"dot: inconsistent tensor size, expected tensor {tuple(input.shape)}, got {tuple(tensor.shape)}. Give vectors of one length."
+        )
     return matmul(input, tensor, out=out)

@@ -27,19 +27,30 @@ def infer_size(shape, numel, name="view"):
     """Replace one -1 by the size that makes the count of elements right."""
     if -1 not in shape:
         if math.prod(shape) != numel or any(n < 0 for n in shape):
-            raise RuntimeError(f"{name}: shape '{list(shape)}' is invalid for input of size {numel}. Use -1 for one size to have it inferred.")
+            raise RuntimeError(
+                f"{name}: shape '{list(shape)}' is invalid for input of size {numel}. Use -1 for one size to have it inferred."
+            )
         return shape
     known = math.prod(n for n in shape if n != -1)
     if shape.count(-1) > 1:
         raise RuntimeError(f"{name}: only one dimension can be inferred, got {list(shape)}. Give all other sizes.")
     if known == 0:
-        raise RuntimeError(f"{name}: cannot reshape tensor of {numel} elements into shape {list(shape)} because the unspecified dimension size -1 can be any value.")
+        raise RuntimeError(
+            f"{name}: cannot reshape tensor of {numel} elements into shape {list(shape)} because the unspecified dimension size -1 can be any value."
+        )
     if numel % known:
-        raise RuntimeError(f"{name}: shape '{list(shape)}' is invalid for input of size {numel}. Choose sizes whose product divides it.")
+        raise RuntimeError(
+            f"{name}: shape '{list(shape)}' is invalid for input of size {numel}. Choose sizes whose product divides it."
+        )
     return tuple(numel // known if n == -1 else n for n in shape)
 
 
-@op(lambda input, shape: Meta(infer_size(shape, input.size), input.dtype), view=True, onnx="Reshape", samples=[sample((3, 4), shape=(2, 6)), sample((2, 3), shape=(6,))])
+@op(
+    lambda input, shape: Meta(infer_size(shape, input.size), input.dtype),
+    view=True,
+    onnx="Reshape",
+    samples=[sample((3, 4), shape=(2, 6)), sample((2, 3), shape=(6,))],
+)
 def view_op(xp, input, /, shape):
     """The same memory seen with another shape."""
     if type(input) is np.ndarray:
@@ -117,7 +128,8 @@ def contiguous(self, memory_format=None):
 
 @op(lambda input: Meta(input.shape, input.dtype), onnx="Identity", half=False, samples=[sample((3, 4)), sample((2,))])
 def _contiguous(xp, input, /):
-    return xp.ascontiguousarray(input).reshape(input.shape)
+    """The elements of `input` in contiguous memory."""
+    return input.copy(order="C")
 
 
 _contiguous.vjp(input=lambda g: g)
@@ -152,7 +164,10 @@ def permute(input, *dims):
     order = size_of(dims, "permute")
     n = input.array.ndim
     if len(order) != n:
-        raise RuntimeError(f"permute: number of dimensions in the tensor input does not match the length of the desired ordering: expected {n}, got {len(order)}. Name each dim once.")
+        raise RuntimeError(
+            f"permute: number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering: expected {n}, got {len(order)}. Name each dim once."
+        )
     return permute_op(input, dims_of(order, n, "permute") if n else ())
 
 
@@ -176,16 +191,23 @@ def t(input):
 def adjoint(input):
     """The conjugate of `input` with its last two dimensions exchanged."""
     if input.ndim < 2:
-        raise RuntimeError(f"adjoint: tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
+        raise RuntimeError(
+            f"adjoint: tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor."
+        )
     return transpose(input.conj(), -2, -1)
 
 
 def movedim(input, source, destination):
     """A view with dimension(s) moved to other positions, the rest in order."""
     n = input.ndim
-    src, dst = dims_of((source,) if isinstance(source, int) else source, n), dims_of((destination,) if isinstance(destination, int) else destination, n)
+    src, dst = (
+        dims_of((source,) if isinstance(source, int) else source, n),
+        dims_of((destination,) if isinstance(destination, int) else destination, n),
+    )
     if len(src) != len(dst):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(src)}) and destination ({list(dst)}) should contain the same number of dims.")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(src)}) and destination ({list(dst)}) should contain the same number of dims."
+        )
     if not n:
         return permute_op(input, ())
     rest = iter(d for d in range(n) if d not in src)
@@ -203,8 +225,14 @@ def unsqueeze(input, dim):
     return _insert(input, d) if type(input.array) is np.ndarray else view_op(input, (*shape[:d], 1, *shape[d:]))
 
 
-@op(lambda input, dim: Meta((*input.shape[:dim], 1, *input.shape[dim:]), input.dtype), view=True, onnx="Unsqueeze", samples=[sample((3, 4), dim=1), sample((2,), dim=0)])
+@op(
+    lambda input, dim: Meta((*input.shape[:dim], 1, *input.shape[dim:]), input.dtype),
+    view=True,
+    onnx="Unsqueeze",
+    samples=[sample((3, 4), dim=1), sample((2,), dim=0)],
+)
 def _insert(xp, input, /, dim):
+    """A view with a dimension of size 1 at `dim`."""
     return input[(slice(None),) * dim + (None,)]
 
 
@@ -212,8 +240,14 @@ _insert.vjp(input=lambda g, dim: _drop(g, (dim,)))
 _insert.array_vjp(input=lambda g, shapes: g.reshape(shapes[0]))
 
 
-@op(lambda input, dims: Meta(tuple(n for i, n in enumerate(input.shape) if i not in dims), input.dtype), view=True, onnx="Squeeze", samples=[sample((3, 1, 4), dims=(1,)), sample((1, 2), dims=(0,))])
+@op(
+    lambda input, dims: Meta(tuple(n for i, n in enumerate(input.shape) if i not in dims), input.dtype),
+    view=True,
+    onnx="Squeeze",
+    samples=[sample((3, 1, 4), dims=(1,)), sample((1, 2), dims=(0,))],
+)
 def _drop(xp, input, /, dims):
+    """A view without the dimensions `dims`, which have size 1."""
     return input.squeeze(dims)
 
 
@@ -233,17 +267,23 @@ def squeeze(input, *dim):
 def _expand_shape(input, shape):
     lead = len(shape) - input.ndim
     if lead < 0:
-        raise RuntimeError(f"expand: the number of sizes provided ({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({input.ndim}). Add sizes in front.")
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(shape)}) must be greater or equal to the number of dimensions "
+            f"in the tensor ({input.ndim}). Add sizes in front."
+        )
     sizes = []
     for i, n in enumerate(shape):
         have = input.shape[i - lead] if i >= lead else None
         if n == -1:
             if have is None:
-                raise RuntimeError(f"expand: -1 is not allowed in a leading, non-existing dimension {i}, got {tuple(shape)}. Give a size there.")
+                raise RuntimeError(
+                    f"expand: -1 is not allowed in a leading, non-existing dimension {i}, got {tuple(shape)}. Give a size there."
+                )
             n = have
         if have not in (None, 1, n):
             raise RuntimeError(
-                f"expand: The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}. Target sizes: {list(shape)}. Tensor sizes: {list(input.shape)}."
+                f"expand: The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}. Target sizes: {list(shape)}. Tensor sizes: {list(input.shape)}."
             )
         sizes.append(n)
     return Meta(tuple(sizes), input.dtype)
@@ -294,5 +334,7 @@ def flatten(input, start_dim=0, end_dim=-1):
         return reshape(input, 1)
     a, b = wrap_dim(start_dim, len(shape)), wrap_dim(end_dim, len(shape))
     if a > b:
-        raise RuntimeError(f"flatten: flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim} and {end_dim}. Exchange them.")
+        raise RuntimeError(
+            f"flatten: flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim} and {end_dim}. Exchange them."
+        )
     return input if a == b else reshape(input, *shape[:a], math.prod(shape[a : b + 1]), *shape[b + 1 :])

@@ -12,7 +12,9 @@ from facula.ops.strided import _unfold_back, unfold
 def _window_of(name, window, win_length, n_fft, like):
     """The window of n_fft entries, zeros around a shorter one."""
     if window is not None and (window.ndim != 1 or window.shape[0] != win_length):
-        raise RuntimeError(f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(window.shape)}.")
+        raise RuntimeError(
+            f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(window.shape)}."
+        )
     window = ones(win_length, dtype=like.dtype.to_real(), device=like.device) if window is None else window
     if win_length == n_fft:
         return window
@@ -36,7 +38,9 @@ def stft(
     """
     hop, length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if return_complex is None and not (input.is_complex() or (window is not None and window.is_complex())):
-        raise RuntimeError("stft: stft requires the return_complex parameter be given for real inputs. Pass return_complex=True.")
+        raise RuntimeError(
+            "stft: stft requires the return_complex parameter be given for real inputs. Pass return_complex=True."
+        )
     if input.ndim not in (1, 2):
         raise RuntimeError(f"stft: expected a 1D or 2D tensor, got {input.ndim}D. Join the leading dimensions.")
     x = input if input.ndim == 2 else input.unsqueeze(0)
@@ -47,7 +51,9 @@ def stft(
     if hop <= 0:
         raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}. Use a positive step.")
     if not 0 < length <= n_fft:
-        raise RuntimeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={length}. Use a smaller window.")
+        raise RuntimeError(
+            f"stft: expected 0 < win_length <= n_fft, but got win_length={length}. Use a smaller window."
+        )
     frames = unfold(x, -1, n_fft, hop) * _window_of("stft", window, length, n_fft, input)
     half = not frames.is_complex() if onesided is None else onesided
     norm = "ortho" if normalized else None
@@ -72,13 +78,21 @@ def istft(
     """
     hop, win_length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if not input.is_complex():
-        raise RuntimeError(f"istft: istft requires a complex-valued input tensor matching the output from stft with return_complex=True, got {input.dtype}.")
+        raise RuntimeError(
+            f"istft: istft requires a complex-valued input tensor matching the output from stft with return_complex=True, got {input.dtype}."
+        )
     half = onesided if onesided is not None else input.shape[-2] != n_fft
     x = (input if input.ndim == 3 else input.unsqueeze(0)).transpose(1, 2)
     if x.shape[-1] != (n_fft // 2 + 1 if half else n_fft):
-        raise RuntimeError(f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match n_fft={n_fft}, got {x.shape[-1]}.")
+        raise RuntimeError(
+            f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match n_fft={n_fft}, got {x.shape[-1]}."
+        )
     norm = "ortho" if normalized else None
-    frames = fft_ifft(x, n_fft, norm=norm) if return_complex else fft_irfft(narrow(x, -1, 0, n_fft // 2 + 1), n_fft, norm=norm)
+    frames = (
+        fft_ifft(x, n_fft, norm=norm)
+        if return_complex
+        else fft_irfft(narrow(x, -1, 0, n_fft // 2 + 1), n_fft, norm=norm)
+    )
     shape_window = _window_of("istft", window, win_length, n_fft, frames)
     frames = frames * shape_window
     total = n_fft + hop * (frames.shape[1] - 1)
@@ -90,7 +104,9 @@ def istft(
     stop = min(end, total)
     envelope = narrow(envelope, 0, start, stop - start)
     if float(envelope.detach().abs().min()) < 1e-11:
-        raise RuntimeError("istft: window overlap add min: expected all sums of squared windows above 1e-11, got a smaller one. Use a smaller hop.")
+        raise RuntimeError(
+            "istft: window overlap add min: expected all sums of squared windows above 1e-11, got a smaller one. Use a smaller hop."
+        )
     out = narrow(signal, 1, start, stop - start) / envelope
     if end > total:
         out = cat([out, out.new_zeros((out.shape[0], end - total))], 1)

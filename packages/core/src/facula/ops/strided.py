@@ -24,7 +24,6 @@ def _writable(view, base):
     return view
 
 
-# ---------------------------------------------------------------- diagonals
 def _diagonal_rule(input, offset, dim1, dim2):
     n, m = input.shape[dim1], input.shape[dim2]
     size = max(min(n, m - offset) if offset >= 0 else min(n + offset, m), 0)
@@ -35,6 +34,7 @@ def _diagonal_rule(input, offset, dim1, dim2):
     sample((3, 4), offset=0, dim1=0, dim2=1), sample((2, 3, 3), offset=1, dim1=1, dim2=2), sample((3, 3), offset=-1, dim1=1, dim2=0),
 ])  # fmt: skip
 def _diagonal(xp, input, /, offset, dim1, dim2):
+    """A view of the diagonal of two dims as a new last dimension."""
     return _writable(xp.diagonal(input, offset, dim1, dim2), input)
 
 
@@ -61,7 +61,7 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     return _diagonal(input, int(offset), a, b)
 
 
-def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):  # noqa: N803
+def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
     """`diagonal` of the last two dimensions by default."""
     return diagonal(A, offset, dim1, dim2)
 
@@ -108,7 +108,9 @@ def diag(input, diagonal=0):
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
-        raise RuntimeError(f"diag: diag(): Supports 1D or 2D tensors. Got {input.ndim}D. Use diagonal() or diag_embed().")
+        raise RuntimeError(
+            f"diag: diag(): Supports 1D or 2D tensors. Got {input.ndim}D. Use diagonal() or diag_embed()."
+        )
     return clone(_diagonal(input, int(diagonal), 0, 1))
 
 
@@ -133,7 +135,9 @@ def select_scatter(input, src, dim, index):
     """`input` with `src` written at `index` along `dim`."""
     d = wrap_dim(dim, input.ndim)
     if not -input.shape[d] <= index < input.shape[d]:
-        raise IndexError(f"select_scatter: index {index} out of range for tensor of size {list(input.shape)} at dimension {d}.")
+        raise IndexError(
+            f"select_scatter: index {index} out of range for tensor of size {list(input.shape)} at dimension {d}."
+        )
     return _written("select_scatter", input, src, ((select_op, ((slice(None),) * d + (int(index),),)),))
 
 
@@ -143,7 +147,6 @@ def narrow_copy(input, dim, start, length):
     return clone(narrow(input, dim, start, length))
 
 
-# ---------------------------------------------------------------- windows
 def _unfold_rule(input, dimension, size, step):
     if not input.ndim:
         return Meta((size,), input.dtype)
@@ -151,8 +154,14 @@ def _unfold_rule(input, dimension, size, step):
     return Meta((*input.shape[:dimension], count, *input.shape[dimension + 1 :], size), input.dtype)
 
 
-@op(_unfold_rule, view=True, onnx="unfold", samples=[sample((7, 2), dimension=0, size=3, step=2), sample((2, 5), dimension=1, size=2, step=1)])
+@op(
+    _unfold_rule,
+    view=True,
+    onnx="unfold",
+    samples=[sample((7, 2), dimension=0, size=3, step=2), sample((2, 5), dimension=1, size=2, step=1)],
+)
 def _unfold(xp, input, /, dimension, size, step):
+    """A view of all windows along a dimension."""
     strides = input.strides
     shape = _unfold_rule(input, dimension, size, step).shape
     steps = (*strides[:dimension], strides[dimension] * step, *strides[dimension + 1 :], strides[dimension])
@@ -166,6 +175,7 @@ def _unfold(xp, input, /, dimension, size, step):
     sample((3, 2, 3), shape=(7, 2), dimension=0, size=3, step=2), sample((2, 4, 2), shape=(2, 5), dimension=1, size=2, step=1),
 ])  # fmt: skip
 def _unfold_back(xp, windows, /, shape, dimension, size, step):
+    """Windows added up where they overlap: the adjoint of `unfold`."""
     out = xp.zeros(shape, windows.dtype)
     last = (windows.shape[dimension] - 1) * step + 1
     for k in range(size):
@@ -189,7 +199,9 @@ def unfold(self, dimension, size, step):
     d = wrap_dim(dimension, self.ndim)
     n = self.shape[d] if self.ndim else 1
     if size < 0 or size > n:
-        raise RuntimeError(f"unfold: maximum size for tensor at dimension {d} is {n} but size is {size}. Use a smaller window.")
+        raise RuntimeError(
+            f"unfold: maximum size for tensor at dimension {d} is {n} but size is {size}. Use a smaller window."
+        )
     if step <= 0:
         raise RuntimeError(f"unfold: step is {step} but must be > 0. Use a positive step.")
     if not self.ndim:
@@ -219,6 +231,7 @@ def _strided_rule(input, size, stride, storage_offset):
     sample((6,), size=(2, 2), stride=(2, 1), storage_offset=1), sample((2, 3), size=(3, 2), stride=(1, 2), storage_offset=0),
 ])  # fmt: skip
 def _as_strided(xp, input, /, size, stride, storage_offset):
+    """A view of the storage under `input` by sizes, strides and offset."""
     flat, own = _memory(input) if xp is np else (input.reshape(-1), 0)
     start = own if storage_offset is None else storage_offset
     last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
@@ -266,9 +279,13 @@ def as_strided(input, size, stride, storage_offset=None):
     """A view of the storage under `input` with any sizes, strides and offset, all counted in elements."""
     size, stride = size_of((size,), "as_strided"), size_of((stride,), "as_strided")
     if len(size) != len(stride):
-        raise RuntimeError(f"as_strided: mismatch in length of strides and shape, got {len(stride)} and {len(size)}. Give one stride per size.")
+        raise RuntimeError(
+            f"as_strided: mismatch in length of strides and shape, got {len(stride)} and {len(size)}. Give one stride per size."
+        )
     if any(s < 0 for s in stride):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}. Use flip().")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}. Use flip()."
+        )
     return _as_strided(input, size, stride, storage_offset)
 
 
@@ -284,14 +301,15 @@ def sum_to_size(self, *size):
     size = size_of(size, "sum_to_size")
     lead = self.ndim - len(size)
     if lead < 0 or any(n not in (1, have) for n, have in zip(size, self.shape[max(lead, 0) :], strict=False)):
-        raise RuntimeError(f"sum_to_size: size {{{list(size)}}} is not expandable to size {{{list(self.shape)}}}. Check the sizes.")
+        raise RuntimeError(
+            f"sum_to_size: size {{{list(size)}}} is not expandable to size {{{list(self.shape)}}}. Check the sizes."
+        )
     if not size:
         return self.sum()
     dims = [*range(lead), *(i + lead for i, n in enumerate(size) if n == 1 and self.shape[i + lead] != 1)]
     return reshape(self.sum(dims), size) if dims else self
 
 
-# ---------------------------------------------------------------- a tensor that changes its own shape
 def _become(self, view, name):
     """Let a tensor be a view of what it was: its memory, history and other views stay."""
     check_writable(self, False, name)

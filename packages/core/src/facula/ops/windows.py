@@ -33,26 +33,30 @@ def _centred(count, sym):
     return np.arange(count) - (n - 1) / 2
 
 
-def signal_windows_general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The sum of cosines with alternating signs and weights `a`."""
     if not isinstance(a, (list, tuple)):
-        raise TypeError(f"general_cosine: Coefficients must be a list/tuple, got {type(a).__name__}. Pass e.g. [0.5, 0.5].")
+        raise TypeError(
+            f"general_cosine: Coefficients must be a list/tuple, got {type(a).__name__}. Pass e.g. [0.5, 0.5]."
+        )
     if not a:
         raise ValueError("general_cosine: Coefficients cannot be empty, got none. Pass at least one weight.")
     return _made("general_cosine", M, _cosines(M, sym, a), dtype, device, requires_grad)
 
 
-def signal_windows_general_hamming(M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_general_hamming(
+    M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False
+):
     """alpha - (1 - alpha) cos(2 pi n / (M - 1))."""
     return _made("general_hamming", M, _cosines(M, sym, (alpha, 1 - alpha)), dtype, device, requires_grad)
 
 
-def signal_windows_hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The Hamming window."""
     return _made("hamming", M, _cosines(M, sym, (0.54, 0.46)), dtype, device, requires_grad)
 
 
-def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The Hann window.
 
     >>> import facula
@@ -62,30 +66,32 @@ def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, re
     return _made("hann", M, _cosines(M, sym, (0.5, 0.5)), dtype, device, requires_grad)
 
 
-def signal_windows_blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The Blackman window."""
     return _made("blackman", M, _cosines(M, sym, (0.42, 0.5, 0.08)), dtype, device, requires_grad)
 
 
-def signal_windows_nuttall(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_nuttall(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """Nuttall's four-term window with minimal sidelobes."""
-    return _made("nuttall", M, _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)), dtype, device, requires_grad)
+    return _made(
+        "nuttall", M, _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)), dtype, device, requires_grad
+    )
 
 
-def signal_windows_bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The triangular window that is zero at its ends."""
     return _made("bartlett", M, 1 - np.abs(_angles(M, sym) / np.pi - 1), dtype, device, requires_grad)
 
 
-def signal_windows_cosine(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_cosine(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """Half a period of a sine."""
     n = M if sym else M + 1
     return _made("cosine", M, np.sin(np.pi * (np.arange(M) + 0.5) / max(n, 1)), dtype, device, requires_grad)
 
 
-def signal_windows_exponential(  # noqa: N803
+def signal_windows_exponential(
     M, *, center=None, tau=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False
-):  # noqa: N803
+):
     """exp(-|n - center| / tau)."""
     if tau <= 0:
         raise ValueError(f"exponential: Tau must be positive, got: {tau} instead.")
@@ -95,14 +101,14 @@ def signal_windows_exponential(  # noqa: N803
     return _made("exponential", M, np.exp(-np.abs(np.arange(M) - middle) / tau), dtype, device, requires_grad)
 
 
-def signal_windows_gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """exp(-(n / std)^2 / 2), n counted from the middle."""
     if std <= 0:
         raise ValueError(f"gaussian: Standard deviation must be positive, got: {std} instead.")
     return _made("gaussian", M, np.exp(-((_centred(M, sym) / std) ** 2) / 2), dtype, device, requires_grad)
 
 
-def signal_windows_kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):  # noqa: N803
+def signal_windows_kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The Kaiser window I0(beta sqrt(1 - x^2)) / I0(beta), x from -1 to 1."""
     if beta < 0:
         raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
@@ -111,28 +117,66 @@ def signal_windows_kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, de
     return _made("kaiser", M, np.i0(beta * inside) / np.i0(beta), dtype, device, requires_grad)
 
 
-def hann_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def hann_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """The Hann window, periodic by default."""
     return signal_windows_hann(window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def hamming_window(  # noqa: PLR0913
-    window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+def hamming_window(
+    window_length,
+    periodic=True,
+    alpha=0.54,
+    beta=0.46,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
 ):
     """alpha - beta cos(2 pi n / N), periodic by default."""
-    return _made("hamming_window", window_length, _cosines(window_length, not periodic, (alpha, beta)), dtype, device, requires_grad)
+    return _made(
+        "hamming_window",
+        window_length,
+        _cosines(window_length, not periodic, (alpha, beta)),
+        dtype,
+        device,
+        requires_grad,
+    )
 
 
-def blackman_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def blackman_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """The Blackman window, periodic by default."""
-    return signal_windows_blackman(window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad)
+    return signal_windows_blackman(
+        window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
-def bartlett_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def bartlett_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """The triangular window, periodic by default."""
-    return signal_windows_bartlett(window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad)
+    return signal_windows_bartlett(
+        window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
-def kaiser_window(window_length, periodic=True, beta=12.0, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def kaiser_window(
+    window_length,
+    periodic=True,
+    beta=12.0,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """The Kaiser window, periodic by default."""
-    return signal_windows_kaiser(window_length, beta=beta, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad)
+    return signal_windows_kaiser(
+        window_length, beta=beta, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
+    )
