@@ -99,7 +99,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
                 f"default_collate: each element in list of batch should be of equal size, got lengths "
                 f"{sorted({len(item) for item in batch})}. Pad them in a collate_fn."
             )
-        columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
+        columns = [default_collate(column) for column in zip(*batch, strict=True)]
         return columns if isinstance(first, tuple) else _same_sequence(first, columns)
     raise TypeError(_unknown(type(first).__name__))
 

@@ -143,7 +143,11 @@ class DataLoader(Generic[T_co]):
 
     def _check_length(self, yielded: int) -> None:
         """A stream that says how long it is should not be longer."""
-        if self._is_stream and hasattr(self.dataset, "__len__") and yielded == len(self) + 1:
+        try:
+            excess = self._is_stream and hasattr(self.dataset, "__len__") and yielded == len(self) + 1
+        except TypeError:  # a length that is defined and not known
+            return
+        if excess:
             warnings.warn(
                 f"Length of IterableDataset was reported to be {len(self.dataset)}, but more samples have been fetched. "
                 "With worker processes each copy must take its share; see get_worker_info().",

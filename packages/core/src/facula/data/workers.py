@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facula.data.loader import DataLoader
 
 _PARENT_CHECK = 1.0  # seconds between looks whether the parent still lives
+_GRACE = 1.0  # seconds that a worker has to finish its batch when it is told to end
 _loaders = itertools.count()
 
 
@@ -348,7 +349,7 @@ def _shut_down(processes: list[Any], channels: list[Channel], prefix: str) -> No
     for channel in channels:
         with contextlib.suppress(OSError):
             channel.connection.close()
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + _GRACE
     for process in processes:
         process.join(max(0.0, deadline - time.monotonic()))
         if process.is_alive():
