@@ -229,6 +229,12 @@ def _share(g, input, other, loses):
     return where(input == other, g / 2, g).masked_fill(loses, 0)
 
 
+def _share_array(g, input, other, loses, xp):
+    kept = xp.where(loses, g.dtype.type(0), g)
+    tie = xp.equal(input, other)
+    return xp.where(tie, kept / 2, kept) if tie.any() else kept
+
+
 @op(broadcast, ufunc="maximum", onnx="Max", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
 def maximum(xp, input, other, /):
     """The larger of input and other, element by element; nan wins."""
@@ -241,6 +247,12 @@ maximum.vjp(
 )
 
 
+maximum.array_vjp(
+    input=lambda g, input, other, xp: _share_array(g, input, other, xp.less(input, other), xp),
+    other=lambda g, input, other, xp: _share_array(g, input, other, xp.greater(input, other), xp),
+)
+
+
 @op(broadcast, ufunc="minimum", onnx="Min", samples=[sample((3, 4), (3, 4)), sample((3, 1), (4,))])
 def minimum(xp, input, other, /):
     """The smaller of input and other, element by element; nan wins."""
@@ -250,6 +262,12 @@ def minimum(xp, input, other, /):
 minimum.vjp(
     input=lambda g, input, other: _share(g, input, other, input > other),
     other=lambda g, input, other: _share(g, input, other, input < other),
+)
+
+
+minimum.array_vjp(
+    input=lambda g, input, other, xp: _share_array(g, input, other, xp.greater(input, other), xp),
+    other=lambda g, input, other, xp: _share_array(g, input, other, xp.less(input, other), xp),
 )
 
 

@@ -49,6 +49,17 @@ def selected_back(g, index, shape, dim, keepdim):
     return scatter_add(g.new_zeros(shape), dim, index, g)
 
 
+def put_back(xp, g, index, shape, dim, keepdim):
+    """`selected_back` for arrays; no index occurs twice."""
+    if g is None or not shape:
+        return g
+    out = xp.zeros(shape, g.dtype)
+    xp.put_along_axis(
+        out, index if keepdim else xp.expand_dims(index, dim), g if keepdim else xp.expand_dims(g, dim), dim
+    )
+    return out
+
+
 def _along(name, kind):
     arg = f"arg{name}"
 
@@ -69,6 +80,7 @@ def _along(name, kind):
     )
     record = op(selected(name), returns=kind, onnx=None, samples=_ALONG)(forward)
     record.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
+    record.array_vjp(input=lambda g, out, shapes, dim, keepdim, xp: put_back(xp, g[0], out[1], shapes[0], dim, keepdim))
     return record
 
 

@@ -146,7 +146,15 @@ def _extreme(name, function, doc, onnx):
         hit = hit.to(g.dtype)
         return hit * (spread(g, input.shape, dim, keepdim) / hit.sum(dims_of(dim, input.ndim), keepdim=True))
 
+    def array_gradient(g, input, out, dim, keepdim, xp):
+        if not input.ndim:
+            return g
+        hit = input == spread(out, input.shape, dim, keepdim)
+        count = hit.sum(axis=dims_of(dim, input.ndim), keepdims=True).astype(g.dtype)
+        return xp.where(hit, spread(g, input.shape, dim, keepdim) / count, g.dtype.type(0))
+
     record.vjp(input=gradient)
+    record.array_vjp(input=array_gradient)
     return record
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.ops.extremes import put_back
 from facula.ops.gather import scatter_add
 from facula.ops.results import result
 from facula.ops.rules import wrap_dim
@@ -53,6 +54,7 @@ def sort_op(xp, input, /, dim, descending):
 
 
 sort_op.vjp(input=_scattered)
+sort_op.array_vjp(input=lambda g, out, shapes, dim, xp: put_back(xp, g[0], out[1], shapes[0], dim, True))
 
 
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
@@ -120,6 +122,7 @@ def topk_op(xp, input, /, k, dim, largest):
 
 
 topk_op.vjp(input=_scattered)
+topk_op.array_vjp(input=lambda g, out, shapes, dim, xp: put_back(xp, g[0], out[1], shapes[0], dim, True))
 
 
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):

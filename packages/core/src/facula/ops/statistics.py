@@ -77,6 +77,18 @@ var_op.vjp(
 )
 
 
+def _centred_array(input, dim):
+    axis = axes(dim, input.ndim)
+    return input - input.sum(axis=axis, keepdims=True) / max(_count(input.shape, dim), 1)
+
+
+def _var_array(g, input, dim, correction, keepdim):
+    return spread(g, input.shape, dim, keepdim) * _ratio(input.shape, dim, correction, 2.0) * _centred_array(input, dim)
+
+
+var_op.array_vjp(input=_var_array)
+
+
 @op(_real_reduced("std"), onnx="std", samples=_SPREADS)
 def std_op(xp, input, /, dim, correction, keepdim):
     """The square root of the variance; its gradient at 0 is 0."""
@@ -89,7 +101,13 @@ def _std_back(g, input, out, dim, correction, keepdim):
     return spread(g, input.shape, dim, keepdim) * _ratio(input.shape, dim, correction, 1.0) * _centred(input, dim)
 
 
+def _std_array(g, input, out, dim, correction, keepdim, xp):
+    g = xp.where(out == 0, g.dtype.type(0), g / xp.where(out == 0, out.dtype.type(1), out))
+    return spread(g, input.shape, dim, keepdim) * _ratio(input.shape, dim, correction, 1.0) * _centred_array(input, dim)
+
+
 std_op.vjp(input=_std_back)
+std_op.array_vjp(input=_std_array)
 
 
 def _spread_arguments(dim, unbiased, correction):
@@ -240,7 +258,13 @@ def _logsumexp_back(g, input, out, dim, keepdim):
     return g * (input - out).exp().conj()
 
 
+def _logsumexp_array(g, input, out, dim, keepdim, xp):
+    g, out = spread(g, input.shape, dim, keepdim), spread(out, input.shape, dim, keepdim)
+    return g * xp.exp(input - xp.where(out == -math.inf, out.dtype.type(0), out))
+
+
 logsumexp_op.vjp(input=_logsumexp_back)
+logsumexp_op.array_vjp(input=_logsumexp_array)
 
 
 def logsumexp(input, dim, keepdim=False, *, out=None):
