@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from facula.autograd.engine import grad
+from facula.autograd.engine import _stacked, grad
 from facula.autograd.state import enable_grad
 from facula.tensors.tensor import Tensor
 
@@ -187,14 +187,12 @@ def _basis(t: Tensor) -> Any:
 def _by_rows(
     ys: tuple[Tensor, ...], xs: tuple[Tensor, ...], create_graph: bool, strict: bool
 ) -> list[tuple[Tensor, ...]]:
-    from facula.ops import stack
-
     found = []
     for y in ys:
         rows = [_gradients((y,), xs, (unit,), create_graph, strict, "jacobian") for unit in _basis(y)]
         columns = zip(*rows, strict=True) if rows else ((),) * len(xs)
         shaped = [
-            (stack(list(c)) if c else x.new_zeros((0, *x.shape))).reshape((*y.shape, *x.shape))
+            (_stacked(c) if c else x.new_zeros((0, *x.shape))).reshape((*y.shape, *x.shape))
             for c, x in zip(columns, xs, strict=True)
         ]
         found.append(tuple(shaped))
@@ -202,8 +200,6 @@ def _by_rows(
 
 
 def _by_columns(ys: tuple[Tensor, ...], xs: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
-    from facula.ops import stack
-
     found: list[list[Tensor]] = [[] for _ in ys]
     for x in xs:
         seeds = tuple(y.new_zeros(y.shape).requires_grad_() for y in ys)
@@ -211,7 +207,7 @@ def _by_columns(ys: tuple[Tensor, ...], xs: tuple[Tensor, ...]) -> list[tuple[Te
         columns = [_gradients(pulled, seeds, (unit,), False) for unit in _basis(x)]
         for j, y in enumerate(ys):
             parts = [c[j] for c in columns]
-            whole = stack(parts, -1) if parts else y.new_zeros((*y.shape, 0))
+            whole = _stacked(parts).movedim(0, -1) if parts else y.new_zeros((*y.shape, 0))
             found[j].append(whole.reshape((*y.shape, *x.shape)))
     return [tuple(row) for row in found]
 
