@@ -48,14 +48,12 @@ def _masked_softmax(scores, mask):
     """softmax over the last dimension; rows where nothing is allowed give 0."""
     if mask is None:
         return softmax_op(scores, -1)
-    if mask.array.dtype == np.bool_:
-        weights = softmax_op(scores.masked_fill(~mask, -math.inf), -1)
-        allowed = mask.any(-1, keepdim=True) if mask.shape[-1] > 1 else mask
-        return weights if type(mask.array) is np.ndarray and allowed.array.all() else weights.masked_fill(~allowed, 0)
-    scores = scores + mask
-    weights = softmax_op(scores, -1)
-    blocked = (scores.detach() == -math.inf).all(-1, keepdim=True)
-    return weights.masked_fill(blocked, 0)
+    boolean = mask.array.dtype == np.bool_
+    scores = scores.masked_fill(~mask, -math.inf) if boolean else scores + mask
+    blocked = (~mask if boolean else mask == -math.inf).all(-1, keepdim=True)
+    if type(blocked.array) is np.ndarray and not blocked.array.any():
+        return softmax_op(scores, -1)
+    return softmax_op(scores.masked_fill(blocked, 0), -1).masked_fill(blocked, 0)
 
 
 def scaled_dot_product_attention(
