@@ -57,7 +57,7 @@ def test_none_trains_nothing(line, data, make_trainer):
             "expected a dict with 'optimizer' and 'lr_scheduler', got a dict with 'optimi",
         ),
         (lambda m: {"optimizer": sgd(m), "interval": "step"}, "Put interval, frequency and monitor into"),
-        (lambda m: ([o := sgd(m)], [sgd(m)]), "expected a learning-rate scheduler, got SGD"),
+        (lambda m: ([sgd(m)], [sgd(m)]), "expected a learning-rate scheduler, got SGD"),
         (lambda m: ([o := sgd(m)], [{"schedule": StepLR(o, 1)}]), "keys among .*scheduler.*, got 'schedule'"),
         (
             lambda m: ([o := sgd(m)], [{"scheduler": StepLR(o, 1), "interval": "batch"}]),

@@ -429,7 +429,7 @@ class Trainer:
     @property
     def is_last_batch(self) -> bool:
         """Whether the newest batch is its epoch's last."""
-        return self.fit_loop.batch >= self.fit_loop.count
+        return self.fit_loop.last
 
     @property
     def sanity_checking(self) -> bool:

@@ -57,7 +57,7 @@ class LearningRateMonitor(Callback):
         values = self._values(trainer, interval)
         for name, value in values.items():
             self.lrs.setdefault(name, []).append(value)
-            for audience in trainer.metrics.finished:
+            for audience in trainer.metrics.finished[1:]:
                 audience[name] = value
         trainer.log_metrics(values, trainer.fit_loop.stepped)
 

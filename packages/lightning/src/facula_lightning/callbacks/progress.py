@@ -26,8 +26,13 @@ class ProgressBar(Callback):
         print(*args, sep=sep, end=end)  # noqa: T201
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, str]:
-        """What to show beside the bar: values logged with `prog_bar=True`."""
-        return {name: _short(value) for name, value in trainer.progress_bar_metrics.items()}
+        """What to show beside the bar: values logged with `prog_bar=True`, those of the running loop first."""
+        metrics = trainer.metrics
+        own = {**metrics.active.newest(0), **(metrics.active.reduced(0) if metrics.epoch_ended else {})}
+        shown = {**own, **trainer.progress_bar_metrics}
+        if metrics.epoch_ended:
+            shown = {name: value for name, value in shown.items() if f"{name.removesuffix('_step')}_epoch" not in shown}
+        return {name.removesuffix("_epoch"): _short(value) for name, value in shown.items()}
 
 
 class LineProgressBar(ProgressBar):

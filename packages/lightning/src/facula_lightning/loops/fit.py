@@ -31,6 +31,8 @@ class FitLoop:
         self.stepped = 0  # batches after which the optimizer stepped: what loggers count in
         self.global_step = 0  # steps of optimizers
         self.validated = -1  # the value of `batches` at the newest validation
+        self.last = False  # whether the newest batch is its epoch's last
+        self.accumulating = False  # whether gradients wait for a later batch
         self.finished = False  # whether the epoch is done, while its end is being told
         self.loader: Any = None
         self.count: float = 0
@@ -46,6 +48,7 @@ class FitLoop:
         return {
             "epoch": self.epoch + done,
             "batch": 0 if done else self.batch,
+            "last": self.last and not done,
             "batches": self.batches,
             "stepped": self.stepped,
             "global_step": self.global_step,
@@ -53,6 +56,7 @@ class FitLoop:
             "epoch_rng": None if done else self._epoch_rng,
             "generator": None if done else self._generator_state,
             "rng": rng_state(),
+            "gradients": self._gradients() if self.accumulating else {},
             "logged": [] if done else metrics.training.state_dict(),
             "finished": [dict(kept) for kept in metrics.finished],
         }
@@ -61,11 +65,19 @@ class FitLoop:
         """Go on from a state of `state_dict`."""
         for name in ("epoch", "batch", "batches", "stepped", "global_step", "validated"):
             setattr(self, name, int(state[name]))
+        self.last = bool(state["last"])
         metrics = self.trainer.metrics
         metrics.training.load_state_dict(state["logged"])
         metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
         self._epoch_rng, self._resumed_rng = state["epoch_rng"], state["rng"]
         self._generator_state = state["generator"]
+        for name, parameter in self.trainer.module.named_parameters():
+            gradient = state["gradients"].get(name)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
+
+    def _gradients(self) -> dict[str, Any]:
+        named = self.trainer.module.named_parameters()
+        return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
 
     def prepare(self) -> None:
         """Find the batches of the run and say how many there are."""
@@ -185,10 +197,9 @@ class FitLoop:
 
     def _catch_up(self) -> bool:
         """Run the validation that was due when the checkpoint was written; returns whether no batch is left."""
-        last = self.batch >= self.count
-        if self.batch and self.validated != self.batches and self._validation_due(last):
+        if self.batch and self.validated != self.batches and self._validation_due(self.last):
             self.trainer.validate_inside()
-        return last
+        return self.last
 
     def _run_batch(self, batch: Any, last: bool) -> bool:
         """One batch with its hooks; returns whether the rest of the epoch is to be skipped."""
@@ -197,8 +208,9 @@ class FitLoop:
         metrics.batch = batch
         if hooks("on_train_batch_start", batch, index) == -1:
             return True
-        accumulating = not last and (index + 1) % trainer.accumulate_grad_batches != 0
+        accumulating = self.accumulating = not last and (index + 1) % trainer.accumulate_grad_batches != 0
         outputs = trainer.optimization.run(batch, index, accumulating)
+        self.last = last
         self.batch += 1
         self.batches += 1
         if not accumulating:
@@ -227,7 +239,7 @@ class FitLoop:
         self.finished = False
         if exhausted:
             self.epoch += 1
-            self.batch = 0
+            self.batch, self.last = 0, False
 
     def _validation_due(self, last: bool) -> bool:
         trainer = self.trainer
