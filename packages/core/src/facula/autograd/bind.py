@@ -296,9 +296,6 @@ def recall_out_arrays(node: tape.Node, kept: Any) -> Any:
     return tape.recall_out_array(node, kept)
 
 
-# -------------------------------------------------------------------------------------------------- the slow door
-
-
 @contextlib.contextmanager
 def below() -> Iterator[None]:
     """Hide the innermost interpreter while it goes on."""
@@ -499,9 +496,6 @@ def _wanted(op: Any, name: str, edges: tuple[Any, ...]) -> bool:
             if name in asks and (i == op.variadic or edges[op.inputs.index(i)] is not None):
                 return True
     return False
-
-
-# -------------------------------------------------------------------------------------------------- when it fails
 
 
 def failed(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:

@@ -162,7 +162,6 @@ class Op:
             self.kernels[device] = tables.kernels.get(name) if name in tables.kernels.names() else self.forward
         return self.kernels.get(device, self.forward)
 
-    # ---------------------------------------------------------------- doors
     def _forget(self) -> None:
         self.__dict__.pop("door", None)
         self.__dict__.pop("backward", None)

@@ -14,7 +14,14 @@ OPERATORS = {
     "mod": arithmetic.remainder, "pow": arithmetic.pow, "matmul": matmul.matmul, "and": compare.bitwise_and, "or": compare.bitwise_or,
     "xor": compare.bitwise_xor,
 }  # fmt: skip
-COMPARISONS = {"eq": compare.eq, "ne": compare.ne, "lt": compare.lt, "le": compare.le, "gt": compare.gt, "ge": compare.ge}
+COMPARISONS = {
+    "eq": compare.eq,
+    "ne": compare.ne,
+    "lt": compare.lt,
+    "le": compare.le,
+    "gt": compare.gt,
+    "ge": compare.ge,
+}
 _ACCEPTED = (Tensor, int, float, complex)  # bool is an int
 
 
@@ -54,6 +61,7 @@ def attach(public):
         setattr(Tensor, f"__i{name}__", in_place(function, f"{function.name}_"))
     arithmetic.add.install(Tensor, "__radd__")
     arithmetic.mul.install(Tensor, "__rmul__")
+    Tensor.__div__, Tensor.__rdiv__ = Tensor.__truediv__, Tensor.__rtruediv__
     for name, function in COMPARISONS.items():
         setattr(Tensor, f"__{name}__", _guarded(function))
     _attach("__neg__", arithmetic.neg)
@@ -91,10 +99,17 @@ def public_unbind(self):
 
 def _properties(public):
     permute, transpose = public["permute"], public["transpose"]
-    Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim))[::-1]), doc="The dimensions in reverse order.")
+    Tensor.T = property(
+        lambda self: permute(self, tuple(range(self.ndim))[::-1]), doc="The dimensions in reverse order."
+    )
     Tensor.mT = property(lambda self: transpose(self, -2, -1), doc="The last two dimensions exchanged.")
-    Tensor.H = property(lambda self: transpose(unary.conj(self), 0, 1) if self.ndim else unary.conj(self), doc="The conjugate transpose of a matrix.")
-    Tensor.mH = property(lambda self: transpose(unary.conj(self), -2, -1), doc="The conjugate transpose of the last two dimensions.")
+    Tensor.H = property(
+        lambda self: transpose(unary.conj(self), 0, 1) if self.ndim else unary.conj(self),
+        doc="The conjugate transpose of a matrix.",
+    )
+    Tensor.mH = property(
+        lambda self: transpose(unary.conj(self), -2, -1), doc="The conjugate transpose of the last two dimensions."
+    )
     for name in ("real", "imag"):
         if name in public:
             setattr(Tensor, name, property(public[name], doc=f"The {name} part, as a view."))

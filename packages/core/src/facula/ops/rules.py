@@ -16,7 +16,9 @@ def dims_of(dim, ndim, name="dim"):
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     found = tuple(wrap_dim(d, ndim) for d in dims)
     if len(set(found)) != len(found):
-        raise RuntimeError(f"{name}: dim {found[-1]} appears multiple times in the list of dims, got {dims}. Name each dim once.")
+        raise RuntimeError(
+            f"{name}: dim {found[-1]} appears multiple times in the list of dims, got {dims}. Name each dim once."
+        )
     return found
 
 
@@ -67,7 +69,9 @@ def _reduced(input, dim=None, keepdim=False, **_):
 def matmul_shape(input, other, **_):
     """(*, n, m) @ (*, m, p) -> (*, n, p), with one-dimensional operands as PyTorch treats them."""
     if not input.ndim or not other.ndim:
-        raise RuntimeError(f"matmul: both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D. Use * for numbers.")
+        raise RuntimeError(
+            f"matmul: both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D. Use * for numbers."
+        )
     a = (1, *input.shape) if input.ndim == 1 else input.shape
     b = (*other.shape, 1) if other.ndim == 1 else other.shape
     if a[-1] != b[-2]:
@@ -98,4 +102,3 @@ matmul = Rule(matmul_shape)
 def reduced_to(dtype):
     """Reduction whose result has another type (bool, int64)."""
     return Rule(lambda input, dim=None, keepdim=False, **_: Meta(_reduced(input, dim, keepdim).shape, dtype))
-

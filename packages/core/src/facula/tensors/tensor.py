@@ -104,7 +104,6 @@ class Tensor:
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
 
-    # ------------------------------------------------------------ what it is
     @property
     def shape(self) -> Size:
         return Size(self.array.shape)
@@ -224,7 +223,6 @@ class Tensor:
         index = self.device.index
         return -1 if index is None else index
 
-    # ------------------------------------------------------------ its place on the tape
     @property
     def requires_grad(self) -> bool:
         return (self if self.root is None else current(self)).node is not None
@@ -350,7 +348,6 @@ class Tensor:
                 node.hooks = {}
             RemovableHandle(node.hooks, ("retain", weakref.ref(self)))
 
-    # ------------------------------------------------------------ to Python and NumPy
     def item(self) -> Any:
         """The Python number in a tensor of one element."""
         if self.array.size != 1:
