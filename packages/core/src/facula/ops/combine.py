@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.ops import arithmetic
+from facula.ops.checks import floating
 from facula.ops.compare import where
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast, broadcast_float
@@ -107,9 +108,10 @@ def heaviside(input, values):
     return _heaviside(input, values)
 
 
-@op(broadcast, ufunc="nextafter", onnx=None, half=False, samples=_TWO)
+@op(broadcast, onnx=None, half=False, samples=_TWO)
 def nextafter(xp, input, other, /):
     """The next number of the type after input, towards other."""
+    floating("nextafter", input if hasattr(input, "dtype") else other)
     return xp.nextafter(input, other)
 
 
@@ -126,7 +128,7 @@ def _integers(name, ufunc, doc):
         return getattr(xp, ufunc)(input, other)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(broadcast, ufunc=ufunc, onnx=None, nondiff=True, samples=_INTEGERS)(forward)
+    return op(broadcast, onnx=None, nondiff=True, samples=_INTEGERS)(forward)
 
 
 gcd = _integers("gcd", "gcd", "The greatest common divisor.")

@@ -64,6 +64,8 @@ def _along(name, kind):
     arg = f"arg{name}"
 
     def forward(xp, input, /, dim, keepdim):
+        if input.dtype.kind == "c":
+            raise NotImplementedError  # the rule says why
         if not input.ndim:
             wrap_dim(dim, 0)
             return input.copy(), xp.zeros((), np.int64)

@@ -401,7 +401,7 @@ def _fill(target, name, generator, draw, kinds="fc"):
     d = target.array.dtype
     if kinds == "fc":
         _needs_float(name, d)
-    return write(target, _drawn(name, target.shape, d, target.device, generator, draw), name)
+    return write(target, _no_gradient(target, _drawn(name, target.shape, d, target.device, generator, draw)), name)
 
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from facula.autograd.op import arg, op, sample
+from facula.ops.checks import floating
 from facula.ops.maker import ANY, PAIR, UNIT, numpy_unary
 from facula.ops.rules import broadcast, broadcast_float, same_float
 
@@ -85,9 +86,10 @@ atan2.vjp(
 arctan2 = atan2
 
 
-@op(broadcast, ufunc="hypot", onnx=None, samples=PAIR)
+@op(broadcast, onnx=None, samples=PAIR)
 def hypot(xp, input, other, /):
     """sqrt(input ** 2 + other ** 2) without overflow."""
+    floating("hypot", input if hasattr(input, "dtype") else other)
     return xp.hypot(input, other)
 
 
