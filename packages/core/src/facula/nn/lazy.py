@@ -50,6 +50,8 @@ def _initialize_from_input(module: Any, args: tuple[Any, ...], kwargs: dict[str,
     module._initialize_hook.remove()
     module._load_hook.remove()
     del module._initialize_hook, module._load_hook
+    if not module._forward_pre_hooks and not module._forward_hooks:
+        vars(module).pop("_hooked", None)  # calls take the short way from now on
     if module.cls_to_become is not None:
         module.__class__ = module.cls_to_become
 

@@ -48,8 +48,8 @@ def _norm(tensors: list[Tensor], p: float) -> Tensor:
         return total
     if p == 2.0:
         return stack([(t * t).sum() for t in tensors]).sum().sqrt()
-    if p == 0.0:
-        return stack([t.ne(0).sum() for t in tensors]).sum().to(tensors[0].dtype)
+    if p == 0.0:  # the norm of the tensors' norms, as in PyTorch: how many are not all zero
+        return stack([t.ne(0).any() for t in tensors]).sum().to(tensors[0].dtype)
     return stack([(t.abs() ** p).sum() for t in tensors]).sum() ** (1.0 / p)
 
 
