@@ -11,10 +11,10 @@ from facula.autograd.primitives import clone
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "masks", "layout",
-    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_qr", "linalg_norms", "fft", "stft", "windows", "masked",
+    "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_orthogonal", "linalg_norms", "fft", "stft", "windows", "masked",
     "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
-    "attention", "loss_ctc",
+    "attention", "loss_ctc", "recurrent",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
     "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference",
 )  # fmt: skip
@@ -52,3 +52,6 @@ def __getattr__(name: str) -> Any:
 from facula.ops import methods as _methods  # noqa: E402  (it needs PUBLIC)
 
 _methods.attach(PUBLIC)
+for _family in FAMILIES:  # `from facula.ops import softmax` means the op, not the file of that name
+    if _family in PUBLIC:
+        globals()[_family] = PUBLIC[_family]

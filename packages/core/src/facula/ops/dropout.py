@@ -140,3 +140,8 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
 def feature_alpha_dropout_(input, p=0.5, training=False):
     """In-place version of `feature_alpha_dropout`."""
     return feature_alpha_dropout(input, p, training, True)
+
+
+def feature_dropout_(input, p, train):
+    """In-place version of `feature_dropout`."""
+    return _drop("feature_dropout", input, p, train, True, (*input.shape[:2], *(1,) * (input.ndim - 2)))
