@@ -52,6 +52,8 @@ def __getattr__(name: str) -> Any:
         found = getattr(importlib.import_module(_PLACES[name]), name)
     elif name in ops.PUBLIC and name in ops.names.FUNCTIONS:
         found = ops.function(name)
+    elif name.endswith("_") and name in ops.names.FUNCTIONS & ops.names.IN_PLACE:
+        found = getattr(importlib.import_module("facula.tensors.tensor").Tensor, name)
     elif name in _MODULES:
         try:
             return importlib.import_module(f"facula.{name}")

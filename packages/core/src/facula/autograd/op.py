@@ -83,6 +83,7 @@ class Op:
         self.array_rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self.joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
         self.array_joint: tuple[Callable[..., Any], tuple[str, ...]] | None = None
+        self.prepare: Callable[..., Any] | None = None  # maps a sample into the domain where finite differences hold
         self.places: list[tuple[Any, str]] = []
         self.__doc__, self.__name__ = forward.__doc__, self.name
         self.__module__ = forward.__module__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
@@ -11,7 +13,7 @@ from facula.ops.index import add_at, index_op, put_op
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import wrap
 
-_IDS = {"dtype": "int64", "low": 0, "high": 4}
+_IDS: Any = {"dtype": "int64", "low": 0, "high": 4}
 
 
 def _embedding_shape(weight, indices, padding_idx, scale_grad_by_freq):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from facula.ops.rules import wrap_dim
 from facula.tensors.inplace import bump, write
 from facula.tensors.tensor import Tensor, wrap
 
-_IDS = {"dtype": "int64", "low": 0}
+_IDS: Any = {"dtype": "int64", "low": 0}
 
 
 def _select_shape(input, key):

@@ -198,5 +198,5 @@ def _wrapped(self, array, context=None, return_scalar=False):
     return wrap(array)
 
 
-Tensor.__array__, Tensor.__array_wrap__ = _as_array, _wrapped
-Tensor.__dlpack__, Tensor.__dlpack_device__ = _dlpack, _dlpack_device
+for _name, _function in (("array", _as_array), ("array_wrap", _wrapped), ("dlpack", _dlpack), ("dlpack_device", _dlpack_device)):
+    setattr(Tensor, f"__{_name}__", _function)

@@ -16,7 +16,7 @@ from facula.devices.meta import Meta
 from facula.ops.create import ones_like
 from facula.ops.linalg import _floating, _matrix, _square, linalg_inv, linalg_solve
 from facula.ops.linalg_decompositions import _eigh, _svd, linalg_svd
-from facula.ops.linalg_qr import linalg_qr
+from facula.ops.linalg_orthogonal import linalg_qr
 from facula.ops.matmul import matmul
 from facula.ops.outputs import takes_out
 from facula.ops.reduce import dims as as_dims

@@ -41,6 +41,8 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
 
 def _copy(target: Any, value: Any) -> None:
     """Array to array of the same shape, on any device; the shared memory of overlapping arrays is respected by NumPy."""
+    if not target.size:
+        return
     if type(target) is np.ndarray:
         if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
             raise RuntimeError(
