@@ -151,7 +151,7 @@ def test_max_steps_inside_an_epoch_goes_on_there(tmp_path):
 
 
 def test_gradients_that_wait_for_their_step_are_kept(tmp_path):
-    whole, trainer = run(tmp_path, accumulate_grad_batches=3, enable_checkpointing=False)
+    whole, _ = run(tmp_path, accumulate_grad_batches=3, enable_checkpointing=False)
 
     class Saves(lightning.Callback):
         judges = True

@@ -73,8 +73,9 @@ def draw_curves(
     """
     columns = min(len(panels), 3)
     lines = -(-len(panels) // columns)
-    figure = _figure(4.7 * columns, 3.2 * lines, theme)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)  # type: ignore[union-attr]
+    figure = _figure(3.7 * columns, 2.9 * lines, theme)
+    layout: Any = figure.get_layout_engine()
+    layout.set(w_pad=0.12, h_pad=0.08)
     grid = figure.subplots(lines, columns, squeeze=False).flatten()
     for axes, (title, names) in zip(grid, panels.items(), strict=False):
         _plain_axes(axes, theme)

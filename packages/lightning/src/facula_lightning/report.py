@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ body { margin: 0; background: var(--page); color: var(--ink);
 main { max-width: 1080px; margin: 0 auto; padding: 40px 20px 64px; }
 header { margin-bottom: 28px; }
 h1 { font-size: 30px; line-height: 1.2; margin: 0 0 8px; letter-spacing: -0.01em; }
-header p { color: var(--faint); margin: 0; max-width: 70ch; }
+header p { color: var(--faint); margin: 0; max-width: 90ch; }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 12px; padding: 22px 24px 24px;
   margin: 0 0 20px; }
 h2 { font-size: 18px; margin: 0 0 4px; }
@@ -36,12 +36,12 @@ section > p { color: var(--faint); margin: 0 0 14px; max-width: 75ch; }
 .numbers span { color: var(--faint); font-size: 14px; }
 .numbers small { display: block; color: var(--faint); font-size: 13px; line-height: 1.35; margin-top: 3px; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 20px; align-items: start; }
-.pair section { height: 100%; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 20px; margin: 0 0 20px; }
+.pair section { margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--faint); font-weight: 500; font-size: 14px; }
-th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 .right { text-align: right; }
 code, pre { font: 14px/1.5 ui-monospace, "Cascadia Code", Menlo, "DejaVu Sans Mono", monospace; }
@@ -152,12 +152,3 @@ def _data(figure: Any) -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def definition_rows(values: Mapping[str, Any]) -> list[list[Any]]:
-    """A dict as the rows of a table.
-
-    >>> definition_rows({"lr": 0.1})
-    [['lr', 0.1]]
-    """
-    return [[name, value] for name, value in values.items()]

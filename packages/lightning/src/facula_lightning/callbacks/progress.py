@@ -30,9 +30,13 @@ class ProgressBar(Callback):
         metrics = trainer.metrics
         own = {**metrics.active.newest(0), **(metrics.active.reduced(0) if metrics.epoch_ended else {})}
         shown = {**own, **trainer.progress_bar_metrics}
-        if metrics.epoch_ended:
-            shown = {name: value for name, value in shown.items() if f"{name.removesuffix('_step')}_epoch" not in shown}
-        return {name.removesuffix("_epoch"): _short(value) for name, value in shown.items()}
+        wanted, other = ("_epoch", "_step") if metrics.epoch_ended else ("_step", "_epoch")
+        doubled = {name for name in shown if name.endswith(other) and name.removesuffix(other) + wanted in shown}
+        return {
+            name.removesuffix(wanted) if name.removesuffix(wanted) + other in doubled else name: _short(value)
+            for name, value in shown.items()
+            if name not in doubled
+        }
 
 
 class LineProgressBar(ProgressBar):
@@ -101,7 +105,7 @@ class RichProgressBar(ProgressBar):
             return
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[speed]}", style="dim"),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hooks import overridden
 from facula_lightning.module import LightningModule
@@ -21,8 +22,6 @@ def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
     if given is not None:
         return given
     name = f"{stage}_dataloader"
-    from facula_lightning.datamodule import LightningDataModule
-
     owners: list[tuple[Any, type]] = [(trainer.datamodule, LightningDataModule), (trainer.module, LightningModule)]
     for owner, base in owners:
         if owner is not None and (overridden(owner, name, base) or not isinstance(owner, base)):
@@ -67,8 +66,6 @@ def transfer(trainer: Trainer) -> Callable[[Any, int], Any] | None:
     calls = []
     changed = trainer.strategy.root_device.type != "cpu" or trainer.precision.converts
     for name in names:
-        from facula_lightning.datamodule import LightningDataModule
-
         owner: Any = module
         if data is not None and overridden(data, name, LightningDataModule):
             owner, changed = data, True
