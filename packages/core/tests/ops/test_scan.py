@@ -16,6 +16,7 @@ def test_types():
 def test_cumprod_of_zeros(values):
     x = facula.tensor(values, dtype=facula.float64, requires_grad=True)
     assert facula.autograd.gradcheck(lambda t: t.cumprod(0), (x,))
+    assert facula.autograd.gradgradcheck(lambda t: t.cumprod(0), (x,))
 
 
 def test_logcumsumexp_of_extremes():

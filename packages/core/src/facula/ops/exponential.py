@@ -20,11 +20,11 @@ from facula.tensors.tensor import Tensor
 _frexp = result("frexp", "mantissa exponent")
 _LN2, _LN10 = math.log(2), math.log(10)
 
-expm1 = numpy_unary(__name__, "expm1", "expm1", "exp(input) - 1, exact near 0.", onnx="expm1")
-log1p = numpy_unary(__name__, "log1p", "log1p", "log(1 + input), exact near 0.", onnx="log1p", samples=POSITIVE)
-exp2 = numpy_unary(__name__, "exp2", "exp2", "2 ** input.", onnx="exp2")
-log2 = numpy_unary(__name__, "log2", "log2", "The logarithm to base 2.", onnx="log2", samples=POSITIVE)
-log10 = numpy_unary(__name__, "log10", "log10", "The logarithm to base 10.", onnx="log10", samples=POSITIVE)
+expm1 = numpy_unary(__name__, "expm1", "expm1", "exp(input) - 1, exact near 0.", onnx=None)
+log1p = numpy_unary(__name__, "log1p", "log1p", "log(1 + input), exact near 0.", onnx=None, samples=POSITIVE)
+exp2 = numpy_unary(__name__, "exp2", "exp2", "2 ** input.", onnx=None)
+log2 = numpy_unary(__name__, "log2", "log2", "The logarithm to base 2.", onnx=None, samples=POSITIVE)
+log10 = numpy_unary(__name__, "log10", "log10", "The logarithm to base 10.", onnx=None, samples=POSITIVE)
 
 expm1.vjp(input=lambda g, out: g * (out + 1).conj())
 log1p.vjp(input=lambda g, input: g / (input + 1).conj())

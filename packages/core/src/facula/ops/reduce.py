@@ -249,6 +249,8 @@ def _prod_back(g, input, out, dim, keepdim):
         return g
     dim = wrap_dim(dim, input.ndim)
     g = spread(g, input.shape, dim, keepdim)
+    if input.shape[dim] == 1:
+        return g
     if not (input == 0).any():
         return g * (spread(out, input.shape, dim, keepdim) / input).conj()
     from facula.ops.join import cat

@@ -60,20 +60,13 @@ def cumprod_op(xp, input, /, dim):
 
 
 def _cumprod_back(g, input, out, dim):
-    """sum over j >= i of g_j out_j / input_i; where input has zeros, with products that leave the zero out."""
-    if not input.ndim:
+    """sum over j >= i of g_j out_j / input_i; where input has zeros, what stands before each element times a running sum."""
+    if not input.ndim or input.shape[dim] < 2:
         return g
-    zero = (input == 0).detach()
-    if not zero.any():
+    if not (input == 0).any():
         return cumsum_op(g * out.conj(), dim, True) / input.conj()
-    count = cumsum_op(zero.to(g.dtype), dim, False)
-    first = zero & (count == 1)
-    before, after = count == 0, count == 1
-    usual = cumsum_op((g * out.conj()).masked_fill(~before, 0), dim, True)
-    usual = (usual / input.conj().masked_fill(zero, 1)).masked_fill(~before, 0)
-    others = cumprod_op(input.masked_fill(first, 1), dim).conj()
-    special = cumsum_op((g * others).masked_fill(~after, 0), dim, True).masked_fill(~first, 0)
-    return usual + special
+    before = _neighbour(out, dim, False, 1)
+    return before.conj() * _decaying_sum(g, _neighbour(input, dim, True).conj(), dim, True)
 
 
 cumprod_op.vjp(input=_cumprod_back)
@@ -118,12 +111,12 @@ def _decaying_sum(xp, input, decay, /, dim, reverse):
     return out
 
 
-def _neighbour(t, dim, reverse):
-    """Each element's neighbour towards the start (`reverse`: the end) of `dim`, 0 outside."""
+def _neighbour(t, dim, reverse, outside=0):
+    """Each element's neighbour towards the start (`reverse`: the end) of `dim`."""
     from facula.ops.join import cat
 
     n = t.shape[dim]
-    edge = t.new_zeros((*t.shape[:dim], 1, *t.shape[dim + 1 :]))
+    edge = t.new_full((*t.shape[:dim], 1, *t.shape[dim + 1 :]), outside)
     return cat([_slice(t, dim, 1, None), edge], dim) if reverse else cat([edge, _slice(t, dim, 0, n - 1)], dim)
 
 

@@ -40,7 +40,7 @@ atanh.vjp(input=lambda g, input: g / (1 - input * input).conj())
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
 
 
-@op(same_float, onnx="sinc", samples=ANY)
+@op(same_float, onnx=None, samples=ANY)
 def sinc(xp, input, /):
     """sin(pi input) / (pi input), 1 at 0."""
     zero = input == 0
@@ -73,7 +73,7 @@ deg2rad.vjp(input=lambda g: g * (math.pi / 180))
 rad2deg.vjp(input=lambda g: g * (180 / math.pi))
 
 
-@op(broadcast_float, ufunc="arctan2", onnx="atan2", samples=PAIR)
+@op(broadcast_float, ufunc="arctan2", onnx=None, samples=PAIR)
 def atan2(xp, input, other, /):
     """The angle of the point (other, input), in [-pi, pi]."""
     return xp.arctan2(input, other)
