@@ -98,3 +98,11 @@ ERRORS = [
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_an_empty_batch_leaves_the_running_statistics_alone():
+    mean, weight = facula.zeros(3), facula.ones(3, requires_grad=True)
+    out = F.batch_norm(facula.zeros(0, 3, 2), mean, facula.ones(3), weight, training=True)
+    out.sum().backward()
+    assert out.shape == (0, 3, 2)
+    assert mean.tolist() == weight.grad.tolist() == [0.0, 0.0, 0.0]

@@ -243,7 +243,7 @@ def _variances(input, var):
         return var
     if tuple(input.shape[:-1]) == tuple(var.shape):
         return var.unsqueeze(-1)
-    if tuple(input.shape[:-1]) == tuple(var.shape[:-1]) and var.shape[-1] == 1:
+    if input.ndim == var.ndim and [m for n, m in zip(input.shape, var.shape, strict=True) if n != m] == [1]:
         return var
     raise ValueError(
         f"gaussian_nll_loss: var is of incorrect size, expected {tuple(input.shape)} or one number per row, got "

@@ -193,7 +193,7 @@ def _moments(xp, input):
     n = max(input.size // max(input.shape[1], 1), 1)
     mean = input.mean(axis=axes)
     centred = input - _per_channel(mean, input.ndim)
-    flat = centred.reshape(input.shape[0], input.shape[1], -1)
+    flat = centred.reshape(*input.shape[:2], math.prod(input.shape[2:]))
     var = xp.einsum("nci,nci->c", flat, flat) if input.ndim > 2 else xp.einsum("nc,nc->c", centred, centred)
     return mean, var / n, centred
 
@@ -246,7 +246,7 @@ def _batch_norm_array(g, out, input, weight, needs, eps, xp):
     rstd = 1 / xp.sqrt(var + eps)
     unit = input - _per_channel(mean, ndim)
     unit *= _per_channel(rstd, ndim)
-    shape = (*input.shape[:2], -1)
+    shape = (*input.shape[:2], math.prod(input.shape[2:]))
     at_bias = first.sum(axis=axes)
     at_weight = xp.einsum("nci,nci->c", first.reshape(shape), unit.reshape(shape)) if input.size else at_bias * 0
     if not needs[0]:
@@ -313,6 +313,8 @@ def functional_batch_norm(
             "larger batch, or eval()."
         )
     out, mean, var = batch_norm_op(input, weight, bias, eps)
+    if not count:
+        return out
     momentum = 0.0 if momentum is None else momentum
     _follow(running_mean, mean.array, momentum, "batch_norm")
     _follow(

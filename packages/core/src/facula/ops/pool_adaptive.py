@@ -180,7 +180,7 @@ def fractional_indices_op(xp, input, samples, /, kernel, size):
     drawn = samples.reshape(rows, rank)
     flat = xp.zeros((rows, *(1,) * (2 * rank)), np.int64)
     for d, (n, k, m) in enumerate(zip(spatial, kernel, size, strict=True)):
-        u = drawn[:, rank - 1 - d]  # samples are listed from the last dimension
+        u = drawn[:, d if rank == 3 else rank - 1 - d]  # PyTorch lists a plane's two samples from the last dimension
         start = xp.full((rows, m), n - k, np.int64)
         if m > 1:
             alpha = u.dtype.type((n - k) / (m - 1))
@@ -217,6 +217,8 @@ def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indi
     if samples is None:
         lead = (1, input.shape[0]) if input.ndim == rank + 1 else tuple(input.shape[:2])
         samples = uniform(input, (*lead, rank))
+    elif input.ndim == rank + 1:
+        samples = samples[:1]  # one instance uses the first instance's samples
     indices = fractional_indices_op(input, samples, kernel, size)
     values = gather_flat_op(input, indices, rank)
     return (values, indices) if return_indices else values
