@@ -191,7 +191,7 @@ def _moments(xp, input):
     """(mean, biased variance) of each channel, and the input minus the mean."""
     axes = _channel_axes(input.ndim)
     n = max(input.size // max(input.shape[1], 1), 1)
-    mean = input.mean(axis=axes)
+    mean = input.sum(axis=axes) / n
     centred = input - _per_channel(mean, input.ndim)
     flat = centred.reshape(*input.shape[:2], math.prod(input.shape[2:]))
     var = xp.einsum("nci,nci->c", flat, flat) if input.ndim > 2 else xp.einsum("nc,nc->c", centred, centred)
@@ -275,12 +275,12 @@ def _fixed(input, mean, var, weight, bias, eps):
     return input * _per_channel(factor, ndim).to(input.dtype) + _per_channel(shift, ndim).to(input.dtype)
 
 
-def _follow(running, value, momentum, writer):
-    """running = (1 - momentum) * running + momentum * value, in place."""
+def _follow(running, value, momentum, writer, keep=None):
+    """running = (1 - momentum) * running + momentum * value, in place; `keep` replaces the first factor."""
     if running is None or running.is_meta:
         return
-    running.array *= 1 - momentum
-    running.array += (value * momentum).astype(running.array.dtype)
+    running.array *= 1 - momentum if keep is None else keep
+    running.array += (value.array * momentum).astype(running.array.dtype)
     bump(running, writer)
 
 
@@ -316,17 +316,8 @@ def functional_batch_norm(
     if not count:
         return out
     momentum = 0.0 if momentum is None else momentum
-    _follow(running_mean, mean.array, momentum, "batch_norm")
-    _follow(
-        running_var,
-        var.array
-        if running_var is None or var.is_meta
-        else var.array * (count / (count - 1))
-        if count != 1
-        else var.array,
-        momentum,
-        "batch_norm",
-    )
+    _follow(running_mean, mean, momentum, "batch_norm")
+    _follow(running_var, var, momentum * count / (count - 1), "batch_norm", 1 - momentum)
     return out
 
 
@@ -356,12 +347,9 @@ def functional_instance_norm(
         )
     out, mean, var = batch_norm_op(input.reshape(1, n * c, *input.shape[2:]), None, None, eps)
     out = out.reshape(input.shape)
-    if running_mean is not None and not input.is_meta:
-        _follow(running_mean, mean.array.reshape(n, c).mean(axis=0), momentum, "instance_norm")
-    if running_var is not None and not input.is_meta:
-        _follow(
-            running_var, var.array.reshape(n, c).mean(axis=0) * (count / max(count - 1, 1)), momentum, "instance_norm"
-        )
+    _follow(running_mean, mean.detach().reshape(n, c).mean(0), momentum, "instance_norm")
+    spread = momentum * count / max(count - 1, 1)
+    _follow(running_var, var.detach().reshape(n, c).mean(0), spread, "instance_norm", 1 - momentum)
     if weight is not None:
         out = out * _per_channel(weight, input.ndim)
     return out if bias is None else out + _per_channel(bias, input.ndim)
