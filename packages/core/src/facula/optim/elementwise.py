@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-CHUNK = 16384  # numbers; five float32 arrays of this size fit in a 512 KiB cache
+from facula.optim.compiled import LEAST, run_compiled
+
+CHUNK = 65536  # numbers; longer pieces fall out of the cache, shorter ones are mostly calls
 Kernel = Callable[[Sequence[Any], Sequence[Any], Any], None]
 
 
@@ -50,8 +52,10 @@ def run(kernel: Kernel, arrays: Sequence[Any], scratch: int, constants: Any) -> 
         kernel(arrays, [np.empty_like(first) for _ in range(scratch)], constants)
         return
     flat = [a.reshape(-1) for a in arrays]
-    buffers = _scratch.take(dtype, scratch)
     size = first.size
+    if size >= LEAST and run_compiled(kernel.__name__, flat, constants):
+        return
+    buffers = _scratch.take(dtype, scratch)
     if size <= CHUNK:
         kernel(flat, [b[:size] for b in buffers], constants)
         return
