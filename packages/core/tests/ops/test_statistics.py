@@ -74,3 +74,11 @@ def test_covariance():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "amax", "amin", "argmax", "argmin", "prod", "nansum", "nanmean", "var", "std"]
+)
+def test_axis_is_another_name_of_dim(name):
+    x = facula.tensor(X)
+    assert facula.equal(getattr(x, name)(axis=1), getattr(x, name)(dim=1))

@@ -21,7 +21,10 @@ def clamp_op(xp, input, /, low, high):
     """min(max(input, low), high) for bounds that are numbers or None."""
     if low is None:
         return xp.minimum(input, high)
-    return xp.maximum(input, low) if high is None else xp.minimum(xp.maximum(input, low), high)
+    out = xp.maximum(input, low)
+    if high is None:
+        return out
+    return xp.minimum(out, high, out=out) if input.ndim else xp.minimum(out, high)
 
 
 def _inside(input, low, high):

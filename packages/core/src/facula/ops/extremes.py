@@ -69,14 +69,12 @@ def _along(name, kind):
         if not input.ndim:
             wrap_dim(dim, 0)
             return input.copy(), xp.zeros((), np.int64)
-        where = getattr(xp, arg)(
-            input.astype(np.uint8) if input.dtype.kind == "b" else input, axis=dim, keepdims=True
-        ).astype(np.int64)
-        values = xp.take_along_axis(input, where, dim)
-        return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
+        where = getattr(input, arg)(axis=dim, keepdims=keepdim)
+        values = getattr(xp, f"{name}imum").reduce(input, axis=dim, keepdims=keepdim)
+        return values, where if where.dtype == np.int64 else where.astype(np.int64)
 
     forward.__name__, forward.__doc__, forward.__module__ = (
-        f"{name}_along",
+        name,
         f"The {name}imum along `dim` and where it is.",
         __name__,
     )

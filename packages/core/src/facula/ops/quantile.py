@@ -52,7 +52,7 @@ def _selection(name, kind, rank, samples):
         order = xp.argsort(input, axis=dim, kind="stable")
         return _pick(xp, input, order, rank(xp, input, dim), dim, keepdim)
 
-    forward.__name__, forward.__module__ = f"{name}_along", __name__
+    forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"The {name} along `dim`, and where it is."
     record = op(selected(name), returns=kind, onnx=None, samples=samples)(forward)
     record.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
@@ -119,6 +119,7 @@ def _kth_rule(input, k, dim, keepdim):
 @op(
     _kth_rule,
     returns=_kthvalue,
+    name="kthvalue",
     onnx=None,
     samples=[sample((3, 5), k=2, dim=1, keepdim=False), sample((4, 3), k=4, dim=0, keepdim=True)],
 )
@@ -146,7 +147,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     return found if out is None else write_out(out, found)
 
 
-@op(selected("mode"), returns=_mode, onnx=None, samples=_ALONG)
+@op(selected("mode"), returns=_mode, name="mode", onnx=None, samples=_ALONG)
 def _mode_along(xp, input, /, dim, keepdim):
     """The most frequent element along `dim` (the smallest of several), and where it is last."""
     if not input.ndim:

@@ -39,9 +39,10 @@ def _sum_type(d):
 )
 def sum_op(xp, input, /, dim, keepdim):
     """The sum over `dim`; integers are summed in int64."""
-    return input.sum(
-        axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=_sum_type(input.dtype)
-    )
+    kind = _sum_type(input.dtype) if input.dtype.kind in "biu" else None
+    if xp is np and input.ndim:  # the ufunc, without the method around it
+        return np.add.reduce(input, axis=dim or None, dtype=kind, keepdims=keepdim)
+    return input.sum(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=kind)
 
 
 def spread(g, shape, dim, keepdim):
@@ -82,13 +83,15 @@ def dims(dim, name="dim"):
     )
 
 
-def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The sum of all elements, or over `dim`.
 
     >>> import facula
     >>> facula.sum(facula.ones(2, 3), 1)
     tensor([3., 3.])
     """
+    if axis is not None:
+        dim = axis
     if dtype is not None:
         input = to_dtype(input, dtype)
     return sum_op(input, dim if dim is None else dims(dim), keepdim, out=out)
@@ -118,13 +121,15 @@ mean_op.array_vjp(
 )
 
 
-def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The mean of all elements, or over `dim`.
 
     >>> import facula
     >>> facula.mean(facula.tensor([1., 3.]))
     tensor(2.)
     """
+    if axis is not None:
+        dim = axis
     return mean_op(to_dtype(input, dtype), dims(dim), keepdim, out=out)
 
 
@@ -162,13 +167,17 @@ _amax = _extreme("amax", "max", "The maximum over `dim`; ties share the gradient
 _amin = _extreme("amin", "min", "The minimum over `dim`; ties share the gradient.", "ReduceMin")
 
 
-def amax(input, dim=(), keepdim=False, *, out=None):
+def amax(input, dim=(), keepdim=False, *, out=None, axis=None):
     """The maximum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    if axis is not None:
+        dim = axis
     return _amax(input, dims(dim), keepdim, out=out)
 
 
-def amin(input, dim=(), keepdim=False, *, out=None):
+def amin(input, dim=(), keepdim=False, *, out=None, axis=None):
     """The minimum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    if axis is not None:
+        dim = axis
     return _amin(input, dims(dim), keepdim, out=out)
 
 
@@ -190,13 +199,17 @@ def _truth(name, doc):
 _all, _any = _truth("all", "Whether all elements are nonzero."), _truth("any", "Whether any element is nonzero.")
 
 
-def all(input, dim=None, keepdim=False, *, out=None):
+def all(input, dim=None, keepdim=False, *, out=None, axis=None):
     """Whether all elements (along `dim`) are nonzero."""
+    if axis is not None:
+        dim = axis
     return _all(input, dims(dim), keepdim, out=out)
 
 
-def any(input, dim=None, keepdim=False, *, out=None):
+def any(input, dim=None, keepdim=False, *, out=None, axis=None):
     """Whether any element (along `dim`) is nonzero."""
+    if axis is not None:
+        dim = axis
     return _any(input, dims(dim), keepdim, out=out)
 
 
@@ -225,13 +238,17 @@ _argmax, _argmin = (
 )
 
 
-def argmax(input, dim=None, keepdim=False, *, out=None):
+def argmax(input, dim=None, keepdim=False, *, out=None, axis=None):
     """The index of the maximum of all elements (flattened), or along `dim`."""
+    if axis is not None:
+        dim = axis
     return _argmax(input, dim, keepdim, out=out)
 
 
-def argmin(input, dim=None, keepdim=False, *, out=None):
+def argmin(input, dim=None, keepdim=False, *, out=None, axis=None):
     """The index of the minimum of all elements (flattened), or along `dim`."""
+    if axis is not None:
+        dim = axis
     return _argmin(input, dim, keepdim, out=out)
 
 
@@ -267,26 +284,30 @@ def _prod_back(g, input, out, dim, keepdim):
 prod_op.vjp(input=_prod_back)
 
 
-def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The product of all elements, or along `dim`; integers are multiplied in int64.
 
     >>> import facula
     >>> facula.prod(facula.tensor([2, 3, 4]))
     tensor(24)
     """
+    if axis is not None:
+        dim = axis
     input = to_dtype(input, dtype)
     if dim is None:
         return prod_op(input.reshape(-1), 0, False, out=out)
     return prod_op(input, wrap_dim(dim, input.ndim), keepdim, out=out)
 
 
-def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The sum over `dim` of the elements that are not nan.
 
     >>> import facula
     >>> facula.nansum(facula.tensor([1., float("nan"), 2.]))
     tensor(3.)
     """
+    if axis is not None:
+        dim = axis
     input = to_dtype(input, dtype)
     if input.array.dtype.kind == "c":
         raise RuntimeError(f"nansum: nansum does not support complex inputs, got {input.dtype}. Sum .real and .imag.")
@@ -295,8 +316,10 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return sum(input, dim if dim != () else None, keepdim, out=out)
 
 
-def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The mean over `dim` of the elements that are not nan."""
+    if axis is not None:
+        dim = axis
     if not dtypes.is_differentiable(input.array.dtype):
         raise RuntimeError(
             f"nanmean: expected input to have floating point or complex dtype, got {input.dtype}. Convert with .float() first."

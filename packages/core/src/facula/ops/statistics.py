@@ -119,24 +119,28 @@ def _spread_arguments(dim, unbiased, correction):
     return dims(dim) or None, correction
 
 
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None):
     """The variance over `dim`: sum((x - mean) ** 2) / (n - correction), with correction 1 unless told.
 
     >>> import facula
     >>> facula.var(facula.tensor([1., 2., 3.]))
     tensor(1.)
     """
+    if axis is not None:
+        dim = axis
     dim, correction = _spread_arguments(dim, unbiased, correction)
     return var_op(input, dim, correction, keepdim, out=out)
 
 
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None):
     """The standard deviation over `dim`: the square root of `var`.
 
     >>> import facula
     >>> facula.std(facula.tensor([1., 3.]), correction=0)
     tensor(1.)
     """
+    if axis is not None:
+        dim = axis
     dim, correction = _spread_arguments(dim, unbiased, correction)
     return std_op(input, dim, correction, keepdim, out=out)
 
