@@ -35,7 +35,8 @@ def _drop(name, input, p, training, inplace, shape=None):
     if p == 1:
         return _given(input, input * 0, inplace, f"{name}_")
     noise = _kept(input, p, shape)
-    noise.array *= 1 / (1 - p) if not input.is_meta else 1
+    if not input.is_meta:
+        noise.array *= 1 / (1 - p)  # nobody else has seen this array
     return _given(input, input * noise, inplace, f"{name}_")
 
 

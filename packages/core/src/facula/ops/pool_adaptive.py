@@ -72,12 +72,10 @@ def _adaptive_avg(rank, input, output_size):
     for d, m in enumerate(wanted):
         axis = input.ndim - rank + d
         if input.shape[axis] != m:
-            matrix = cast(
-                wrap(devices.move(_averaging(input.shape[axis], m).T, "cpu" if input.is_meta else input.device)),
-                input.array.dtype,
-            )
             if input.is_meta:
-                matrix = wrap(Meta(matrix.shape, matrix.array.dtype))
+                matrix = wrap(Meta((input.shape[axis], m), input.array.dtype))
+            else:
+                matrix = cast(wrap(devices.move(_averaging(input.shape[axis], m).T, input.device)), input.array.dtype)
             input = (input.transpose(axis, -1) @ matrix).transpose(axis, -1)
     return input.contiguous()
 
