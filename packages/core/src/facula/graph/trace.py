@@ -69,7 +69,7 @@ def trace(
     >>> from facula.graph.trace import trace
     >>> print(trace(lambda x: facula.relu(x + 1), [facula.ones(2)]))
     graph(input_0: float32[2]):
-        add = add(input_0, 1.0, alpha=1)  # float32[2]
+        add = add(input_0, 1, alpha=1)  # float32[2]
         relu = relu(add)  # float32[2]
         return relu
     """

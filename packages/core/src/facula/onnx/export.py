@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from facula.graph.ir import Graph, Value
 from facula.graph.trace import trace
 from facula.onnx.builder import Builder
 from facula.onnx.forms import form_of
+from facula.serialization.atomic import atomic_write
 
 OPSET = 18
 
@@ -58,15 +57,8 @@ def _write(data: bytes, f: Any) -> None:
     if hasattr(f, "write"):
         f.write(data)
         return
-    path = os.fspath(f)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), suffix=".onnx.tmp")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic_write(f) as out:
+        out.write(data)
 
 
 def _weight_names(model: Any) -> dict[int, str]:
