@@ -55,10 +55,19 @@ SCHEDULES = {
     "SequentialLR": lambda S, o: S.SequentialLR(
         o, [S.LinearLR(o, 0.1, 1.0, 4), S.CosineAnnealingLR(o, 10), S.ExponentialLR(o, 0.5)], [4, 14]
     ),
+    "nested SequentialLR": lambda S, o: S.SequentialLR(
+        o,
+        [S.SequentialLR(o, [S.ConstantLR(o, 0.1, 3), S.ExponentialLR(o, 0.8)], [3]), S.CosineAnnealingLR(o, 10)],
+        [8],
+    ),
+    "chained in SequentialLR": lambda S, o: S.SequentialLR(
+        o, [S.LinearLR(o, 0.1, 1.0, 4), S.PolynomialLR(o, 12), S.StepLR(o, 3, 0.5)], [5, 12]
+    ),
     "ChainedScheduler": lambda S, o: S.ChainedScheduler([S.ConstantLR(o, 0.1, 5), S.ExponentialLR(o, 0.9)]),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of .*In PyTorch 1.1.0")
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_curves(name):
     ours, theirs = optimizers()

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -207,7 +208,9 @@ class WorkerIterator:
         forks = context.get_start_method() == "fork"
         inherited = [channel.connection for channel in self.channels] + [ours] if forks else []
         process = context.Process(target=_worker_main, args=(setup, theirs, inherited), daemon=True)
-        process.start()
+        with warnings.catch_warnings():  # threads of BLAS are idle here; workers hold no lock of theirs
+            warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
+            process.start()
         theirs.close()
         self.processes.append(process)
         self.channels.append(Channel(ours, self.prefix))

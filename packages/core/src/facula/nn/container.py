@@ -23,18 +23,8 @@ def _position(owner: Module, index: Any, end: int | None = None) -> int:
     return position % length
 
 
-def _renumber(owner: Module, modules: Iterable[Any]) -> None:
-    """Replace all children by `modules`, named 0, 1, ..."""
-    kept = list(modules)
-    members = owner._modules
-    for name in list(members):
-        del members[name]
-    for number, module in enumerate(kept):
-        owner.add_module(str(number), module)
-
-
-def _rename(owner: Module, pairs: Iterable[tuple[str, Any]]) -> None:
-    """Replace all children by `pairs`, renaming numbered ones by their position."""
+def _replace(owner: Module, pairs: Iterable[tuple[str, Any]]) -> None:
+    """Make `pairs` the children of `owner`; those whose name is a number are named by their new position."""
     kept = list(pairs)
     members = owner._modules
     for name in list(members):
@@ -82,7 +72,7 @@ class Sequential(Module):
         names = list(self._module_names)
         for name in names[index] if isinstance(index, slice) else [self._name_at(index)]:
             delattr(self, name)
-        _rename(self, list(self._modules.items()))
+        _replace(self, list(self._modules.items()))
 
     def __len__(self) -> int:
         return len(self._module_names)
@@ -131,7 +121,7 @@ class Sequential(Module):
             raise IndexError(f"index {index} is out of range for Sequential of length {len(self)}")
         pairs = list(self._modules.items())
         pairs.insert(index, ("0", module))
-        _rename(self, pairs)
+        _replace(self, pairs)
         return self
 
     def extend(self, sequential: Iterable[Module]) -> Self:
@@ -174,11 +164,11 @@ class ModuleList(Module):
         setattr(self, str(_position(self, index)), module)
 
     def __delitem__(self, index: int | slice) -> None:
-        kept = list(self)
+        kept = list(self._modules.items())
         if not isinstance(index, slice):
             index = _position(self, index)
         del kept[index]
-        _renumber(self, kept)
+        _replace(self, kept)
 
     def __len__(self) -> int:
         return len(self._module_names)
@@ -194,9 +184,9 @@ class ModuleList(Module):
 
     def insert(self, index: int, module: Module) -> None:
         """Put a module before position `index`."""
-        modules = list(self)
-        modules.insert(index, module)
-        _renumber(self, modules)
+        pairs = list(self._modules.items())
+        pairs.insert(index, ("0", module))
+        _replace(self, pairs)
 
     def append(self, module: Module | None) -> Self:
         """Add a module at the end."""

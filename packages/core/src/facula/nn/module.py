@@ -14,7 +14,7 @@ from facula.nn.state import IncompatibleKeys, StateDict, load_own_state, load_st
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor
 
-_Members = Iterator[tuple[str, Any]]
+_Named = Iterator[tuple[str, Any]]
 
 
 class Module:
@@ -271,7 +271,7 @@ class Module:
         prefix: str = "",
         recurse: bool = True,
         remove_duplicate: bool = True,
-    ) -> _Members:
+    ) -> _Named:
         seen: set[int] = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
@@ -282,7 +282,7 @@ class Module:
                     seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> _Members:
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> _Named:
         """Pairs of dotted name and parameter; each parameter once unless `remove_duplicate` is False."""
         return self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
@@ -291,7 +291,7 @@ class Module:
         for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> _Members:
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> _Named:
         """Pairs of dotted name and buffer."""
         return self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 

@@ -26,6 +26,16 @@ def _check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Optimizer
             )
 
 
+def _undo_first_step(scheduler: Any) -> None:
+    """Take back the step that every scheduler took when it was made; a sequence makes them count again from its start."""
+    parts = getattr(scheduler, "_schedulers", None)
+    if parts is None:
+        scheduler.last_epoch -= 1
+        return
+    for part in parts:
+        _undo_first_step(part)
+
+
 class _Combined(LRScheduler):
     """The parts' own states are saved in place of the parts."""
 
@@ -70,24 +80,10 @@ class SequentialLR(_Combined):
         self.optimizer = optimizer
         for group in optimizer.param_groups:
             set_value(group, "lr", group["initial_lr"])
-        for scheduler in schedulers:
-            scheduler.last_epoch -= 1
-        self._recursive_undo()
+        _undo_first_step(self)
         first = self._schedulers[0]
         first._initial_step()
         self._last_lr = first.get_last_lr()
-
-    def _recursive_undo(self) -> None:
-        """Nested sequences took a first step when they were made; it is taken again below."""
-        for scheduler in self._schedulers:
-            if isinstance(scheduler, SequentialLR):
-                scheduler._undo_first_step()
-
-    def _undo_first_step(self) -> None:
-        for scheduler in self._schedulers:
-            if isinstance(scheduler, SequentialLR):
-                scheduler._undo_first_step()
-        self._schedulers[0].last_epoch -= 1
 
     def _initial_step(self) -> None:
         self.last_epoch += 1

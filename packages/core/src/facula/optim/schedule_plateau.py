@@ -57,7 +57,6 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reset(self) -> None:
         self.best = math.inf if self.mode == "min" else -math.inf
-        self.mode_worse = self.best
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
 
