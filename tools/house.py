@@ -14,7 +14,9 @@ MAX_STATEMENTS = 60
 BANNER = re.compile(r"^\s*#\s*([-=*#~_+])\1{3,}")
 LEFTOVER = re.compile(r"#.*\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
 UNSAFE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-BETWEEN_OURSELVES = {"packages/core/src/facula/data/channel.py"}  # pipes between a loader and its own workers, never a file
+BETWEEN_OURSELVES = {
+    "packages/core/src/facula/data/channel.py"
+}  # pipes between a loader and its own workers, never a file
 
 
 def tracked(root: Path) -> list[Path]:

@@ -198,5 +198,10 @@ def _wrapped(self, array, context=None, return_scalar=False):
     return wrap(array)
 
 
-for _name, _function in (("array", _as_array), ("array_wrap", _wrapped), ("dlpack", _dlpack), ("dlpack_device", _dlpack_device)):
+for _name, _function in (
+    ("array", _as_array),
+    ("array_wrap", _wrapped),
+    ("dlpack", _dlpack),
+    ("dlpack_device", _dlpack_device),
+):
     setattr(Tensor, f"__{_name}__", _function)

@@ -70,6 +70,11 @@ def attach(public):
     Tensor.__pos__ = lambda self: self
     Tensor.__getitem__, Tensor.__setitem__ = index.getitem, index.setitem
     Tensor.__iter__ = _iterate
+    Tensor.where = lambda self, condition, other: public["where"](condition, self, other)
+    for side, name in (("lshift", "bitwise_left_shift"), ("rshift", "bitwise_right_shift")):
+        _attach(f"__{side}__", public[name])
+        setattr(Tensor, f"__r{side}__", _reflected(public[name]))
+        setattr(Tensor, f"__i{side}__", in_place(public[name], f"{name}_"))
     for name in METHODS & public.keys():
         if name not in Tensor.__dict__:
             _attach(name, public[name])
