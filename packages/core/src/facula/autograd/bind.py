@@ -50,16 +50,15 @@ def bind(op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
             tape.current(t)
     device = _device(op, tensors)
     arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
-    if device.name != "cpu":
-        arrays = [
-            devices.move(a, tensors_device) if isinstance(a, np.ndarray) else a
-            for tensors_device in [_place(tensors)]
-            for a in arrays
-        ]
+    place = None if device.name == "cpu" else _place(tensors)
+    if place is not None:
+        arrays = [devices.move(a, place) if type(a) is np.ndarray else a for a in arrays]
     try:
         r = _compute(op, device, arrays, attrs)
     except Exception as error:
         raise explained(op, error, inputs, attrs) from error
+    if place is not None and not op.moves:  # what was computed on the host (by SciPy, say) goes back
+        r = tuple(_returned(x, place) for x in r) if isinstance(r, tuple) else _returned(r, place)
     return _wrapped(op, r, inputs, tensors, attrs)
 
 
@@ -152,6 +151,10 @@ def _compute(op: Any, device: devices.Device, arrays: list[Any], attrs: tuple[An
     if half is not None:
         r = tuple(_rounded(x, half) for x in r) if isinstance(r, tuple) else _rounded(r, half)
     return r
+
+
+def _returned(x: Any, place: devices.device) -> Any:
+    return devices.move(np.asarray(x), place) if type(x) is np.ndarray or isinstance(x, np.generic) else x
 
 
 def array_of(x: Any) -> Any:

@@ -71,12 +71,14 @@ class Op:
         name: str = "",
         half: bool = True,
         ufunc: str = "",
+        moves: bool = False,
     ) -> None:
         self.forward, self.name = forward, name or forward.__name__.strip("_")
         self.rule = rule if isinstance(rule, Rule) else Rule(rule, promote)
         self.promote = promote or self.rule.promote
         self.view, self.onnx, self.samples, self.nondiff, self.half = view, onnx, list(samples), nondiff, half
         self.ufunc = ufunc  # NumPy's function that the forward is nothing but, when all attributes have their defaults
+        self.moves = moves  # the result is meant to lie on another device than the inputs
         self.returns = returns  # None: one result; a named-tuple class or an int: several
         self.kernels: dict[str, Callable[..., Any]] = {}
         self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}

@@ -9,7 +9,7 @@ from facula.devices.meta import Meta
 _CPU = devices.device("cpu")
 
 
-@op(lambda input, home, device: Meta(input.shape, input.dtype), onnx="Identity", half=False, samples=[
+@op(lambda input, home, device: Meta(input.shape, input.dtype), onnx="Identity", half=False, moves=True, samples=[
     sample((3, 4), home=_CPU, device=_CPU), sample((2,), home=_CPU, device=_CPU),
 ])  # fmt: skip
 def transfer_op(xp, input, /, home, device):
