@@ -17,7 +17,7 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    autograd cuda data devices distributed fft graph linalg masked nn onnx ops optim plugins quantization random
+    autograd cuda data devices distributed distributions fft graph linalg masked nn onnx ops optim plugins quantization random
     return_types serialization signal special testing utils version
 """.split()
 

@@ -1,0 +1,31 @@
+"""Probability distributions: samples, densities, entropies and divergences, with gradients."""
+
+from facula.distributions import constraints, transforms
+from facula.distributions.bernoulli import Bernoulli
+from facula.distributions.beta import Beta
+from facula.distributions.binomial import Binomial
+from facula.distributions.categorical import Categorical
+from facula.distributions.cauchy import Cauchy
+from facula.distributions.chi2 import Chi2
+from facula.distributions.constraint_registry import biject_to, transform_to
+from facula.distributions.dirichlet import Dirichlet
+from facula.distributions.distribution import Distribution
+from facula.distributions.exponential import Exponential
+from facula.distributions.gamma import Gamma
+from facula.distributions.geometric import Geometric
+from facula.distributions.gumbel import Gumbel
+from facula.distributions.half_cauchy import HalfCauchy
+from facula.distributions.half_normal import HalfNormal
+from facula.distributions.independent import Independent
+from facula.distributions.kl import kl_divergence, register_kl
+from facula.distributions.laplace import Laplace
+from facula.distributions.log_normal import LogNormal
+from facula.distributions.multinomial import Multinomial
+from facula.distributions.multivariate_normal import MultivariateNormal
+from facula.distributions.normal import Normal
+from facula.distributions.one_hot_categorical import OneHotCategorical, OneHotCategoricalStraightThrough
+from facula.distributions.poisson import Poisson
+from facula.distributions.studentT import StudentT
+from facula.distributions.transformed_distribution import TransformedDistribution
+from facula.distributions.transforms import *  # noqa: F403
+from facula.distributions.uniform import Uniform

@@ -1,0 +1,314 @@
+"""Densities, distribution functions, entropies, moments, divergences and their gradients equal torch's."""
+
+import numpy as np
+import pytest
+
+import facula
+
+torch = pytest.importorskip("torch")
+
+rng = np.random.default_rng(0)
+REAL, POSITIVE, UNIT = rng.standard_normal((3, 2)), rng.uniform(0.5, 3, (3, 2)), rng.uniform(0.1, 0.9, (3, 2))
+WEIGHTS = rng.uniform(0.2, 1, (3, 4))
+SQUARE = rng.standard_normal((2, 2, 2))
+COVARIANCE = SQUARE @ SQUARE.swapaxes(-1, -2) + np.eye(2)
+
+# name, arguments, a value in the support
+CASES = [
+    ("Normal", {"loc": REAL, "scale": POSITIVE}, REAL[::-1]), ("Normal", {"loc": 0.5, "scale": POSITIVE}, REAL),
+    ("LogNormal", {"loc": REAL, "scale": POSITIVE}, POSITIVE), ("Laplace", {"loc": REAL, "scale": POSITIVE}, REAL[::-1]),
+    ("Cauchy", {"loc": REAL, "scale": POSITIVE}, REAL[::-1]), ("Gumbel", {"loc": REAL, "scale": POSITIVE}, REAL[::-1]),
+    ("HalfNormal", {"scale": POSITIVE}, POSITIVE), ("HalfCauchy", {"scale": POSITIVE}, POSITIVE),
+    ("Uniform", {"low": REAL, "high": REAL + POSITIVE}, REAL + POSITIVE * 0.3), ("Exponential", {"rate": POSITIVE}, POSITIVE),
+    ("Gamma", {"concentration": POSITIVE, "rate": POSITIVE[::-1]}, POSITIVE), ("Chi2", {"df": POSITIVE}, POSITIVE),
+    ("StudentT", {"df": POSITIVE + 1.6, "loc": REAL, "scale": POSITIVE}, REAL[::-1]),
+    ("Beta", {"concentration1": POSITIVE, "concentration0": POSITIVE[::-1]}, UNIT),
+    ("Dirichlet", {"concentration": WEIGHTS * 3}, WEIGHTS / WEIGHTS.sum(-1, keepdims=True)),
+    ("Bernoulli", {"probs": UNIT}, (UNIT > 0.5) * 1.0), ("Bernoulli", {"logits": REAL}, (UNIT > 0.5) * 1.0),
+    ("Geometric", {"probs": UNIT}, np.round(POSITIVE)), ("Geometric", {"logits": REAL}, np.round(POSITIVE)),
+    ("Poisson", {"rate": POSITIVE}, np.round(POSITIVE)), ("Binomial", {"total_count": 5, "probs": UNIT}, np.round(POSITIVE)),
+    ("Binomial", {"total_count": np.full((3, 2), 5.0), "logits": REAL}, np.round(POSITIVE)),
+    ("Categorical", {"probs": WEIGHTS}, np.array([0, 3, 1])), ("Categorical", {"logits": WEIGHTS}, np.array([[0, 3, 1], [2, 2, 2]])),
+    ("OneHotCategorical", {"probs": WEIGHTS}, np.eye(4)[[0, 3, 1]]), ("OneHotCategorical", {"logits": WEIGHTS}, np.eye(4)[[0, 3, 1]]),
+    ("Multinomial", {"total_count": 5, "probs": WEIGHTS}, np.array([[1.0, 2, 2, 0], [0, 5, 0, 0], [2, 1, 1, 1]])),
+    ("MultivariateNormal", {"loc": SQUARE[0], "covariance_matrix": COVARIANCE}, SQUARE[1]),
+    ("MultivariateNormal", {"loc": SQUARE[0], "precision_matrix": COVARIANCE}, rng.standard_normal((5, 2, 2))),
+    ("MultivariateNormal", {"loc": SQUARE[0, 0], "scale_tril": np.linalg.cholesky(COVARIANCE)}, SQUARE[1]),
+]  # fmt: skip
+IDS = [f"{name}-{'-'.join(kwargs)}-{i}" for i, (name, kwargs, _) in enumerate(CASES)]
+
+
+def build(module, name, kwargs, grad=True):
+    def make(v):
+        return module.tensor(v.copy(), requires_grad=grad and v.dtype.kind == "f") if isinstance(v, np.ndarray) else v
+
+    if name == "Binomial":  # the count has no gradient
+        made = {
+            k: module.tensor(v) if k == "total_count" and isinstance(v, np.ndarray) else make(v)
+            for k, v in kwargs.items()
+        }
+    else:
+        made = {k: make(v) for k, v in kwargs.items()}
+    return getattr(module.distributions, name)(**made), [
+        v for v in made.values() if hasattr(v, "grad") and v.requires_grad
+    ]
+
+
+def same(ours, theirs, tolerance=1e-6):
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
+def compare(case, function):
+    """A function of the distribution and the module, and its gradients by the parameters, in both libraries."""
+    name, kwargs, value = case
+    found = []
+    for module in (facula, torch):
+        d, params = build(module, name, kwargs)
+        try:
+            out = function(d, module.tensor(np.asarray(value).copy()))
+        except NotImplementedError:
+            found.append(None)
+            continue
+        found.append((out, module.autograd.grad(out.sum(), params, allow_unused=True) if out.requires_grad else ()))
+    if found[1] is None:
+        pytest.skip("torch has none")
+    same(found[0][0], found[1][0])
+    for ours, theirs in zip(found[0][1], found[1][1], strict=True):
+        if theirs is not None and ours is not None:
+            same(ours, theirs)
+        else:
+            assert theirs is None or not theirs.abs().any()
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_log_prob(case):
+    compare(case, lambda d, value: d.log_prob(value))
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_entropy(case):
+    compare(case, lambda d, value: d.entropy())
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_cdf(case):
+    if case[0] in ("Gamma", "Chi2"):  # neither library has the gradient by the concentration
+        name, kwargs, value = case
+        ours, theirs = (build(m, name, kwargs, grad=False)[0].cdf(m.tensor(value)) for m in (facula, torch))
+        same(ours, theirs)
+        return
+    compare(case, lambda d, value: d.cdf(value))
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_icdf_undoes_cdf(case):
+    name, kwargs, value = case
+    d, _ = build(facula, name, kwargs, grad=False)
+    value = facula.tensor(np.asarray(value).copy())
+    try:
+        back = d.icdf(d.cdf(value))
+    except NotImplementedError:
+        with pytest.raises(NotImplementedError):
+            build(torch, name, kwargs)[0].icdf(torch.tensor(0.5))
+        return
+    np.testing.assert_allclose(back.numpy(), value.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("what", ["mean", "variance", "stddev", "mode"])
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_moments(case, what):
+    compare(case, lambda d, value: getattr(d, what))
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_shapes_and_expand(case):
+    name, kwargs, value = case
+    ours, theirs = build(facula, name, kwargs)[0], build(torch, name, kwargs)[0]
+    batch = (4, *ours.batch_shape)
+    for a, b in ((ours, theirs), (ours.expand(batch), theirs.expand(batch))):
+        assert tuple(a.batch_shape) == tuple(b.batch_shape)
+        assert tuple(a.event_shape) == tuple(b.event_shape)
+        assert tuple(a.sample((5,)).shape) == tuple(b.sample((5,)).shape)
+        assert a.sample().dtype.name == str(b.sample().dtype).split(".")[1]
+        full = len(batch) + len(ours.event_shape)
+        wide = np.broadcast_to(value, (*batch, *ours.event_shape)).copy() if np.ndim(value) < full else value[:, None]
+        same(a.log_prob(facula.tensor(wide)), b.log_prob(torch.tensor(wide)))
+    assert repr(ours).split("(")[0] == repr(theirs).split("(")[0]
+    assert ours.has_rsample == theirs.has_rsample
+    assert ours.has_enumerate_support == theirs.has_enumerate_support
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_samples_have_the_moments_and_lie_in_the_support(case):
+    name, kwargs, _ = case
+    facula.manual_seed(0)
+    d, _ = build(facula, name, kwargs, grad=False)
+    drawn = d.sample((20000,))
+    assert bool(d.support.check(drawn).all())
+    if name in ("Categorical",):
+        counts = facula.nn.functional.one_hot(drawn, 4).double().mean(0)
+        np.testing.assert_allclose(counts.numpy(), d.probs.numpy(), atol=0.015)
+    elif name in ("Cauchy", "HalfCauchy"):
+        np.testing.assert_allclose(d.cdf(drawn).mean(0).numpy(), 0.5, atol=0.015)
+    elif name == "LogNormal":
+        np.testing.assert_allclose(drawn.log().mean(0).numpy(), kwargs["loc"], atol=0.1)
+    else:
+        spread = d.stddev.expand(d.mean.shape)
+        np.testing.assert_allclose(((drawn.mean(0) - d.mean) / spread).numpy(), 0, atol=0.04)
+        if name != "StudentT":
+            np.testing.assert_allclose((drawn.var(0) / spread**2).numpy(), 1, atol=0.12)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] not in ("Cauchy", "HalfCauchy", "LogNormal", "StudentT")])
+def test_gradients_of_samples_are_those_of_the_mean(case):
+    name, kwargs, _ = case
+    facula.manual_seed(1)
+    d, params = build(facula, name, kwargs)
+    if not d.has_rsample:
+        with pytest.raises(NotImplementedError, match="expected a distribution with rsample"):
+            d.rsample()
+        return
+    found = facula.autograd.grad(d.rsample((20000,)).mean(0)[..., 0].sum(), params, retain_graph=True)
+    wanted = facula.autograd.grad(d.mean[..., 0].sum() + sum(0 * p.sum() for p in params), params)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=0.06)
+
+
+def test_the_implicit_gradient_of_gamma():
+    from facula.distributions.draws import log_gamma_slope
+
+    a = np.repeat([0.01, 0.1, 0.7, 1.0, 3.0, 20.0, 300.0], 5)
+    x = np.random.default_rng(0).gamma(a) + 1e-30
+    wanted = torch._standard_gamma_grad(torch.tensor(a), torch.tensor(x)).numpy()
+    np.testing.assert_allclose(log_gamma_slope(a, np.log(x)) * x, wanted, rtol=2e-3, atol=1e-12)
+
+
+def test_small_concentrations_do_not_underflow():
+    facula.manual_seed(0)
+    drawn = facula.distributions.Dirichlet(facula.full((1000, 3), 1e-3)).sample()
+    assert bool(facula.isfinite(drawn).all())
+    np.testing.assert_allclose(drawn.sum(-1).numpy(), 1, rtol=1e-5)
+
+
+def pairs():
+    by_name = {}
+    for case in CASES:
+        by_name.setdefault(case[0], []).append(case)
+    for name, cases in by_name.items():
+        if name not in ("StudentT", "HalfCauchy", "Multinomial", "Uniform", "Chi2"):
+            yield name, cases[0][1], name, cases[-1][1]
+    yield "Uniform", {"low": REAL, "high": REAL + POSITIVE}, "Uniform", {"low": REAL - 0.1, "high": REAL + 9}
+    yield "Uniform", {"low": REAL, "high": REAL + POSITIVE}, "Uniform", {"low": REAL + 0.1, "high": REAL + 9}
+    yield "Uniform", {"low": REAL, "high": REAL + POSITIVE}, "Normal", {"loc": REAL[::-1], "scale": POSITIVE}
+    yield "Exponential", {"rate": POSITIVE}, "Gamma", {"concentration": POSITIVE[::-1], "rate": POSITIVE + 0.2}
+    yield "Gamma", {"concentration": POSITIVE[::-1], "rate": POSITIVE + 0.2}, "Exponential", {"rate": POSITIVE}
+    yield "Chi2", {"df": POSITIVE}, "Chi2", {"df": POSITIVE[::-1]}
+    yield "Laplace", {"loc": REAL, "scale": POSITIVE}, "Normal", {"loc": REAL[::-1], "scale": POSITIVE + 0.3}
+    for name, kwargs, _ in CASES:
+        if name in ("Normal", "Laplace", "Cauchy", "Gumbel"):
+            yield name, kwargs, name, {"loc": REAL * 0.5 + 0.1, "scale": POSITIVE[::-1]}
+    yield (
+        "Beta",
+        {"concentration1": UNIT, "concentration0": POSITIVE},
+        "Beta",
+        {"concentration1": POSITIVE, "concentration0": UNIT},
+    )
+    yield "Gamma", {"concentration": UNIT, "rate": POSITIVE}, "Gamma", {"concentration": POSITIVE, "rate": UNIT}
+
+
+@pytest.mark.parametrize(("p", "p_args", "q", "q_args"), list(pairs()))
+def test_divergence(p, p_args, q, q_args):
+    results = []
+    for module in (facula, torch):
+        a, more = build(module, p, p_args)
+        b, params = build(module, q, q_args)
+        found = module.distributions.kl_divergence(a, b)
+        results.append((found, module.autograd.grad(found.sum(), more + params, allow_unused=True)))
+    same(results[0][0], results[1][0], 1e-5)
+    if np.isfinite(results[1][0].detach().numpy()).all():
+        for ours, theirs in zip(results[0][1], results[1][1], strict=True):
+            if theirs is not None:
+                same(ours, theirs, 1e-5)
+
+
+def test_independent_and_transformed():
+    results = []
+    for module in (facula, torch):
+        d, t = module.distributions, module.distributions.transforms
+        base = d.Independent(d.Normal(module.tensor(REAL), module.tensor(POSITIVE)), 1)
+        parts = [t.AffineTransform(1.0, 0.5), t.TanhTransform(), t.AffineTransform(0.0, module.tensor(POSITIVE))]
+        changed = d.TransformedDistribution(base, parts)
+        value = module.tensor(POSITIVE * (UNIT - 0.5))
+        flat = d.TransformedDistribution(d.Normal(module.tensor(REAL), 1.0), parts[:1])
+        results.append(
+            [base.log_prob(value), base.entropy(), changed.log_prob(value), changed.expand((4, 3)).sample((5,)) * 0, flat.cdf(value),
+             flat.icdf(module.tensor(UNIT)), d.kl_divergence(base, base.expand((3,))), d.kl_divergence(changed, changed),
+             d.TransformedDistribution(d.Normal(module.zeros(3, 4), 1.0), t.StickBreakingTransform()).sample((2,)).sum(-1)]
+        )  # fmt: skip
+        assert (tuple(changed.batch_shape), tuple(changed.event_shape)) == ((3,), (2,))
+    for ours, theirs in zip(*results, strict=True):
+        same(ours, theirs, 1e-5)
+
+
+TRANSFORMS = [
+    ("ExpTransform", (), REAL), ("SoftplusTransform", (), REAL), ("SigmoidTransform", (), REAL), ("TanhTransform", (), REAL),
+    ("PowerTransform", (2.0,), POSITIVE), ("AffineTransform", (1.0, -2.0), REAL), ("AffineTransform", (1.0, 2.0, 1), REAL),
+    ("StickBreakingTransform", (), REAL), ("ReshapeTransform", ((2,), (1, 2)), REAL),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args", "x"), TRANSFORMS)
+def test_transforms(name, args, x):
+    ours = getattr(facula.distributions.transforms, name)(*args)
+    if name == "PowerTransform":
+        args = (torch.tensor(2.0),)
+    theirs = getattr(torch.distributions.transforms, name)(*args)
+    a, b = facula.tensor(x), torch.tensor(x)
+    same(ours(a), theirs(b))
+    same(ours.log_abs_det_jacobian(a, ours(a)), theirs.log_abs_det_jacobian(b, theirs(b)))
+    same(ours.inv(ours(a)), b, 1e-5)
+    same(ours.inv.log_abs_det_jacobian(ours(a), a), theirs.inv.log_abs_det_jacobian(theirs(b), b), 1e-5)
+    assert tuple(ours.forward_shape(x.shape)) == tuple(theirs.forward_shape(x.shape))
+    assert ours == getattr(facula.distributions.transforms, name)(*args if name != "PowerTransform" else (2.0,))
+    whole = facula.distributions.transforms.ComposeTransform([ours, ours.inv])
+    same(whole(a), b, 1e-5)
+    assert float(whole.log_abs_det_jacobian(a, whole(a)).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("name", "real positive nonnegative unit_interval simplex real_vector lower_cholesky".split())
+def test_transform_to_and_biject_to(name):
+    x = rng.standard_normal((3, 2, 2))
+    ours, theirs = (getattr(m.distributions.constraints, name) for m in (facula, torch))
+    same(
+        facula.distributions.transform_to(ours)(facula.tensor(x)),
+        torch.distributions.transform_to(theirs)(torch.tensor(x)),
+    )
+    if name != "lower_cholesky":
+        found = facula.distributions.biject_to(ours)(facula.tensor(x))
+        same(found, torch.distributions.biject_to(theirs)(torch.tensor(x)))
+        assert bool(ours.check(found).all())
+
+
+CHECKS = [
+    ("boolean", [0.0, 1, 2]), ("one_hot", [[0.0, 1], [1, 1]]), ("nonnegative_integer", [0.0, -1, 1.5]), ("positive", [0.0, 1]),
+    ("positive_integer", [0.0, 2]), ("unit_interval", [0.0, 1, 1.1]), ("simplex", [[0.5, 0.5], [0.6, 0.5], [-0.5, 1.5]]),
+    ("lower_triangular", [[[1.0, 0], [2, 1]], [[1, 1], [0, 1]]]), ("lower_cholesky", [[[1.0, 0], [2, 1]], [[1, 0], [0, -1]]]),
+    ("symmetric", [[[1.0, 2], [2, 1]], [[1, 1], [0, 1]]]), ("positive_definite", [[[1.0, 0], [0, 1]], [[1, 2], [2, 1]]]),
+    ("real", [0.0, float("nan")]), ("real_vector", [[0.0, float("nan")], [1, 2]]), ("nonnegative", [0.0, -1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "values"), CHECKS)
+def test_constraints(name, values):
+    ours, theirs = (getattr(m.distributions.constraints, name) for m in (facula, torch))
+    np.testing.assert_array_equal(ours.check(facula.tensor(values)).numpy(), theirs.check(torch.tensor(values)).numpy())
+    assert (ours.is_discrete, ours.event_dim) == (theirs.is_discrete, theirs.event_dim)
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "Binomial", "Categorical", "OneHotCategorical"])
+@pytest.mark.parametrize("expand", [True, False])
+def test_enumerate_support(name, expand):
+    case = next(c for c in CASES if c[0] == name)
+    ours, theirs = (build(m, name, case[1])[0].enumerate_support(expand) for m in (facula, torch))
+    same(ours, theirs)
