@@ -27,10 +27,10 @@ def _cubic(x, a):
     )
 
 
-def _smooth_table(n, m, mode, scale, align):
+def _smooth_table(n, m, mode, scale):
     """Taps of a filter that widens when images shrink."""
     support = (1.0 if mode.startswith("linear") else 2.0) * max(scale, 1.0)
-    shrink, delta = 1 / max(scale, 1.0), 0.0 if align else 0.5
+    shrink, delta = 1 / max(scale, 1.0), 0.5  # align_corners changes the scale only, as in PyTorch
     center = scale * (np.arange(m) + delta)
     first = np.maximum((center - support + delta).astype(np.int64), 0)
     last = np.minimum((center + support + delta).astype(np.int64), n)
@@ -50,7 +50,7 @@ def _table(n, m, mode, scale, align):
     if mode == "nearest-exact":
         return np.minimum(((i + 0.5).astype(np.float32) * np.float32(scale)).astype(np.int64), n - 1)[None], None
     if mode.endswith("smooth"):
-        return _smooth_table(n, m, mode, scale, align)
+        return _smooth_table(n, m, mode, scale)
     at = i * scale if align else (i + 0.5) * scale - 0.5
     if mode == "linear":
         at = np.maximum(at, 0)
