@@ -204,13 +204,18 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**62
 
 
-def open_reader(path: Any) -> Reader:
-    """Open a file and check its header; the reader's `file` must be closed."""
-    name = os.fspath(path)
+def check_exists(name: str) -> None:
+    """Say what is wrong with a path that is no file."""
     if not os.path.exists(name):
         raise FileNotFoundError(f"load: expected the file {name!r}, got none. Check the path.")
     if os.path.isdir(name):
         raise IsADirectoryError(f"load: expected a file, got the folder {name!r}. Add the file's name.")
+
+
+def open_reader(path: Any) -> Reader:
+    """Open a file and check its header; the reader's `file` must be closed."""
+    name = os.fspath(path)
+    check_exists(name)
     file = open(name, "rb")  # noqa: SIM115  the reader keeps it
     try:
         return Reader(file, name)
