@@ -17,7 +17,7 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    autograd cuda data devices distributed distributions fft graph linalg masked nn onnx ops optim plugins quantization random
+    autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins quantization random
     return_types serialization signal special testing utils version
 """.split()
 
@@ -31,6 +31,7 @@ _ROOMS = {
     "dtypes": "finfo iinfo dtype",
     "quantization": "qint8",
     "serialization": "save load",
+    "func.mapping": "vmap",
     "config": "set_num_threads get_num_threads",
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
     "public": """
@@ -38,7 +39,10 @@ _ROOMS = {
         default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo layout memory_format
         contiguous_format preserve_format channels_last channels_last_3d inf nan pi e newaxis use_deterministic_algorithms
         FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor ByteTensor CharTensor BoolTensor BFloat16Tensor
-        are_deterministic_algorithms_enabled is_signed is_inference is_conj detach
+        are_deterministic_algorithms_enabled is_signed is_inference is_conj detach get_device is_neg is_storage is_distributed
+        typename set_float32_matmul_precision get_float32_matmul_precision set_num_interop_threads get_num_interop_threads
+        set_warn_always is_warn_always_enabled set_flush_denormal get_deterministic_debug_mode set_deterministic_debug_mode
+        is_deterministic_algorithms_warn_only_enabled
     """,
 }
 _PLACES = {name: f"facula.{room}" for room, names in _ROOMS.items() for name in names.split()}

@@ -150,3 +150,91 @@ HalfTensor, BFloat16Tensor = _typed("HalfTensor", dtypes.float16), _typed("BFloa
 LongTensor, IntTensor = _typed("LongTensor", dtypes.int64), _typed("IntTensor", dtypes.int32)
 ShortTensor, CharTensor = _typed("ShortTensor", dtypes.int16), _typed("CharTensor", dtypes.int8)
 ByteTensor, BoolTensor = _typed("ByteTensor", dtypes.uint8), _typed("BoolTensor", dtypes.bool_)
+
+
+def get_device(input: Tensor) -> int:
+    """The number of the device that holds `input`; -1 on the CPU."""
+    return input.get_device()
+
+
+def is_neg(input: Tensor) -> bool:
+    """Whether `input` is a lazy negative (never here: negatives are computed)."""
+    return False
+
+
+def is_storage(obj: Any) -> bool:
+    """Whether `obj` is a storage object (there are none: a tensor's array is its storage)."""
+    return False
+
+
+def is_distributed(input: Tensor) -> bool:
+    """Whether `input` is spread over processes (never here)."""
+    return False
+
+
+def typename(obj: Any) -> str:
+    """The type of `obj` as a string, e.g. "facula.FloatTensor".
+
+    >>> import facula
+    >>> facula.typename(facula.ones(1))
+    'facula.FloatTensor'
+    """
+    return str(obj.type()) if isinstance(obj, Tensor) else f"{type(obj).__module__}.{type(obj).__name__}"
+
+
+_settings: dict[str, Any] = {"precision": "highest", "interop": 1, "warn_always": False}
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted for PyTorch's sake ("highest", "high", "medium"): products of float32 are always computed in float32."""
+    if precision not in ("highest", "high", "medium"):
+        raise ValueError(
+            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', got {precision!r}. Choose one."
+        )
+    _settings["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was told."""
+    return str(_settings["precision"])
+
+
+def set_num_interop_threads(threads: int) -> None:
+    """Accepted for PyTorch's sake: operators run one after the other here."""
+    if threads <= 0:
+        raise RuntimeError(f"set_num_interop_threads: expected a positive integer, got {threads}. Pass 1 or more.")
+    _settings["interop"] = int(threads)
+
+
+def get_num_interop_threads() -> int:
+    """What `set_num_interop_threads` was told."""
+    return int(_settings["interop"])
+
+
+def set_warn_always(b: bool) -> None:
+    """Accepted for PyTorch's sake: Python's warning filters decide here."""
+    _settings["warn_always"] = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was told."""
+    return bool(_settings["warn_always"])
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Whether the processor was told to flush denormal numbers: never, NumPy has no switch for it."""
+    return False
+
+
+def get_deterministic_debug_mode() -> int:
+    """0: all algorithms are deterministic, so there is nothing to warn of."""
+    return 0
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """Accepted for PyTorch's sake: all algorithms here are deterministic."""
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Always false: there is nothing to warn of."""
+    return False

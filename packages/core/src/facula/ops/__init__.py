@@ -17,6 +17,7 @@ FAMILIES = (
     "attention", "loss_ctc", "recurrent",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
     "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference",
+    "copies",
 )  # fmt: skip
 
 PUBLIC: dict[str, Any] = {"clone": clone}
