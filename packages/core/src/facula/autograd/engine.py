@@ -379,11 +379,12 @@ def grad(
 
     def sink(node: Any, g: Any, owned: bool) -> None:
         if node in wanted:
-            found[node] = g if create_graph else wrap(g if owned else g.copy())
+            found[node] = g if tensors else wrap(g if owned else g.copy())
 
     wanted = set(nodes)
+    tensors = create_graph or any(i.batches for i in state.interpreters)
     with _quiet(create_graph):
-        _run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, wanted, sink)
+        _run(roots, seeds, create_graph if retain_graph is None else retain_graph, tensors, wanted, sink)
     results: list[Tensor | None] = []
     for t, node in zip(ins, nodes, strict=True):
         g = found.get(node)

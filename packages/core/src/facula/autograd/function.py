@@ -224,6 +224,8 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Call `forward`, and record the call if a gradient is wanted."""
+        if state.interpreters and (found := state.interpreters[-1].applied(cls, args)) is not NotImplemented:
+            return found
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
         recorded = state.grad and any(ctx.needs_input_grad)
@@ -279,6 +281,8 @@ def _attached(
         else:
             results.append(t.detach() if isinstance(t, Tensor) and _among(t, args) else t)
     node.kept = tuple(_saved(t, outs, results) for t in ctx._to_save)
+    for interpreter in state.interpreters:
+        interpreter.recorded(node)
     ctx._to_save = ctx._dirty = ctx._constant = ()
     return results
 

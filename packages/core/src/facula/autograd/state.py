@@ -36,6 +36,8 @@ class Interpreter:
     A subclass calls `op.bind(...)` inside `process` to go on; it is not asked about what happens meanwhile.
     """
 
+    batches = False  # whether its tensors stand for batches, and have no array of their own
+
     def __enter__(self) -> Any:
         state.interpreters.append(self)
         state.mode = 0
@@ -49,8 +51,27 @@ class Interpreter:
         """Answer an op call."""
         raise NotImplementedError
 
-    def wrote(self, target: Any, value: Any, writer: str) -> None:
-        """Hear of an in-place write of `value` into `target`."""
+    def wrote(self, target: Any, value: Any, writer: str) -> Any:
+        """Hear of an in-place write of `value` into `target`; True says that it is done."""
+
+    def draws(self, make: Callable[..., Any], shape: tuple[int, ...]) -> Any:
+        """Answer a draw of random numbers by `make(shape)`, perhaps with another shape; None leaves it to others."""
+
+    def applied(self, function: Any, args: tuple[Any, ...]) -> Any:
+        """Answer a call of a custom autograd Function."""
+        return NotImplemented
+
+    def recorded(self, node: Any) -> None:
+        """Hear of a node that a custom autograd Function has put on the tape."""
+
+
+def drawn(make: Callable[..., Any], shape: tuple[int, ...]) -> Any:
+    """What the innermost interpreter that cares makes of a draw; None if there is none."""
+    for i in range(len(state.interpreters) - 1, -1, -1):
+        found = state.interpreters[i].draws(make, shape)
+        if found is not None:
+            return found
+    return None
 
 
 class _Mode:

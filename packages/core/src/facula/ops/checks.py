@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from facula.autograd.primitives import cast
+from facula.autograd.state import drawn as decided
+from facula.autograd.state import state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
@@ -67,6 +69,10 @@ def uniform(input, shape=None, dtype=None):
     """Uniform random numbers in [0, 1) beside `input`, from its device's generator; no gradient."""
     shape = tuple(input.shape) if shape is None else tuple(shape)
     dtype = input.array.dtype if dtype is None else np.dtype(dtype)
+    if state.interpreters:
+        made = decided(lambda size: uniform(input, size, dtype), shape)
+        if made is not None:
+            return made
     if input.is_meta:
         return wrap(Meta(shape, dtype))
     rng = default_generator(input.device).rng
@@ -78,6 +84,10 @@ def normal_like(input, shape=None):
     """Standard normal random numbers beside `input`."""
     shape = tuple(input.shape) if shape is None else tuple(shape)
     dtype = input.array.dtype
+    if state.interpreters:
+        made = decided(lambda size: normal_like(input, size), shape)
+        if made is not None:
+            return made
     if input.is_meta:
         return wrap(Meta(shape, dtype))
     drawn = default_generator(input.device).rng.standard_normal(

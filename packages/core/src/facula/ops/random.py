@@ -11,6 +11,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import op, sample
+from facula.autograd.state import drawn, state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
@@ -27,6 +28,10 @@ def _rng(generator, device):
 
 def _drawn(name, shape, dtype, device, generator, draw, requires_grad=False):
     """The tensor that `draw(rng, shape)` makes, converted to `dtype` and moved to `device`."""
+    if state.interpreters:
+        made = drawn(lambda size: _drawn(name, size, dtype, device, generator, draw), tuple(shape))
+        if made is not None:
+            return made
     to = devices.default() if device is None else devices.device(device)
     if any(n < 0 for n in shape):
         raise RuntimeError(

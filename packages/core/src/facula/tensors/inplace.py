@@ -63,7 +63,8 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     if target.root is not None:
         current(target)
     for interpreter in state.interpreters:
-        interpreter.wrote(target, value, writer)
+        if interpreter.wrote(target, value, writer):
+            return target
     recorded = check_writable(target, value.node is not None, writer)
     if recorded and value.array.dtype != target.array.dtype:
         value = cast(value, target.array.dtype)

@@ -1,0 +1,14 @@
+"""`torch.func`: transformations of functions. They compose: `vmap(grad(f))` is the gradient of each sample."""
+
+from __future__ import annotations
+
+from facula.func.mapping import vmap as vmap
+from facula.func.stateless import functional_call as functional_call
+from facula.func.stateless import stack_module_state as stack_module_state
+from facula.func.transforms import grad as grad
+from facula.func.transforms import grad_and_value as grad_and_value
+from facula.func.transforms import hessian as hessian
+from facula.func.transforms import jacfwd as jacfwd
+from facula.func.transforms import jacrev as jacrev
+from facula.func.transforms import jvp as jvp
+from facula.func.transforms import vjp as vjp
