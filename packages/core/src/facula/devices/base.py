@@ -154,7 +154,7 @@ def kind_of(array: Any) -> Device:
                 return candidate
         if isinstance(array, np.ndarray):
             return kind("cpu")
-        raise TypeError(
+        raise getattr(array, "refusal", None) or TypeError(
             f"device: expected an array of a known device, got {type(array).__name__}. Register its device with a plugin."
         )
     return found

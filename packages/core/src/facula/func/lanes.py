@@ -58,11 +58,16 @@ class Lane:
         self.value.array *= factor
         return self
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError(
+    @property
+    def refusal(self) -> RuntimeError:
+        """What is raised where the numbers are asked for."""
+        return RuntimeError(
             "vmap: expected operations whose result's shape does not depend on the data, got one that reads the numbers "
-            "of a batched tensor. Compute with tensors throughout, or loop over the batch."
+            "of a batched tensor (or a tensor that was kept after its vmap ended). Compute with tensors, or loop over the batch."
         )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.refusal
 
     def __mul__(self, other: Any) -> Any:
         return self.__array__()
