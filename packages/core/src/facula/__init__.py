@@ -17,7 +17,7 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins quantization random
+    amp autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins quantization random
     return_types serialization signal special testing utils version
 """.split()
 
@@ -31,6 +31,11 @@ _ROOMS = {
     "dtypes": "finfo iinfo dtype",
     "quantization": "qint8",
     "serialization": "save load",
+    "amp": "autocast",
+    "amp.autocast_mode": """
+        is_autocast_enabled get_autocast_dtype is_autocast_cpu_enabled get_autocast_cpu_dtype get_autocast_gpu_dtype
+        is_autocast_cache_enabled clear_autocast_cache
+    """,
     "func.mapping": "vmap",
     "config": "set_num_threads get_num_threads",
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
