@@ -8,29 +8,15 @@ from typing import Any
 from facula import dtypes
 from facula.devices import base as devices
 from facula.devices.generator import default_generator as _default_generator
+from facula.tensors import layouts as _layouts
 from facula.tensors.tensor import Tensor
 
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 default_generator = _default_generator()
-
-
-class layout:
-    """How elements lie in memory: `strided` (dense) here."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"facula.{self.name}"
-
-
-class memory_format(layout):
-    """The order of dimensions in memory."""
-
-
-strided, sparse_coo = layout("strided"), layout("sparse_coo")
-contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
-channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+layout, memory_format = _layouts.layout, _layouts.memory_format
+strided, sparse_coo, sparse_csr = _layouts.strided, _layouts.sparse_coo, _layouts.sparse_csr
+contiguous_format, preserve_format = _layouts.contiguous_format, _layouts.preserve_format
+channels_last, channels_last_3d = _layouts.channels_last, _layouts.channels_last_3d
 
 
 def _operand(x: Any) -> Any:

@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedulers."""
 
-from facula.optim import lr_scheduler
+from facula.optim import lr_scheduler, swa_utils
 from facula.optim.adadelta import Adadelta
 from facula.optim.adafactor import Adafactor
 from facula.optim.adagrad import Adagrad
@@ -15,8 +15,9 @@ from facula.optim.radam import RAdam
 from facula.optim.rmsprop import RMSprop
 from facula.optim.rprop import Rprop
 from facula.optim.sgd import SGD
+from facula.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "lr_scheduler",
+    "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler", "swa_utils",
 ]  # fmt: skip
