@@ -37,6 +37,7 @@ _ROOMS = {
         is_autocast_cache_enabled clear_autocast_cache
     """,
     "func.mapping": "vmap",
+    "autograd.anomaly": "is_anomaly_enabled is_anomaly_check_nan_enabled",
     "config": "set_num_threads get_num_threads",
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
     "public": """

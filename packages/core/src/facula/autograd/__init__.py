@@ -8,8 +8,9 @@ from typing import Any
 _PLACES = {
     "backward": "engine", "grad": "engine", "no_grad": "state", "enable_grad": "state", "set_grad_enabled": "state",
     "inference_mode": "state", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
+    "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly", "Variable": "variable",
 }  # fmt: skip
-_ROOMS = ("function", "functional")
+_ROOMS = ("forward_ad", "function", "functional", "graph")
 
 
 def __getattr__(name: str) -> Any:

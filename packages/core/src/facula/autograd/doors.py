@@ -286,7 +286,7 @@ def xp_of(array: Any) -> Any:
 
 def recall_out(node: tape.Node, kept: Any) -> Any:
     """The node's own result(s) as tensors again, with their place on the tape."""
-    tape.recall_out_array(node, kept)
+    kept = tape.recall_out_array(node, kept)
     if isinstance(kept, tuple):
         return tuple(
             _remade(a, tape.Pick(node, i) if dtypes.is_differentiable(a.dtype) else None) for i, a in enumerate(kept)

@@ -6,6 +6,7 @@ engine owns them; with it they are tensors and every vjp is itself recorded.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -104,6 +105,7 @@ def _run(
     for root, seed in zip(roots, seeds, strict=True):
         g = seed if create_graph else seed.array
         table[root] = table[root] + g if root in table else g
+    step = _step if state.watch is None else functools.partial(state.watch.step, _step)
     for n in order:
         g = table.pop(n, None)
         if g is None:
@@ -133,7 +135,7 @@ def _run(
             raise RuntimeError(
                 f"{n.op.name}: Trying to backward through the graph a second time, but what it kept has been freed. Pass retain_graph=True the first time."
             )
-        results = _step(n, g, create_graph)
+        results = step(n, g, create_graph)
         if not retain and n.kept:
             n.kept = FREED
         _spread(n, g, results, table, owned, goals, create_graph)

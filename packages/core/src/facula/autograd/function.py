@@ -8,7 +8,7 @@ from typing import Any
 
 from facula import dtypes
 from facula.autograd.state import births, state
-from facula.autograd.tape import FREED, Node, Pick, keep, recall, spoiled, version_of
+from facula.autograd.tape import FREED, Node, Packed, Pick, keep, recall, spoiled, version_of
 from facula.tensors.inplace import check_writable, write
 from facula.tensors.tensor import Tensor, wrap
 
@@ -77,7 +77,7 @@ def _remember(node: Node, kept: Any) -> Any:
         return recall(node, "a saved tensor", kept)
     if kept.version.count != kept.count:
         raise spoiled(node, "a saved result", kept.version, kept.count)
-    t = wrap(kept.array)
+    t = kept.array.unpack() if type(kept.array) is Packed else wrap(kept.array)
     if node.op.differentiable[kept.index]:
         t.node = Pick(node, kept.index) if node.op.returns else node
     return t

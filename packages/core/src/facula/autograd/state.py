@@ -19,6 +19,7 @@ class _State(threading.local):
         self.grad = True
         self.inference = False
         self.interpreters: list[Any] = []
+        self.watch: Any = None  # anomaly mode, when it is on
         self.after_backward: list[Any] = []  # called once when the backward that is running has ended
         self.mode = 2
 

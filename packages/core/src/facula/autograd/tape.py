@@ -175,10 +175,29 @@ def spoiled(node: Node, name: str, version: Version, count: int) -> RuntimeError
     )
 
 
+class Packed:
+    """What a hook of `graph.saved_tensors_hooks` made of a kept tensor, and the tensor's place on the tape."""
+
+    __slots__ = ("hook", "node", "value")
+
+    def __init__(self, value: Any, hook: Any, node: Any) -> None:
+        self.value, self.hook, self.node = value, hook, node
+
+    def unpack(self) -> Any:
+        t = self.hook(self.value)
+        if not hasattr(t, "detach"):
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(t).__name__}. Return a tensor."
+            )
+        t = t.detach()
+        t.node = self.node
+        return t
+
+
 def recall(node: Node, name: str, kept: Any) -> Any:
     """Give a kept tensor (or Python number) back, or say which write spoiled it."""
     if type(kept) is not tuple:
-        return kept
+        return kept.unpack() if type(kept) is Packed else kept
     t, count = kept
     if writes(t) != count:
         raise spoiled(node, name, version_of(t), count)
@@ -187,7 +206,7 @@ def recall(node: Node, name: str, kept: Any) -> Any:
 
 def recall_array(node: Node, name: str, kept: Any) -> Any:
     if type(kept) is not tuple:
-        return kept
+        return kept.unpack().array if type(kept) is Packed else kept
     t, count = kept
     if writes(t) != count:
         raise spoiled(node, name, version_of(t), count)
@@ -196,8 +215,12 @@ def recall_array(node: Node, name: str, kept: Any) -> Any:
 
 def recall_out_array(node: Node, array: Any) -> Any:
     """A node keeps its own result as memory only (no cycle)."""
+    if type(array) is Packed:
+        return array.unpack().array
     if node.version is not None and node.version.count != node.count:
         raise spoiled(node, "out", node.version, node.count)
+    if type(array) is tuple and type(array[0]) is Packed:
+        return tuple(a.unpack().array for a in array)
     return array
 
 
