@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/how-to/add-a-layer.md", "docs/how-to/add-a-model.md"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/tutorial.md",
+    "docs/how-to/add-a-layer.md",
+    "docs/how-to/add-a-model.md",
+    "docs/how-to/per-sample-gradients.md",
+]
 LIMITS = {"A training loop": 15, "The Trainer": 10, "A plugin": 10}
 
 
