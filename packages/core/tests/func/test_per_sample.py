@@ -47,6 +47,7 @@ LAYERS = {
     "BatchNorm1d eval": (lambda: nn.BatchNorm1d(3).eval(), FLOATS(4, 3)),
     "Embedding": (lambda: nn.Embedding(5, 3), WORDS(2, 4)),
     "Embedding with padding": (lambda: nn.Embedding(5, 3, padding_idx=1), WORDS(2, 4)),
+    "EmbeddingBag": (lambda: nn.EmbeddingBag(5, 3), WORDS(2, 4)),
     "MultiheadAttention": (Attention, FLOATS(2, 3, 8)),
     "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), FLOATS(2, 3, 8)),
     "LSTMCell": (lambda: First(nn.LSTMCell(4, 3)), FLOATS(2, 4)),

@@ -66,6 +66,18 @@ class Interpreter:
         """Hear of a node that a custom autograd Function has put on the tape."""
 
 
+def lanewise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function that reads numbers of its tensors: inside of vmap it runs lane by lane."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if state.interpreters and state.interpreters[-1].batches:
+            return state.interpreters[-1].lanewise(wrapped, args, kwargs)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
 def drawn(make: Callable[..., Any], shape: tuple[int, ...]) -> Any:
     """What the innermost interpreter that cares makes of a draw; None if there is none."""
     for i in range(len(state.interpreters) - 1, -1, -1):

@@ -13,9 +13,10 @@ from facula.autograd.primitives import cast
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import current
 from facula.func.batching import batched_call
-from facula.ops import expand, movedim
+from facula.ops import expand, movedim, stack
 from facula.tensors.inplace import write
 from facula.tensors.tensor import Tensor
+from facula.tree import tree_flatten, tree_unflatten
 
 
 class Lane:
@@ -202,23 +203,22 @@ class Lanes(Interpreter):
 
     def applied(self, function: Any, args: tuple[Any, ...]) -> Any:
         """A custom autograd Function runs lane by lane."""
-        flags = [self.has(x) for x in args]
-        if not any(flags):
-            return NotImplemented
+        return self.lanewise(function.apply, args, {})
+
+    def lanewise(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a function for each lane, and stack what it returns."""
+        leaves, spec = tree_flatten((args, kwargs))
+        if not any(self.has(x) for x in leaves):
+            with only(below(self)):
+                return function(*args, **kwargs)
+        lanes = []
         with only(below(self)):
-            lanes = [
-                function.apply(*[x.value[i] if flag else x for x, flag in zip(args, flags, strict=True)])
-                for i in range(self.size)
-            ]
-            if isinstance(lanes[0], tuple):
-                return tuple(batched(_stack(column), self) for column in zip(*lanes, strict=True))
-            return batched(_stack(lanes), self)
-
-
-def _stack(lanes: Any) -> Tensor:
-    from facula.ops import stack
-
-    return stack(list(lanes))
+            for i in range(self.size):
+                positional, named = tree_unflatten([x.value[i] if self.has(x) else x for x in leaves], spec)
+                results, structure = tree_flatten(function(*positional, **named))
+                lanes.append(results)
+            stacked = [batched(stack(list(column)), self) for column in zip(*lanes, strict=True)]
+        return tree_unflatten(stacked, structure)
 
 
 @contextlib.contextmanager

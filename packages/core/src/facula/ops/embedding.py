@@ -8,6 +8,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
 from facula.ops.index import add_at, index_op, put_op
 from facula.tensors.inplace import bump
@@ -153,6 +154,7 @@ def embedding_renorm_(self, indices, max_norm, norm_type):
     return self
 
 
+@lanewise
 def one_hot(tensor, num_classes=-1):
     """A last dimension with 1 at each class index and 0 elsewhere, int64.
 
@@ -218,6 +220,7 @@ def _bags(input, offsets, include_last_offset):
     return input, np.searchsorted(starts[:bags], np.arange(input.shape[0]), side="right") - 1, bags
 
 
+@lanewise
 def functional_embedding_bag(
     input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
     include_last_offset=False, padding_idx=None,
