@@ -22,6 +22,8 @@ MODULES = (
     "facula.nn.functional",
     "facula.nn.init",
     "facula.autograd",
+    "facula.distributions",
+    "facula.sparse",
     "facula.optim",
     "facula.optim.lr_scheduler",
     "facula.utils.data",

@@ -11,6 +11,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
 from facula.ops.gather import index_select
+from facula.ops.index import add_at
 from facula.ops.join import cat
 from facula.ops.sparse_tensor import SparseTensor, row_starts
 from facula.tensors.layouts import sparse_coo, sparse_csr
@@ -230,12 +231,14 @@ def sparse_mm_op(xp, values, indices, dense, /, rows, columns):
         _product_shape(values, indices, dense, rows, columns)
     if xp is np:
         from scipy.sparse import coo_array as matrix
-    else:
+    elif xp.__name__ == "cupy":
         from cupyx.scipy.sparse import coo_matrix as matrix
-    if values.dtype.kind not in "fc":
-        matrix_of = matrix((values.astype(np.int64), (indices[0], indices[1])), shape=(rows, columns))
-        return (matrix_of.tocsr() @ dense.astype(np.int64)).astype(values.dtype)
-    return matrix((values, (indices[0], indices[1])), shape=(rows, columns)).tocsr() @ dense
+    else:
+        zeros = xp.zeros((rows, dense.shape[1]), values.dtype)
+        return add_at(xp, zeros, indices[0], values[:, None] * dense[indices[1]])
+    wide = values.dtype if values.dtype.kind in "fc" else np.dtype(np.int64)
+    whole = matrix((values.astype(wide, copy=False), (indices[0], indices[1])), shape=(rows, columns))
+    return (whole.tocsr() @ dense.astype(wide, copy=False)).astype(values.dtype, copy=False)
 
 
 def _entries_gradient(g, indices, dense):
