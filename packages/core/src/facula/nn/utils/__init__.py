@@ -1,6 +1,6 @@
 """Helpers around modules: clipping gradients, parameters as one vector, sequences of unequal length."""
 
-from facula.nn.utils import rnn
+from facula.nn.utils import parametrizations, parametrize, rnn
 from facula.nn.utils.clip import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -17,6 +17,8 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
     "rnn",
     "skip_init",
     "vector_to_parameters",
