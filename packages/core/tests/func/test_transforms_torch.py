@@ -88,6 +88,8 @@ CASES = {
     "write into a view": lambda m, x, y, w: m.func.vmap(lambda a: [b := a * 1, b[1:].zero_(), b][2])(x),
     "where": lambda m, x, y, w: m.func.vmap(lambda a: m.where(a > 0, a, y[0]))(x),
     "one_hot": lambda m, x, y, w: m.func.vmap(lambda i: m.nn.functional.one_hot(i, 4) * w[0, 0])(m.tensor([[0, 1], [3, 2]])),
+    "to": lambda m, x, y, w: m.func.vmap(lambda a: a.to("cpu").cpu().to(m.float32).double() * 2)(x),
+    "matrix_rank": lambda m, x, y, w: m.func.vmap(lambda a: m.linalg.matrix_rank(a.outer(a)))(x),
     "stack": lambda m, x, y, w: m.func.vmap(lambda a, b: m.stack([a, b, y[0]]).sum(0) + m.cat([a, b])[:3])(x, y),
     "promotion": lambda m, x, y, w: m.func.vmap(lambda a: a.float() * y[0, 0] + a.float().sum() * y[0])(x),
 }  # fmt: skip

@@ -154,7 +154,9 @@ def kind_of(array: Any) -> Device:
                 return candidate
         if isinstance(array, np.ndarray):
             return kind("cpu")
-        raise getattr(array, "refusal", None) or TypeError(
+        if hasattr(array, "stands_for"):  # one lane of a batch is where the batch is
+            return kind_of(array.stands_for)
+        raise TypeError(
             f"device: expected an array of a known device, got {type(array).__name__}. Register its device with a plugin."
         )
     return found

@@ -19,6 +19,10 @@ from facula.tensors.tensor import Tensor
 from facula.tree import tree_flatten, tree_unflatten
 
 
+class NumbersAsked(RuntimeError, AttributeError):
+    """What is raised where the numbers of one lane are asked for."""
+
+
 class Lane:
     """Stands where an array would be: the shape and type of one lane, and no numbers that could be read."""
 
@@ -60,36 +64,44 @@ class Lane:
         return self
 
     @property
-    def refusal(self) -> RuntimeError:
-        """What is raised where the numbers are asked for."""
-        return RuntimeError(
+    def stands_for(self) -> Any:
+        return self.value.array
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NumbersAsked(
             "vmap: expected operations whose result's shape does not depend on the data, got one that reads the numbers "
             "of a batched tensor (or a tensor that was kept after its vmap ended). Compute with tensors, or loop over the batch."
         )
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.refusal
+    def __getattr__(self, name: str) -> Any:
+        return self.__array__()
 
     def __mul__(self, other: Any) -> Any:
         return self.__array__()
 
     __add__ = __sub__ = __lt__ = __gt__ = __mul__
 
+    def __eq__(self, other: object) -> bool:
+        return bool(self.__array__())
+
+    __hash__ = object.__hash__
+
 
 class Batched(Tensor):
     """One lane of `value`, whose first dimension is the batch of `level`. It has the tape, the memory and the device of `value`."""
 
-    __slots__ = ("level", "value")
+    __slots__ = ("lane", "level", "value")
+    lane: Lane
     value: Tensor
     level: Lanes
 
     @property
     def array(self) -> Any:
-        return Lane(self.value)
+        return self.lane
 
     @array.setter
     def array(self, array: Any) -> None:
-        if type(array) is not Lane:
+        if array is not self.lane:
             raise RuntimeError(
                 "vmap: expected the memory of a batched tensor to stay, got a new array. Write out of place."
             )
@@ -140,7 +152,7 @@ class Batched(Tensor):
 def batched(value: Tensor, level: Lanes) -> Batched:
     """`value` as one lane of itself."""
     out = object.__new__(Batched)
-    out.value, out.level = value, level
+    out.value, out.level, out.lane = value, level, Lane(value)
     out.grad = out.root = out.version = None
     return out
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import op, sample
+from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.ops.outputs import takes_out
@@ -66,6 +67,7 @@ def _histc(xp, input, /, bins, low, high):
     return xp.bincount(xp.minimum(place, bins - 1).astype(np.int64), minlength=bins).astype(input.dtype)
 
 
+@lanewise
 @takes_out
 def histc(input, bins=100, min=0, max=0):
     """Counts of the elements in `bins` equal parts of [min, max] (of the range of the data if both are 0).

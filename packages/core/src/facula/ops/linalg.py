@@ -8,6 +8,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
 from facula.ops.create import eye
 from facula.ops.matmul import matmul
@@ -332,6 +333,7 @@ def cholesky(input, upper=False):
     return linalg_cholesky(input, upper=upper)
 
 
+@lanewise
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """`cholesky` that reports in `info` the order of the first minor that is not positive (0: fine) instead of raising."""
     _square("linalg.cholesky", A)

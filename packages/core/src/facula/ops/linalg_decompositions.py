@@ -10,6 +10,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
 from facula.ops.create import eye
 from facula.ops.join import cat
@@ -333,6 +334,7 @@ def linalg_lu_factor(A, *, pivot=True, out=None):
     return found if out is None else _into(out, found)
 
 
+@lanewise
 def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     """`lu_factor` with `info`: the position of the first zero on the diagonal of U (0: none)."""
     _pivoting("linalg.lu_factor_ex", A, pivot)
@@ -360,6 +362,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     return found if out is None else _into(out, found)
 
 
+@lanewise
 def linalg_lu(A, *, pivot=True, out=None):
     """A = P @ L @ U with a permutation P, a unit lower triangular L and an upper triangular U."""
     _pivoting("linalg.lu", A, pivot)
@@ -367,6 +370,7 @@ def linalg_lu(A, *, pivot=True, out=None):
     return found if out is None else _into(out, found)
 
 
+@lanewise
 def lu(A, pivot=True, get_infos=False, out=None):
     """The packed LU factorization and its row exchanges (and, if asked, infos)."""
     packed, pivots, info = linalg_lu_factor_ex(A, pivot=pivot)

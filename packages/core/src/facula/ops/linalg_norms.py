@@ -10,6 +10,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.generator import rng_of
 from facula.devices.meta import Meta
@@ -147,6 +148,7 @@ def _threshold(A, largest, atol, rtol):
     return np.maximum(host(atol), host(rtol) * largest)
 
 
+@lanewise
 @takes_out
 def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
     """How many singular values are larger than max(atol, rtol * the largest)."""
@@ -204,6 +206,7 @@ def _pinv(xp, A, /, limits, hermitian):
 _pinv.vjp(A=_pinv_back)
 
 
+@lanewise
 @takes_out
 def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """The Moore-Penrose pseudo-inverse; singular values up to max(atol, rtol * the largest) count as zero."""
@@ -243,6 +246,7 @@ def _least_back(g, A, B):
     return _pinv_back(matmul(g, B.mH), A, inverse), matmul(inverse.mH, g)
 
 
+@lanewise
 def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """The X that makes the Frobenius norm of A @ X - B least.
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.ops.outputs import takes_out
@@ -69,6 +70,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     return _returned(input, values, inverse, np.bincount(group), return_inverse, return_counts)
 
 
+@lanewise
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Which `elements` occur in `test_elements`.
 
