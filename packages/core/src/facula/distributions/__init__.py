@@ -17,15 +17,22 @@ from facula.distributions.gumbel import Gumbel
 from facula.distributions.half_cauchy import HalfCauchy
 from facula.distributions.half_normal import HalfNormal
 from facula.distributions.independent import Independent
+from facula.distributions.inverse_gamma import InverseGamma
 from facula.distributions.kl import kl_divergence, register_kl
 from facula.distributions.laplace import Laplace
 from facula.distributions.log_normal import LogNormal
+from facula.distributions.mixture_same_family import MixtureSameFamily
 from facula.distributions.multinomial import Multinomial
 from facula.distributions.multivariate_normal import MultivariateNormal
+from facula.distributions.negative_binomial import NegativeBinomial
 from facula.distributions.normal import Normal
 from facula.distributions.one_hot_categorical import OneHotCategorical, OneHotCategoricalStraightThrough
+from facula.distributions.pareto import Pareto
 from facula.distributions.poisson import Poisson
+from facula.distributions.relaxed_bernoulli import RelaxedBernoulli
+from facula.distributions.relaxed_categorical import RelaxedOneHotCategorical
 from facula.distributions.studentT import StudentT
 from facula.distributions.transformed_distribution import TransformedDistribution
 from facula.distributions.transforms import *  # noqa: F403
 from facula.distributions.uniform import Uniform
+from facula.distributions.weibull import Weibull
