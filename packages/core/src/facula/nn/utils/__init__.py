@@ -1,6 +1,6 @@
 """Helpers around modules: clipping gradients, parameters as one vector, sequences of unequal length."""
 
-from facula.nn.utils import parametrizations, parametrize, rnn
+from facula.nn.utils import parametrizations, parametrize, prune, rnn
 from facula.nn.utils.clip import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -19,6 +19,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "rnn",
     "skip_init",
     "vector_to_parameters",
