@@ -20,3 +20,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'facula.autograd' has no attribute {name!r}")
     found = globals()[name] = getattr(importlib.import_module(f"facula.autograd.{_PLACES[name]}"), name)
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*_PLACES, *_ROOMS})

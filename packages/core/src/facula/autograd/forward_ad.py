@@ -16,6 +16,8 @@ from facula.autograd.state import enable_grad, state
 from facula.autograd.tape import Leaf, current
 from facula.tensors.tensor import Tensor
 
+__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+
 
 class UnpackedDualTensor(NamedTuple):
     """What `unpack_dual` returns: the tensor, and its tangent or None."""
