@@ -17,6 +17,25 @@ def test_every_name_of_the_policy_is_an_operator():
     assert not policy.LOWER & policy.FULL
 
 
+@pytest.mark.parametrize("name", ["LOWER", "FULL", "FULL_ON_CUDA", "WIDEST"])
+def test_the_published_lists_are_those_in_force(name):
+    section = (policy.__doc__ or "").split(f"`{name}`:")[1].split("`")[0]
+    printed = {word for line in section.splitlines() if line.startswith("    ") for word in line[4:].split("  ")}
+    titles = {
+        "losses",
+        "recurrent",
+        "products",
+        "complex",
+        "decompositions",
+        "functions",
+        "norms",
+        "sums",
+        "writes",
+        "",
+    }
+    assert {word.strip() for word in printed} - titles | (getattr(policy, name) & titles) == getattr(policy, name)
+
+
 def test_blocks_nest_and_end():
     x = facula.ones(2, 2)
     with facula.autocast("cpu"):
