@@ -1,7 +1,8 @@
 """One direction of one recurrent layer, unrolled over time: the arithmetic of RNN, GRU and LSTM.
 
-The projection of the whole input is one matrix product; only the recurrent half runs step by step. Packed sequences
-have fewer rows in later steps, since they are sorted by length: rows that end leave, and in reverse they join.
+The projection of the whole input is one matrix product; only the recurrent half runs step by step, inside one operator
+where all steps have the same rows. Packed sequences have fewer rows in later steps, since they are sorted by length: rows
+that end leave, and in reverse they join.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from facula.nn import functional as F
-from facula.ops import cat, stack
+from facula.ops import cat, gru_scan_op, lstm_scan_op, rnn_scan_op, stack
 from facula.tensors.tensor import Tensor
 
 State = tuple[Tensor, ...]  # (h,) or (h, c)
@@ -62,6 +63,25 @@ GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 
 def run_direction(mode: str, input: Tensor, state: State, weights: Weights, reverse: bool) -> tuple[Tensor, State]:
     """Run over input (T, N, features) from `state`; the outputs (T, N, out) in order of time, and the last state."""
+    if weights.w_hr is not None or not len(input):
+        return _unroll(mode, input, state, weights, reverse)
+    outputs = _scan(mode, input.flip(0) if reverse else input, state, weights)
+    last = tuple(values[-1] for values in outputs)
+    return (outputs[0].flip(0) if reverse else outputs[0]), last
+
+
+def _scan(mode: str, input: Tensor, state: State, weights: Weights) -> State:
+    """The states at all times, in one operator: a step at a time would be mostly overhead."""
+    w_ih, w_hh, b_ih, b_hh, _ = weights
+    if mode == "GRU":
+        return (gru_scan_op(F.linear(input, w_ih, b_ih), *state, w_hh, b_hh),)
+    projected = F.linear(input, w_ih, b_ih if b_ih is None or b_hh is None else b_ih + b_hh)
+    if mode == "LSTM":
+        return lstm_scan_op(projected, *state, w_hh)
+    return (rnn_scan_op(projected, *state, w_hh, mode == "RNN_RELU"),)
+
+
+def _unroll(mode: str, input: Tensor, state: State, weights: Weights, reverse: bool) -> tuple[Tensor, State]:
     step = STEPS[mode]
     outputs = []
     projected = F.linear(input, weights.w_ih, weights.b_ih).unbind(0)

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.devices.threads import blockwise
 from facula.ops.checks import floating, refused, special, uniform
 from facula.ops.compare import where
 from facula.ops.rules import same, wrap_dim
@@ -57,7 +58,7 @@ def functional_relu(input, inplace=False):
 def normal_cdf_op(xp, input, /):
     """The distribution function of the standard normal distribution: (1 + erf(input / sqrt(2))) / 2."""
     if input.dtype == np.float32:
-        return _normal_cdf(xp, input)
+        return blockwise(xp, _normal_cdf, input)
     out = special(xp).erf(input * math.sqrt(0.5))
     out += 1
     out *= 0.5
@@ -101,19 +102,24 @@ def gelu(xp, input, /, *, approximate="none"):
     tensor([0.8413])
     """
     floating("gelu", input)
-    if approximate == "none":
-        out = normal_cdf_op.forward(xp, input)
-    elif approximate == "tanh":
-        out = input * input
-        out *= 0.044715 * _TANH
-        out += _TANH
-        out = xp.tanh(out * input)
-        out += 1
-        out *= 0.5
-    else:
+    if approximate not in ("none", "tanh"):
         raise RuntimeError(
             f"gelu: approximate argument must be either none or tanh, got {approximate!r}. Use 'none' or 'tanh'."
         )
+    return blockwise(xp, _gelu_values if approximate == "none" else _gelu_estimate, input)
+
+
+def _gelu_values(xp, input):
+    return xp.multiply(normal_cdf_op.forward(xp, input), input)
+
+
+def _gelu_estimate(xp, input):
+    out = input * input
+    out *= 0.044715 * _TANH
+    out += _TANH
+    out = xp.tanh(out * input)
+    out += 1
+    out *= 0.5
     return xp.multiply(out, input)
 
 
@@ -126,26 +132,34 @@ def _gelu_slope(g, input, approximate):
 
 
 def _gelu_array(g, input, approximate, xp):
+    return blockwise(xp, _exact_slope if approximate == "none" else _estimated_slope, input, g)
+
+
+def _exact_slope(xp, input, g):
+    slope = input * input
+    slope *= -0.5
+    slope = xp.exp(slope)
+    slope *= _DENSITY
+    slope *= input
+    slope += normal_cdf_op.forward(xp, input)
+    slope *= g
+    return slope
+
+
+def _estimated_slope(xp, input, g):
     square = input * input
-    if approximate == "none":
-        square *= -0.5
-        slope = xp.exp(square)
-        slope *= _DENSITY
-        slope *= input
-        slope += normal_cdf_op.forward(xp, input)
-    else:
-        t = square * (0.044715 * _TANH)
-        t += _TANH
-        t *= input
-        t = xp.tanh(t)
-        square *= 3 * 0.044715
-        square += 1
-        slope = (1 - t * t) * input
-        slope *= square
-        slope *= _TANH
-        slope += t
-        slope += 1
-        slope *= 0.5
+    t = square * (0.044715 * _TANH)
+    t += _TANH
+    t *= input
+    t = xp.tanh(t)
+    square *= 3 * 0.044715
+    square += 1
+    slope = (1 - t * t) * input
+    slope *= square
+    slope *= _TANH
+    slope += t
+    slope += 1
+    slope *= 0.5
     slope *= g
     return slope
 

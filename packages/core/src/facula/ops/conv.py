@@ -12,9 +12,11 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.devices.threads import share, shares
 from facula.ops.checks import sizes
+from facula.ops.conv_runs import from_runs, run_columns, run_length
 
-_BUFFER, _CACHED = 1 << 21, 1 << 16  # elements made at a time by the two methods: they should stay in the cache
+_BUFFER, _CACHED = 1 << 20, 1 << 16  # elements made at a time by the two methods: they should stay in the cache
 
 
 def out_size(n, k, stride, low, high, dilation):
@@ -115,10 +117,30 @@ def _windows(xp, array, kernel, stride, dilation, outs):
     return xp.lib.stride_tricks.as_strided(array, (*array.shape[:2], *kernel, *outs), steps)
 
 
-def _chunks(n, each):
+def _chunks(start, stop, each):
     """Ranges of images whose columns fit the buffer."""
-    step = max(1, min(n, _BUFFER // max(each, 1)))
-    return [(i, min(i + step, n)) for i in range(0, n, step)]
+    step = max(1, min(stop - start, _BUFFER // max(each, 1)))
+    return [(i, min(i + step, stop)) for i in range(start, stop, step)]
+
+
+def _each(xp, work, pieces):
+    """Call work(start, stop) for each piece, on all threads of a processor."""
+    if xp is np:
+        share(work, pieces)
+        return
+    for start, stop in pieces:
+        work(start, stop)
+
+
+def _by_thread(xp, n, each):
+    """One list of chunks for each thread (one in all on a device): which images are added up first is the same each time."""
+    spans = shares(n) if xp is np and n * each > _CACHED else [(0, n)]
+    return [_chunks(*span, each) for span in spans]
+
+
+def _share_chunks(xp, work, n, each):
+    """Call work(start, stop) for chunks of images."""
+    _each(xp, work, [chunk for chunks in _by_thread(xp, n, each) for chunk in chunks])
 
 
 def _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop):
@@ -139,6 +161,8 @@ def _across(xp, g, groups, start, stop):
     """(images, channels, *outs) as (groups, channels / groups, images * outs)."""
     part = g[start:stop]
     n, c = part.shape[:2]
+    if n == 1 and part.flags.c_contiguous:
+        return part.reshape(groups, c // groups, -1)
     return xp.ascontiguousarray(part.reshape(n, c, -1).transpose(1, 0, 2)).reshape(groups, c // groups, -1)
 
 
@@ -177,10 +201,22 @@ def _dense(xp, array, weight, stride, dilation, groups, shape):
     kernel, outs = weight.shape[2:], shape[2:]
     out = xp.empty(shape, array.dtype)
     matrix = weight.reshape(groups, weight.shape[0] // groups, -1)
-    for start, stop in _chunks(shape[0], array.shape[1] * math.prod(kernel) * math.prod(outs)):
+    length = run_length(array.shape[2:], kernel, stride, outs)
+    array = xp.ascontiguousarray(array) if length else array
+
+    def work(start, stop):
+        if length:
+            columns = run_columns(xp, array[start:stop], kernel, dilation, length, groups)
+            from_runs(xp, xp.matmul(matrix, columns), out[start:stop], array.shape[2:])
+            return
         columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
+        if stop - start == 1:
+            xp.matmul(matrix, columns, out=out[start].reshape(groups, matrix.shape[1], -1))
+            return
         product = xp.matmul(matrix, columns).reshape(shape[1], stop - start, -1)
         out[start:stop].reshape(stop - start, shape[1], -1)[...] = product.transpose(1, 0, 2)
+
+    _share_chunks(xp, work, shape[0], array.shape[1] * math.prod(kernel) * math.prod(outs))
     return out
 
 
@@ -192,7 +228,8 @@ def _images(n, each):
 
 def _depthwise(xp, array, weight, stride, dilation, shape):
     out, rank = xp.empty(shape, array.dtype), weight.ndim - 2
-    for start, stop in _images(shape[0], math.prod(shape[1:])):
+
+    def work(start, stop):
         source, target, product = array[start:stop], out[start:stop], None
         for i, at in enumerate(np.ndindex(*weight.shape[2:])):
             view, factor = (
@@ -204,6 +241,8 @@ def _depthwise(xp, array, weight, stride, dilation, shape):
             else:
                 product = xp.multiply(view, factor, out=product)
                 target += product
+
+    _each(xp, work, _images(shape[0], math.prod(shape[1:])))
     return out
 
 
@@ -223,6 +262,9 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
     if _is_pointwise(kernel, stride, padding) and groups == 1 and tuple(outs) == tuple(size):
         out = xp.matmul(weight.reshape(weight.shape[0], -1).T, upper.reshape(n, upper.shape[1], -1))
         return out.reshape(n, channels, *size)
+    flipped = _flipped(xp, upper, weight, size, stride, padding, dilation, groups)
+    if flipped is not None:
+        return flipped
     reach = tuple(d + low + high for d, (low, high) in zip(size, padding, strict=True))
     whole = tuple(
         max(r, s * (o - 1) + d * (k - 1) + 1)
@@ -238,25 +280,48 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
     return out if tuple(whole) == tuple(size) else xp.ascontiguousarray(out[inner])
 
 
+def _flipped(xp, upper, weight, size, stride, padding, dilation, groups):
+    """The adjoint of a convolution of stride 1 as a convolution with the weight turned around, where runs make that fast."""
+    kernel, outs, channels = weight.shape[2:], upper.shape[2:], weight.shape[1] * groups
+    if max(stride, default=1) > 1 or _is_depthwise(groups, weight) or not upper.size or not weight.size:
+        return None
+    spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    before = [s - low for s, (low, _) in zip(spans, padding, strict=True)]
+    pads = [(b, n + s - o - b) for b, n, s, o in zip(before, size, spans, outs, strict=True)]
+    if any(p < 0 for pair in pads for p in pair):
+        return None
+    array = padded(xp, upper, pads)
+    if not run_length(array.shape[2:], kernel, stride, size):
+        return None
+    turned = weight.reshape(groups, -1, *weight.shape[1:])[(..., *[slice(None, None, -1)] * len(kernel))]
+    turned = turned.swapaxes(1, 2).reshape(channels, -1, *kernel)
+    return _dense(xp, array, turned, stride, dilation, groups, (upper.shape[0], channels, *size))
+
+
 def _fold_depthwise(xp, out, upper, weight, stride, dilation):
-    for start, stop in _images(upper.shape[0], math.prod(upper.shape[1:])):
+    def work(start, stop):
         part, target = upper[start:stop], out[start:stop]
         for at in np.ndindex(*weight.shape[2:]):
             target[_offset(at, dilation, stride, upper.shape[2:])] += part * _per_channel(
                 weight[(slice(None), 0, *at)], weight.ndim - 2
             )
 
+    _each(xp, work, _images(upper.shape[0], math.prod(upper.shape[1:])))
+
 
 def _fold_back(xp, out, upper, weight, stride, dilation, groups):
     kernel, n, outs, channels = weight.shape[2:], upper.shape[0], upper.shape[2:], out.shape[1]
     matrix = weight.reshape(groups, weight.shape[0] // groups, -1).transpose(0, 2, 1)
-    for start, stop in _chunks(n, channels * math.prod(kernel) * math.prod(outs)):
+
+    def work(start, stop):
         columns = xp.matmul(matrix, _across(xp, upper, groups, start, stop)).reshape(
             channels, *kernel, stop - start, *outs
         )
         target = out[start:stop].swapaxes(0, 1)
         for at in np.ndindex(*kernel):
             target[_offset(at, dilation, stride, outs)] += columns[(slice(None), *at)]
+
+    _share_chunks(xp, work, n, channels * math.prod(kernel) * math.prod(outs))
 
 
 def _weight_shape(upper, input, kernel, stride, padding, dilation, groups):
@@ -282,11 +347,19 @@ def conv_weight_op(xp, upper, input, /, kernel, stride, padding, dilation, group
                 view = part[_offset(at, dilation, stride, outs)]
                 out[(slice(None), 0, *at)] += xp.einsum("nci,nci->c", flat, view.reshape(flat.shape))
         return out
-    total = None
-    for start, stop in _chunks(upper.shape[0], channels * math.prod(kernel) * math.prod(outs)):
-        columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
-        part = xp.matmul(_across(xp, upper, groups, start, stop), columns.transpose(0, 2, 1))
-        total = part if total is None else total.__iadd__(part)
+    parts = _by_thread(xp, upper.shape[0], channels * math.prod(kernel) * math.prod(outs))
+    totals = [None] * len(parts)
+
+    def work(k, _):
+        for start, stop in parts[k]:
+            columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
+            part = xp.matmul(_across(xp, upper, groups, start, stop), columns.transpose(0, 2, 1))
+            totals[k] = part if totals[k] is None else totals[k].__iadd__(part)
+
+    _each(xp, work, [(k, k + 1) for k in range(len(parts))])
+    total = totals[0]
+    for part in totals[1:]:
+        total += part
     return total.reshape(result)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.devices.threads import ranges, rowwise, share
 from facula.ops.checks import floating
 from facula.ops.compare import where
 from facula.tensors.inplace import bump
@@ -66,9 +67,13 @@ def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps
         or (bias is not None and bias.shape != shape)
     ):
         _check_normalized("layer_norm", input, shape, weight, bias)
-    out, rstd = _centred(xp, _rows(input, shape), eps)
+    flat = [None if t is None else t.reshape(-1) for t in (weight, bias)]
+    return rowwise(xp, lambda xp, rows: _unit_rows(xp, rows, *flat, eps), _rows(input, shape)).reshape(input.shape)
+
+
+def _unit_rows(xp, rows, weight, bias, eps):
+    out, rstd = _centred(xp, rows, eps)
     out *= rstd
-    out = out.reshape(input.shape)
     if weight is not None:
         out *= weight
     if bias is not None:
@@ -113,22 +118,40 @@ def _layer_norm_slope(g, input, weight, shapes, needs, normalized_shape, eps):
 
 
 def _layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
-    shape = normalized_shape
-    unit, rstd = _centred(xp, _rows(input, shape), eps)
-    unit *= rstd
-    rows = _rows(g, shape)
-    n = max(rows.shape[1], 1)
-    at_weight = xp.einsum("ij,ij->j", rows, unit).reshape(shape) if needs[1] else None
-    at_bias = (xp.ones(len(rows), rows.dtype) @ rows).reshape(shape) if needs[2] else None
-    if not needs[0]:
-        return None, at_weight, at_bias
-    slope = rows.copy() if weight is None else rows * weight.reshape(-1)
+    shape, rows, upper = normalized_shape, _rows(input, normalized_shape), _rows(g, normalized_shape)
+    pieces = ranges(len(rows), rows.shape[1]) if xp is np else [(0, len(rows))]
+    slope = xp.empty(rows.shape, rows.dtype) if needs[0] else None
+    at_weight = xp.empty((len(pieces), rows.shape[1]), rows.dtype) if needs[1] else None
+    at_bias = (xp.ones(len(upper), upper.dtype) @ upper).reshape(shape) if needs[2] else None
+    flat = None if weight is None else weight.reshape(-1)
+    numbers = {piece: k for k, piece in enumerate(pieces)}
+
+    def work(start, stop):
+        unit, rstd = _centred(xp, rows[start:stop], eps)
+        unit *= rstd
+        part = upper[start:stop]
+        if needs[1]:
+            xp.einsum("ij,ij->j", part, unit, out=at_weight[numbers[start, stop]])
+        if needs[0]:
+            slope[start:stop] = _slope_rows(xp, part, unit, rstd, flat)
+
+    share(work, pieces)
+    return (
+        slope.reshape(input.shape) if needs[0] else None,
+        at_weight.sum(axis=0).reshape(shape) if needs[1] else None,
+        at_bias,
+    )
+
+
+def _slope_rows(xp, g, unit, rstd, weight):
+    slope = g.copy() if weight is None else g * weight
+    n = max(g.shape[1], 1)
     mean = _means(xp, slope, n)
     unit *= _dots(xp, slope, unit)[:, None] / n
     slope -= unit
     slope -= mean
     slope *= rstd
-    return slope.reshape(input.shape), at_weight, at_bias
+    return slope
 
 
 layer_norm_op.vjp(_layer_norm_slope)

@@ -1,0 +1,88 @@
+"""Sharing work out to threads: every piece once, errors, nesting, warnings' state, and BLAS as it was."""
+
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import facula
+from facula.devices import threads
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    before = facula.get_num_threads()
+    facula.set_num_threads(2)
+    yield
+    facula.set_num_threads(before)
+
+
+def _blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_every_piece_is_done_once():
+    done = np.zeros(1000, int)
+
+    def work(start, stop):
+        done[start:stop] += 1
+
+    threads.share(work, threads.ranges(1000, 10, 300))
+    assert (done == 1).all()
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_after():
+    before, inside = _blas_threads(), []
+    threads.share(lambda start, stop: inside.append(_blas_threads()), [(0, 1), (1, 2)])
+    assert len(inside) == 2
+    assert all(count == 1 for counts in inside for count in counts)
+    assert _blas_threads() == before
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+def test_an_error_in_a_piece_is_raised_and_blas_restored(bad):
+    before = _blas_threads()
+
+    def work(start, stop):
+        if start == bad:
+            raise ValueError(f"piece {start}")
+
+    with pytest.raises(ValueError, match=f"piece {bad}"):
+        threads.share(work, [(i, i + 1) for i in range(4)])
+    assert _blas_threads() == before
+
+
+def test_nested_shares_run_where_they_are():
+    found = []
+
+    def outer(start, stop):
+        here = threading.get_ident()
+        threads.share(lambda a, b: found.append(threading.get_ident() == here), [(0, 1), (1, 2)])
+
+    threads.share(outer, [(0, 1), (1, 2)])
+    assert found == [True] * 4
+
+
+def test_helpers_see_the_callers_floating_point_settings():
+    seen = []
+    with np.errstate(over="raise"):
+        threads.share(lambda start, stop: seen.append(np.geterr()["over"]), [(i, i + 1) for i in range(8)])
+    assert seen == ["raise"] * 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shares_cover_everything_in_order(count):
+    spans = threads.shares(count)
+    assert [i for start, stop in spans for i in range(start, stop)] == list(range(count))
+    assert len(spans) <= 2
+
+
+def test_blockwise_and_rowwise_give_what_the_function_gives():
+    x = np.random.default_rng(0).standard_normal((300, 500)).astype(np.float32)
+    assert np.array_equal(threads.blockwise(np, lambda xp, a, b: a * b + 1, x, x), x * x + 1)
+    turned = x.T
+    assert np.array_equal(threads.blockwise(np, lambda xp, a: a + 1, turned), turned + 1)
+    assert np.array_equal(
+        threads.rowwise(np, lambda xp, a: a - a.max(1, keepdims=True), turned), turned - turned.max(1, keepdims=True)
+    )
