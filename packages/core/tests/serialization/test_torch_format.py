@@ -314,3 +314,45 @@ def test_damaged_files_raise_one_error_run_nothing_and_take_little_memory(monkey
     finally:
         tracemalloc.stop()
     assert failed > 1000
+
+
+def test_storages_with_their_high_bytes_first_are_turned():
+    def storage(kind, key, count):
+        head = (
+            b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\n"
+            + kind
+            + b"Storage\nX\x01\x00\x00\x00"
+        )
+        return (
+            head
+            + key
+            + b"X\x03\x00\x00\x00cpuK"
+            + bytes([count])
+            + b"tQK\x00K"
+            + bytes([count])
+            + b"\x85K\x01\x85\x89}tR"
+        )
+
+    kinds = [(b"Float", ">f4"), (b"Short", ">i2"), (b"ComplexFloat", ">c8")]
+    program = b"(" + b"".join(storage(kind, b"%d" % i, 2) for i, (kind, _) in enumerate(kinds)) + b"t."
+    data = {str(i): np.array([1, 258]).astype(code).tobytes() for i, (_, code) in enumerate(kinds)}
+    stream = io.BytesIO(archive(program, **data))
+    with zipfile.ZipFile(stream, "a") as file:
+        file.writestr("a/byteorder", b"big")
+    assert [t.tolist() for t in loaded(stream.getvalue())] == [[1, 258]] * 3
+    with zipfile.ZipFile(stream := io.BytesIO(archive(b"N.")), "a") as file:
+        file.writestr("a/byteorder", b"middle")
+    with pytest.raises(RuntimeError, match="expected little or big as byteorder, got b'middle'"):
+        loaded(stream.getvalue())
+
+
+def test_values_that_would_take_forever_to_print_are_refused_quickly():
+    tall = b")" + b"\x85q\x00h\x00\x86" * 60
+    for program in (
+        tall + b"Q.",
+        b"ctorch\ndevice\n" + tall + b"\x85R.",
+        b"ctorch\nSize\n" + tall + b"\x85R.",
+        b"N" + tall + b"b.",
+    ):
+        with pytest.raises(RuntimeError, match="load: <stream>: expected"):
+            loaded(archive(program))

@@ -1,6 +1,7 @@
 """Files go both ways between facula and torch."""
 
 import io
+import random
 from collections import Counter, OrderedDict
 from pathlib import Path
 
@@ -154,3 +155,21 @@ def test_weights_that_others_published_load_exactly(package, file):
     for name, tensor in theirs.items():
         assert ours[name].dtype.name == str(tensor.dtype).removeprefix("torch.")
         assert np.array_equal(ours[name].numpy(), tensor.numpy())
+
+
+def test_damaged_files_of_the_older_format_raise_one_error():
+    stream = io.BytesIO()
+    torch.save(
+        {"w": torch.ones(3), "o": OrderedDict(a=torch.ones(2) > 0)}, stream, _use_new_zipfile_serialization=False
+    )
+    draw, failed = random.Random(0), 0
+    for _ in range(2000):
+        bad = bytearray(stream.getvalue())
+        for _ in range(draw.randint(1, 3)):
+            bad[draw.randrange(1, len(bad))] = draw.randrange(256)
+        try:
+            facula.load(io.BytesIO(bytes(bad[: draw.choice([len(bad), draw.randrange(len(bad))])])))
+        except RuntimeError as error:
+            assert str(error).startswith("load: <stream>: expected")  # noqa: PT017
+            failed += 1
+    assert failed > 1000

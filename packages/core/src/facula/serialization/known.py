@@ -12,7 +12,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices.base import device as Device
-from facula.serialization.program import Fault
+from facula.serialization.program import Fault, shown
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Size, Tensor
 
@@ -102,7 +102,7 @@ def allowed(value: Any) -> bool:
 
 def _expect(fine: bool, expected: str, args: Any) -> None:
     if not fine:
-        raise Fault(expected, repr(args)[:80])
+        raise Fault(expected, shown(args))
 
 
 def _ordered(args: tuple[Any, ...]) -> Any:

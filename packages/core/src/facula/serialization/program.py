@@ -27,6 +27,17 @@ class Fault(Exception):
         self.expected, self.found, self.hint = expected, found, hint
 
 
+def shown(value: Any, depth: int = 0) -> str:
+    """A value in few words; a file may hold values whose `repr` never ends."""
+    if type(value) is tuple and not depth:
+        return f"({', '.join(shown(item, 1) for item in value[:7])})"
+    if isinstance(value, (str, bytes)):
+        return repr(value[:40])
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 2**128):
+        return repr(value)
+    return value.__qualname__ if isinstance(value, type) else type(value).__name__
+
+
 class Host(Protocol):
     """What the interpreter does not do itself."""
 

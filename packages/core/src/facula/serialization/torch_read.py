@@ -22,7 +22,7 @@ from facula.devices import base as devices
 from facula.devices.base import device as Device
 from facula.devices.meta import Meta
 from facula.serialization import known
-from facula.serialization.program import Fault, Program
+from facula.serialization.program import Fault, Program, shown
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor, wrap
 
@@ -111,7 +111,7 @@ class Reader:
         fine = isinstance(key, tuple) and len(key) in (5, 6) and key[0] == "storage"
         fine = fine and isinstance(key[1], known.StorageType) and isinstance(key[2], str) and isinstance(key[3], str)
         if not fine or type(key[4]) is not int or not 0 <= key[4] < 2**60:
-            raise Fault("the description of a storage", repr(key)[:80])
+            raise Fault("the description of a storage", shown(key))
         _, kind, name, location, count = key[:5]
         dtype = None if kind.dtype is None else kind.dtype.numpy
         if name not in self.storages:
@@ -127,7 +127,7 @@ class Reader:
     def _part(self, whole: Storage, part: Any) -> Storage:
         fine = isinstance(part, tuple) and len(part) == 3 and all(type(n) is int and n >= 0 for n in part[1:])
         if not fine or part[1] + part[2] > whole.array.size:
-            raise Fault("a part within its storage", repr(part)[:80])
+            raise Fault("a part within its storage", shown(part))
         return Storage(whole.array[part[1] : part[1] + part[2]], whole.dtype, whole.device)
 
     def call(self, function: Any, args: tuple[Any, ...]) -> Any:
@@ -143,7 +143,7 @@ class Reader:
 
     def make(self, cls: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if not isinstance(cls, type) or not known.allowed(cls):
-            raise Fault("a class that may be made", repr(cls)[:80])
+            raise Fault("a class that may be made", shown(cls))
         return cls.__new__(cls, *args, **named)
 
     def build(self, instance: Any, state: Any) -> None:
@@ -151,12 +151,12 @@ class Reader:
             self._restore(instance, state)
         elif isinstance(instance, np.dtype):
             if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", "|", "="):
-                raise Fault("a NumPy type with its low bytes first", repr(state)[:80])
+                raise Fault("a NumPy type with its low bytes first", shown(state))
         elif type(instance) is np.ndarray:
             known.set_numpy(instance, state)
         elif type(instance) is OrderedDict:
             if not isinstance(state, dict) or any(not isinstance(k, str) or hasattr(OrderedDict, k) for k in state):
-                raise Fault("attributes of an OrderedDict", repr(state)[:80])
+                raise Fault("attributes of an OrderedDict", shown(state))
             instance.__dict__.update(state)
         else:
             raise Fault("an object that may be given a state", type(instance).__name__)
@@ -186,13 +186,13 @@ class Reader:
         self, storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, metadata: Any = None
     ) -> Tensor:
         if not isinstance(storage, Storage) or not hasattr(dtype, "is_floating_point"):
-            raise Fault("the storage and type of a tensor", repr(dtype)[:80])
+            raise Fault("the storage and type of a tensor", shown(dtype))
         return self._finish(wrap(self._strided(storage, dtype.numpy, offset, size, stride)), grad, metadata)
 
     def _strided(self, storage: Storage, dtype: Any, offset: Any, size: Any, stride: Any) -> Any:
         numbers = (offset, *size, *stride)
         if not all(type(n) is int and 0 <= n < 2**60 for n in numbers) or len(size) != len(stride) or len(size) > 64:
-            raise Fault("the offset, shape and strides of a tensor", repr((offset, size, stride))[:80])
+            raise Fault("the offset, shape and strides of a tensor", shown((offset, size, stride)))
         steps = tuple(n * dtype.itemsize for n in stride)
         if storage.device.type == "meta":
             return Meta(size, dtype, steps)
@@ -212,7 +212,7 @@ class Reader:
             array = tensor.array
             copied = array.base if isinstance(array.base, np.ndarray) else array
             if wrong or array.size > copied.size:
-                raise Fault("a tensor that is conjugated or negated at most", repr(metadata)[:80])
+                raise Fault("a tensor that is conjugated or negated at most", shown(metadata))
             array = array.conj() if metadata.get("conj") else array
             tensor = wrap(-array if metadata.get("neg") else array)
         return tensor.requires_grad_() if grad is True else tensor
@@ -231,20 +231,20 @@ class Reader:
 
     def _from_type_v2(self, function: Any, cls: Any, args: Any, state: Any) -> Any:
         if not isinstance(function, known.Maker) or not function.name.startswith(("tensor", "parameter", "meta")):
-            raise Fault("a function that makes tensors", repr(function)[:80])
+            raise Fault("a function that makes tensors", shown(function))
         made = self.call(function, args)
         values = state[0] if isinstance(state, tuple) and state else state
         if cls is Buffer or (cls is Tensor and isinstance(values, dict) and values.get("_is_buffer") is True):
             persistent = values.get("persistent", True) if isinstance(values, dict) else True
             return Buffer(made, persistent=bool(persistent))
         if cls not in (Tensor, Parameter):
-            raise Fault("a kind of tensor", repr(cls)[:80])
+            raise Fault("a kind of tensor", shown(cls))
         return self._with_state(made, values)
 
     def _with_state(self, made: Any, state: Any) -> Any:
         state = state or {}
         if not isinstance(state, dict) or any(not isinstance(name, str) or hasattr(Tensor, name) for name in state):
-            raise Fault("attributes of a tensor", repr(state)[:80])
+            raise Fault("attributes of a tensor", shown(state))
         made.__dict__.update(state)
         return made
 
@@ -296,7 +296,7 @@ class ZipReader(Reader):
             raise Fault("a file of torch.save", "a TorchScript archive, which holds code", hint)
         order = self._bytes("byteorder") if f"{self.root}byteorder" in self.entries else b"little"
         if order not in (b"little", b"big"):
-            raise Fault("little or big as byteorder", repr(order)[:40])
+            raise Fault("little or big as byteorder", shown(order))
         self.swapped = order == b"big"
 
     def _begin(self, entry: zipfile.ZipInfo) -> int:
@@ -385,7 +385,7 @@ class LegacyReader(Reader):
         """What the file holds."""
         magic, version = self.run(self.file, self.size), self.run(self.file, self.size)
         if magic != MAGIC or version != 1001:
-            raise Fault("the magic number and version 1001", f"{repr(magic)[:40]} and {repr(version)[:40]}")
+            raise Fault("the magic number and version 1001", f"{shown(magic)} and {shown(version)}")
         facts = self.run(self.file, self.size)
         swapped = isinstance(facts, dict) and facts.get("little_endian") is False
         place, scout = self.file.tell(), Scout(self.size)
@@ -393,7 +393,7 @@ class LegacyReader(Reader):
         keys = self.run(self.file, self.size)
         found = {key: storage.array for key, storage in scout.storages.items()}
         if not isinstance(keys, list) or len(keys) != len(found) or {k for k in keys if type(k) is str} != set(found):
-            raise Fault("the keys of all storages", repr(keys)[:80])
+            raise Fault("the keys of all storages", shown(keys))
         for key in keys:
             if int.from_bytes(self.file.read(8), "little") != found[key].size:
                 raise Fault(f"{found[key].size} elements for storage {key!r}", "another number")
