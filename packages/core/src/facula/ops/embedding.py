@@ -10,7 +10,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
-from facula.ops.index import add_at, index_op, put_op
+from facula.ops.index import add_at, index_op, put_op, row_sums
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import wrap
 
@@ -72,13 +72,10 @@ def _embedding_weight(g, indices, shapes, padding_idx, scale_grad_by_freq):
 
 
 def sum_rows(xp, g, indices, rows):
-    """out[i] = the sum of all g[k] with indices[k] == i, as the product with a sparse matrix of ones."""
+    """out[i] = the sum of all g[k] with indices[k] == i."""
     if xp is not np or not indices.size:
         return add_at(xp, xp.zeros((rows, g.shape[1]), g.dtype), indices, g)
-    from scipy.sparse import csc_array
-
-    n = indices.size
-    return csc_array((np.ones(n, g.dtype), indices, np.arange(n + 1)), shape=(rows, n)) @ g
+    return row_sums(g, indices, rows)
 
 
 def _embedding_array(g, indices, shapes, padding_idx, scale_grad_by_freq, xp):
