@@ -584,3 +584,10 @@ class TestFacts:
         assert numbers(twin.grad) == [1.0]
         twin.grad.mul_(2)
         assert numbers(x.grad) == [1.0]
+
+
+@pytest.mark.parametrize("convert", ["int", "long", "bool", "byte"])
+def test_integers_carry_no_gradient(convert):
+    x = facula.ones(2, requires_grad=True) * 2
+    assert not getattr(x, convert)().requires_grad
+    assert x.double().requires_grad

@@ -44,9 +44,23 @@ def _cast_back(g, source):
 cast_op.vjp(input=_cast_back)
 
 
+@op(
+    Rule(lambda input, dtype: Meta(input.shape, dtype)),
+    onnx="Cast",
+    half=False,
+    nondiff=True,
+    samples=[sample((3, 4), dtype=dtypes.int64.numpy), sample((2,), dtype=dtypes.bool_.numpy)],
+)
+def discrete_cast_op(xp, input, /, dtype):
+    """`input` converted to integers or truth values, which carry no gradient."""
+    return (input.real if input.dtype.kind == "c" and dtype.kind != "b" else input).astype(dtype)
+
+
 def cast(t, dtype):
     """A tensor converted to a NumPy dtype; the tensor itself if it has it already."""
-    return t if t.array.dtype == dtype else cast_op(t, dtype, t.array.dtype)
+    if t.array.dtype == dtype:
+        return t
+    return cast_op(t, dtype, t.array.dtype) if dtypes.is_differentiable(dtype) else discrete_cast_op(t, dtype)
 
 
 def replay(root, path):

@@ -89,7 +89,7 @@ def _loop(call: Call) -> Any:
     return stack(lanes)
 
 
-@rule("clone cast_op where contiguous square angle complex frexp_op")
+@rule("clone cast_op discrete_cast_op where contiguous square angle complex frexp_op")
 def _elementwise(call: Call) -> Any:
     rank = max(call.rank(i) for i, t in enumerate(call.values) if isinstance(t, Tensor))
     return call.run(*[call.aligned(i, rank) for i in range(len(call.values))])

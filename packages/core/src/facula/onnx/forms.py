@@ -76,8 +76,8 @@ def _identity(ex: Any, input: Any, **_: Any) -> Any:
     return ex.Identity(input)
 
 
-@form("cast_op")
-def _cast(ex: Any, input: Any, dtype: Any, source: Any) -> Any:
+@form("cast_op", "discrete_cast_op")
+def _cast(ex: Any, input: Any, dtype: Any, source: Any = None) -> Any:
     return ex.cast(input, dtype)
 
 
