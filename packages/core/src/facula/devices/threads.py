@@ -139,20 +139,6 @@ def blockwise(xp: Any, function: Callable[..., Any], first: Any, *others: Any) -
     return out
 
 
-def rowwise(xp: Any, function: Callable[..., Any], first: Any, *others: Any) -> Any:
-    """function(*arrays) for matrices and a function that acts row by row and returns an array of the first one's shape."""
-    arrays = (first, *others)
-    if first.size < 2 * BLOCK or not isinstance(first, np.ndarray):
-        return function(xp, *arrays)
-    out = np.empty(first.shape, first.dtype)
-
-    def work(start: int, stop: int) -> None:
-        out[start:stop] = function(xp, *[a[start:stop] for a in arrays])
-
-    share(work, ranges(*first.shape))
-    return out
-
-
 def _alike(arrays: tuple[Any, ...]) -> bool:
     first = arrays[0]
     return all(a.flags.c_contiguous and a.shape == first.shape and a.dtype == first.dtype for a in arrays)

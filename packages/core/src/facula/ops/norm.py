@@ -8,7 +8,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
-from facula.devices.threads import ranges, rowwise, share
+from facula.devices.threads import ranges, share
 from facula.ops.checks import floating
 from facula.ops.compare import where
 from facula.tensors.inplace import bump
@@ -68,7 +68,7 @@ def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps
     ):
         _check_normalized("layer_norm", input, shape, weight, bias)
     flat = [None if t is None else t.reshape(-1) for t in (weight, bias)]
-    return rowwise(xp, lambda xp, rows: _unit_rows(xp, rows, *flat, eps), _rows(input, shape)).reshape(input.shape)
+    return _unit_rows(xp, _rows(input, shape), *flat, eps).reshape(input.shape)
 
 
 def _unit_rows(xp, rows, weight, bias, eps):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 from facula.autograd.op import op, sample
-from facula.devices.threads import rowwise
 from facula.ops.checks import floating, uniform
 from facula.ops.reduce import to_dtype
 from facula.ops.rules import same, wrap_dim
@@ -21,7 +20,7 @@ def softmax_op(xp, input, /, dim):
         wrap_dim(dim, input.ndim)
         return xp.exp(input - input)
     if dim in (-1, input.ndim - 1):
-        return rowwise(xp, _softmax_rows, _matrix(input)).reshape(input.shape)
+        return _softmax_rows(xp, _matrix(input)).reshape(input.shape)
     out = input - input.max(axis=dim, keepdims=True)
     xp.exp(out, out=out)
     out /= out.sum(axis=dim, keepdims=True)
@@ -54,7 +53,7 @@ def _softmax_array(g, out, dim, xp):
     if not out.ndim:
         return g * 0
     if out.size and dim in (-1, out.ndim - 1):
-        return rowwise(xp, _softmax_slope_rows, _matrix(out), _matrix(g)).reshape(out.shape)
+        return _softmax_slope_rows(xp, _matrix(out), _matrix(g)).reshape(out.shape)
     inner = g * out
     total = inner.sum(axis=dim, keepdims=True)
     inner -= out * total
@@ -73,7 +72,7 @@ def log_softmax_op(xp, input, /, dim):
         wrap_dim(dim, input.ndim)
         return input - input
     if dim in (-1, input.ndim - 1):
-        return rowwise(xp, _log_softmax_rows, _matrix(input)).reshape(input.shape)
+        return _log_softmax_rows(xp, _matrix(input)).reshape(input.shape)
     out = input - input.max(axis=dim, keepdims=True)
     out -= xp.log(xp.exp(out).sum(axis=dim, keepdims=True))
     return out
@@ -95,7 +94,7 @@ def _log_softmax_array(g, out, dim, xp):
     if not out.ndim:
         return g * 0
     if out.size and dim in (-1, out.ndim - 1):
-        return rowwise(xp, _log_softmax_slope_rows, _matrix(out), _matrix(g)).reshape(out.shape)
+        return _log_softmax_slope_rows(xp, _matrix(out), _matrix(g)).reshape(out.shape)
     soft = xp.exp(out)
     soft *= g.sum(axis=dim, keepdims=True)
     return xp.subtract(g, soft, out=soft)
