@@ -29,7 +29,8 @@ def _check(name, input, weight, bias, stride, padding, dilation, groups):
     if input.ndim != weight.ndim:
         raise RuntimeError(
             f"{name}: Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but "
-            f"got input of size: {list(input.shape)}. Reshape it."
+            f"got input of size: {list(input.shape)}. Reshape it first, e.g. x.view(-1, {weight.shape[1] * groups}, "
+            f"{', '.join('DHW'[3 - spatial :])})."
         )
     if groups <= 0:
         raise RuntimeError(
