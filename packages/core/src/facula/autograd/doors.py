@@ -213,9 +213,7 @@ def source_of_backward(op: Any, name: str, rules: dict[str, Any], joint: Any, ar
         value[op.variadic] = (
             f"[{'recall_array' if arrays else 'recall'}(node, '{op.variadic}', k) for k in kept_{op.variadic}]"
         )
-    value["out"] = "recall_out_array(node, kept_out)" if arrays and not op.returns else "recall_out(node, kept_out)"
-    if arrays and op.returns:
-        value["out"] = "recall_out_arrays(node, kept_out)"
+    value["out"] = f"recall_out{'_array' if arrays else ''}(node, kept_out)"
     value.update({a: f"attr_{a}" for a in op.attrs})
     lines = [f"{''.join(f'attr_{a}, ' for a in op.attrs)}= node.attrs" if op.attrs else "pass"]
     lines += [f"{''.join(f'kept_{n}, ' for n in op.saved)}= node.kept"] if op.saved else []
@@ -270,7 +268,7 @@ def _backward(op: Any, name: str, rules: dict[str, Any], joint: Any, arrays: boo
         return None
     names: dict[str, Any] = dict(
         recall=tape.recall, recall_array=tape.recall_array, recall_out=recall_out, recall_out_array=tape.recall_out_array,
-        recall_out_arrays=recall_out_arrays, xp_of=xp_of, joint=joint and joint[0], __name__="facula.autograd.doors",
+        xp_of=xp_of, joint=joint and joint[0], __name__="facula.autograd.doors",
     )  # fmt: skip
     names.update({f"rule_{i}": rule for i, (rule, _) in rules.items()})
     exec(source_of_backward(op, name, rules, joint, arrays), names)
@@ -300,7 +298,3 @@ def _remade(array: Any, node: Any) -> Tensor:
     t.grad = t.root = t.version = None
     t.node = node
     return t
-
-
-def recall_out_arrays(node: tape.Node, kept: Any) -> Any:
-    return tape.recall_out_array(node, kept)

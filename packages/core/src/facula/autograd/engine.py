@@ -34,18 +34,20 @@ def _below(starts: Iterable[Any]) -> list[Any]:
     return sorted(nodes, key=_birth, reverse=True)
 
 
+def _broadcast_dims(have: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The dimensions that broadcasting `shape` to `have` had added or stretched."""
+    lead = len(have) - len(shape)
+    return (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1])
+
+
 def _unbroadcast_array(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum an array over the dimensions that broadcasting to its shape had added or stretched."""
-    lead = g.ndim - len(shape)
-    dims = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
-    return g.sum(axis=dims, keepdims=True).reshape(shape)
+    return g.sum(axis=_broadcast_dims(g.shape, shape), keepdims=True).reshape(shape)
 
 
 def unbroadcast(g: Tensor, shape: tuple[int, ...]) -> Tensor:
     """`_unbroadcast_array` for tensors, recorded."""
-    lead = g.ndim - len(shape)
-    dims = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.array.shape[i + lead] != 1])
-    out: Tensor = g.sum(dims, keepdim=True).reshape(shape)
+    out: Tensor = g.sum(_broadcast_dims(g.array.shape, shape), keepdim=True).reshape(shape)
     return out
 
 
@@ -73,10 +75,10 @@ def _ones_like(output: Tensor) -> Tensor:
     return wrap(devices.kind_of(output.array).xp.ones(output.array.shape, output.array.dtype))
 
 
-def _hooked(node: Any, g: Any, kinds: tuple[str, ...] = ("tensor", "retain")) -> Any:
+def _hooked(node: Any, g: Any) -> Any:
     """Run tensor hooks on a gradient (a Tensor), in order of registration."""
     for kind, hook in list(node.hooks.values()):
-        if kind == "retain" and "retain" in kinds:
+        if kind == "retain":
             target = hook()
             if target is not None:
                 kept = g.detach().clone() if not state.grad else g
@@ -111,13 +113,10 @@ def _run(
         if g is None:
             continue
         kind = type(n)
-        if n.hooks:
-            if kind is Node and n.op.returns:
-                pass
-            else:
-                t = _hooked(n, g if create_graph else wrap(g))
-                g = t if create_graph else t.array
-                owned.discard(n)
+        if n.hooks and not (kind is Node and n.op.returns):  # with several results the hooks hang on its picks
+            t = _hooked(n, g if create_graph else wrap(g))
+            g = t if create_graph else t.array
+            owned.discard(n)
         if kind is Leaf:
             sink(n, g, n in owned)
             continue

@@ -9,7 +9,6 @@ from facula.ops.compare import where
 from facula.ops.rules import broadcast, broadcast_float, same, to_real
 
 _TWO = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 2.5)]
-_POSITIVE = [sample(arg((3, 4), low=0.3), arg((3, 4), low=0.3)), sample(arg((3, 1), low=0.3), arg((4,), low=0.3))]
 
 
 def _reject_bool(name, *arrays):
