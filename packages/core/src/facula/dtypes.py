@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import type_error
+
 BOOL, INTEGER, FLOATING, COMPLEX = range(4)  # categories, in PyTorch's order of promotion
 
 
@@ -100,7 +102,7 @@ def of(numpy_dtype: Any) -> dtype:
     if found is None:
         found = bfloat16 if numpy_dtype.name == "bfloat16" else _OF.get(numpy_dtype.newbyteorder("="))
         if found is None:
-            raise TypeError(
+            raise type_error(
                 f"dtype: expected one of {', '.join(t.name for t in ALL)}, got {numpy_dtype}. Convert the array first with .astype()."
             )
         if found is bfloat16:
@@ -118,7 +120,7 @@ def numpy_of(value: Any) -> np.dtype[Any]:
         return _PYTHON[value].numpy
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         return of(np.dtype(value)).numpy
-    raise TypeError(f"dtype: expected a facula dtype, got {value!r}. Use one such as facula.float32.")
+    raise type_error(f"dtype: expected a facula dtype, got {value!r}. Use one such as facula.float32.")
 
 
 _default = [float32]
@@ -132,7 +134,7 @@ def default() -> dtype:
 def set_default(d: dtype) -> None:
     """Choose the type of new floating-point tensors."""
     if not (isinstance(d, dtype) and d.is_floating_point):
-        raise TypeError(
+        raise type_error(
             f"set_default_dtype: expected a floating-point dtype, got {d!r}. Use facula.float32 or facula.float64."
         )
     _default[0] = d
@@ -180,7 +182,7 @@ def promote(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
             return a if a.itemsize > b.itemsize else b
         both = np.promote_types(a, b)
         if both.kind == "f":  # a 64-bit unsigned with a signed integer
-            raise TypeError(
+            raise type_error(
                 f"promote_types: expected types with a common type, got {a} and {b}. Convert one of them first."
             )
         return both
@@ -237,7 +239,7 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         d = default() if type is None else type
         if not (d.is_floating_point or d.is_complex):
-            raise TypeError(f"finfo: expected a floating-point dtype, got {d!r}. Use iinfo for integers.")
+            raise type_error(f"finfo: expected a floating-point dtype, got {d!r}. Use iinfo for integers.")
         real = real_of(d.numpy)
         if d is bfloat16:
             import ml_dtypes
@@ -260,7 +262,7 @@ class iinfo:
 
     def __init__(self, type: dtype) -> None:
         if type.category != INTEGER:
-            raise TypeError(f"iinfo: expected an integer dtype, got {type!r}. Use finfo for floating-point types.")
+            raise type_error(f"iinfo: expected an integer dtype, got {type!r}. Use finfo for floating-point types.")
         info = np.iinfo(type.numpy)
         self.dtype, self.bits, self.max, self.min = type.name, info.bits, int(info.max), int(info.min)
 

@@ -1,11 +1,29 @@
-"""What every room says when a name is unknown or an extra is missing, in one form."""
+"""Errors as a person meets them: each names the call that failed, its operands and the user's line, in one form.
+
+`raise value_error("op: expected ..., got .... One fix.")` instead of `raise ValueError(...)`. What only the moment of failure
+knows is read off the stack there, so nothing is written down, and nothing is paid, while all goes well.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any, TypeVar
 
-__all__ = ["NameClashError", "PluginWarning", "UnknownNameError", "missing", "unknown"]
+__all__ = [
+    "NameClashError", "PluginWarning", "UnknownNameError", "index_error", "located", "missing", "not_implemented_error",
+    "runtime_error", "type_error", "unknown", "value_error",
+]  # fmt: skip
+
+HOUSE_FORM = re.compile(r"[A-Za-z_][\w.]*(\(\))?: ")
+_SHAPE = re.compile(r"\([\d, ]*\)")
+_OURS = {"facula", "facula_vision", "facula_text", "facula_audio", "facula_lightning"}
+_BELOW = sys.stdlib_module_names | {"numpy", "scipy", "cupy", "numba"}  # never the user's, whoever called them
+_PASSING = {"__call__", "forward", "call_with_hooks"}  # frames of a network, which is named by its modules' path
+_Error = TypeVar("_Error", bound=Exception)
 
 
 class UnknownNameError(ValueError):
@@ -50,3 +68,113 @@ def missing(extra: str, module: str | None = None, package: str = "facula") -> I
         f"Run: pip install {package}[{extra}]",
         name=module,
     )
+
+
+def runtime_error(message: str) -> RuntimeError:
+    """A RuntimeError that says where: shapes, types and states that do not fit."""
+    return located(RuntimeError(message))
+
+
+def value_error(message: str) -> ValueError:
+    """A ValueError that says where."""
+    return located(ValueError(message))
+
+
+def type_error(message: str) -> TypeError:
+    """A TypeError that says where."""
+    return located(TypeError(message))
+
+
+def index_error(message: str) -> IndexError:
+    """An IndexError that says where."""
+    return located(IndexError(message))
+
+
+def not_implemented_error(message: str) -> NotImplementedError:
+    """A NotImplementedError that says where."""
+    return located(NotImplementedError(message))
+
+
+def located(error: _Error) -> _Error:
+    """`error`, whose message now has the name of the public call, its operands and the user's file and line.
+
+    The user's frame is the innermost one outside of our packages and the standard library; the frames between it and the
+    failure are ours, and the arguments of the outermost of them are the operands. An error is located once.
+    """
+    if "_facula_located" in vars(error):
+        return error
+    ours: list[FrameType] = []
+    place = ""
+    for frame, line in _frames(error):
+        root = frame.f_globals.get("__name__", "").partition(".")[0]
+        if root in _OURS:
+            ours.append(frame)
+        elif root not in _BELOW:
+            place = f"\n  at {frame.f_code.co_filename}:{line}"
+            break
+    if not place:  # a thread of our own
+        return error
+    error._facula_located = True  # type: ignore[attr-defined]
+    message = plain_message(error)
+    if message is None:
+        error.add_note(f"{_operands(ours, '')}{place}".strip("\n"))
+    else:
+        error.args = (f"{_named(ours, message)}{_operands(ours, message)}{place}",)
+    return error
+
+
+def plain_message(error: Exception) -> str | None:
+    """The text that may be added to, or None where the class prints its arguments in its own way."""
+    plain = type(error).__str__ is Exception.__str__ and len(error.args) == 1 and isinstance(error.args[0], str)
+    return error.args[0] if plain else None
+
+
+def _frames(error: Exception) -> Iterator[tuple[FrameType, int]]:
+    """Frames and lines from the failure outwards: what the error has passed already, then what still runs."""
+    trace = error.__traceback__
+    passed: list[tuple[FrameType, int]] = []
+    while trace is not None:
+        passed.insert(0, (trace.tb_frame, trace.tb_lineno))
+        trace = trace.tb_next
+    yield from passed
+    frame = passed[-1][0].f_back if passed else sys._getframe(2)
+    while frame is not None:
+        yield frame, frame.f_lineno
+        frame = frame.f_back
+
+
+def _named(ours: list[FrameType], message: str) -> str:
+    """The message with the public call's name before it, unless it names one."""
+    call = next((f for f in reversed(ours) if f.f_code.co_name not in _PASSING), None)
+    if call is None or HOUSE_FORM.match(message):
+        return message
+    name = call.f_code.co_qualname.rpartition("<locals>.")[2].removesuffix(".__init__")
+    return message if name.rpartition(".")[2] in message else f"{name}: {message}"
+
+
+def _operands(ours: list[FrameType], message: str) -> str:
+    """A line with name, shape and type of each tensor given to the outermost call that took any, if the message lacks one."""
+    for call in reversed(ours):
+        code = call.f_code
+        if code.co_name == "__call__":
+            continue
+        n = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)  # 4: it takes *args
+        given = {name: call.f_locals.get(name) for name in code.co_varnames[:n]}
+        tensors = {name: text for name, value in given.items() if (text := _described(value))}
+        if tensors:
+            listed = ", ".join(f"{name} {text}" for name, text in tensors.items())
+            rounded = message.replace("[", "(").replace("]", ")")
+            return "" if all(shape in rounded for shape in _SHAPE.findall(listed)) else f"\n  with {listed}"
+    return ""
+
+
+def _described(value: Any) -> str:
+    """`(2, 3) float32`, the same in brackets for a list of them, nothing for what is no tensor."""
+    if isinstance(value, (list, tuple)):
+        parts = [_described(v) for v in value[:8]]
+        return f"[{', '.join(parts)}{', ...' if len(value) > 8 else ''}]" if parts and all(parts) else ""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(value, type) or not isinstance(shape, tuple) or dtype is None:
+        return ""
+    device = str(getattr(value, "device", "cpu"))
+    return f"{tuple(shape)} {str(dtype).rpartition('.')[2]}{'' if device == 'cpu' else ' on ' + device}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from facula.errors import NameClashError, unknown
+from facula.errors import NameClashError, runtime_error, unknown, value_error
 
 __all__ = ["Entry", "Registrar", "Registry"]
 
@@ -43,14 +43,14 @@ class Entry:
 def make_entry(kind: str, name: str, target: Any, tags: Iterable[str], owner: str) -> Entry:
     """A checked row; ValueError for a name or a target that no look-up could use."""
     if not isinstance(name, str) or not name or ":" in name:
-        raise ValueError(f"add: expected a {kind} name without ':', got {name!r}. The owner is added by itself.")
+        raise value_error(f"add: expected a {kind} name without ':', got {name!r}. The owner is added by itself.")
     if isinstance(target, str) and not _TARGET.fullmatch(target):
-        raise ValueError(
+        raise value_error(
             f"add: expected the target of {kind} {name!r} as 'package.module:attr', got {target!r}. "
             "Put a colon between module and attribute."
         )
     if isinstance(tags, str):
-        raise ValueError(f"add: expected tags of {kind} {name!r} as a tuple, got {tags!r}. Write ({tags!r},).")
+        raise value_error(f"add: expected tags of {kind} {name!r} as a tuple, got {tags!r}. Write ({tags!r},).")
     return Entry(name, target, tuple(tags), owner)
 
 
@@ -65,7 +65,7 @@ class Registrar:
     def add(self, name: str, target: Any, tags: Iterable[str] = ()) -> None:
         """Register `target` ("package.module:attr", imported at first use) under `name`."""
         if any(entry.name == name for entry in self.entries):
-            raise ValueError(
+            raise value_error(
                 f"add: expected each {self.kind} name once, got {name!r} twice from {self.owner}. Remove or rename one."
             )
         self.entries.append(make_entry(self.kind, name, target, tags, self.owner))
@@ -163,7 +163,7 @@ class Registry:
     def _ask_plugins(self) -> None:
         with LOCK:
             if self._state == "filling":
-                raise RuntimeError(
+                raise runtime_error(
                     f"{self.kind}: expected no look-up by a plugin that is being loaded, got one. "
                     "Move it from the plugin's module or hook into the function that needs it."
                 )

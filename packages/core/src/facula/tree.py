@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from facula.errors import value_error
+
 __all__ = ["TreeSpec", "tree_flatten", "tree_leaves", "tree_map", "tree_structure", "tree_unflatten"]
 
 _LEAF, _LIST, _TUPLE, _NAMED, _DICT = "*", "list", "tuple", "namedtuple", "dict"
@@ -107,7 +109,7 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
     """
     given = list(leaves)
     if len(given) != treespec.num_leaves:
-        raise ValueError(
+        raise value_error(
             f"tree_unflatten: expected {treespec.num_leaves} leaves for {treespec!r}, got {len(given)}. "
             "Pass as many leaves as tree_flatten returned."
         )
@@ -145,7 +147,7 @@ def _align(spec: TreeSpec, tree: Any, leaves: list[Any]) -> None:
         leaves.append(tree)
         return
     if not _is_built_as(tree, spec):
-        raise ValueError(
+        raise value_error(
             f"tree_map: expected every tree to be built as {spec!r}, got {tree!r}. "
             "Give trees of the same containers, lengths and keys."
         )

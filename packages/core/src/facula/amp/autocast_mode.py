@@ -12,6 +12,7 @@ from facula.amp.policy import FULL, FULL_ON_CUDA, LOWER, WIDEST
 from facula.autograd.primitives import cast
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import Leaf, writes
+from facula.errors import runtime_error, value_error
 from facula.tensors.tensor import Tensor
 
 _DEFAULTS = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
@@ -29,11 +30,11 @@ def is_autocast_available(device_type: str) -> bool:
 
 def _known(name: str, device_type: Any) -> str:
     if not isinstance(device_type, str):
-        raise ValueError(
+        raise value_error(
             f"{name}: Expected `device_type` of type `str`, got: `{type(device_type)}`. Pass 'cpu' or 'cuda'."
         )
     if device_type not in _DEFAULTS:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: User specified an unsupported autocast device_type '{device_type}', expected one of "
             f"{', '.join(_DEFAULTS)}. Pass one of these."
         )

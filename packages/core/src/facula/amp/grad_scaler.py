@@ -10,6 +10,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices import base as devices
+from facula.errors import runtime_error, value_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
@@ -78,7 +79,7 @@ class GradScaler:
         if isinstance(outputs, Tensor):
             return outputs * wrap(np.asarray(self._scale, np.float32))
         if not isinstance(outputs, (list, tuple)):
-            raise ValueError(
+            raise value_error(
                 f"scale: outputs must be a Tensor or an iterable of Tensors, got {type(outputs).__name__}. Pass the loss."
             )
         scaled = [self.scale(item) for item in outputs]
@@ -90,11 +91,11 @@ class GradScaler:
             return
         stage = self._stages.get(id(optimizer), _READY)
         if stage is _UNSCALED:
-            raise RuntimeError(
+            raise runtime_error(
                 "unscale_() has already been called on this optimizer since the last update(). Call it once a step."
             )
         if stage is _STEPPED:
-            raise RuntimeError("unscale_() is being called after step(). Call it before step().")
+            raise runtime_error("unscale_() is being called after step(). Call it before step().")
         self._overflowed[id(optimizer)] = self._unscale_grads(optimizer)
         self._stages[id(optimizer)] = _UNSCALED
 
@@ -108,7 +109,7 @@ class GradScaler:
         overflowed = False
         for grad in grads:
             if grad.dtype is dtypes.float16:
-                raise ValueError(
+                raise value_error(
                     "Attempting to unscale FP16 gradients, expected float32. Keep the weights in float32 and use autocast."
                 )
             xp = devices.kind_of(grad.array).xp
@@ -123,10 +124,10 @@ class GradScaler:
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
-            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled. Call it yourself.")
+            raise runtime_error("Closure use is not currently supported if GradScaler is enabled. Call it yourself.")
         stage = self._stages.get(id(optimizer), _READY)
         if stage is _STEPPED:
-            raise RuntimeError("step() has already been called since the last update(). Call update() once a step.")
+            raise runtime_error("step() has already been called since the last update(). Call update() once a step.")
         if stage is _READY:
             self.unscale_(optimizer)
         result = None if self._overflowed[id(optimizer)] else optimizer.step(*args, **kwargs)
@@ -202,7 +203,7 @@ class GradScaler:
         if not self._enabled:
             return
         if not state_dict:
-            raise RuntimeError(
+            raise runtime_error(
                 "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler. "
                 "Save it from an enabled one."
             )

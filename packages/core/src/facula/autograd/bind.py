@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,14 @@ from facula.autograd.doors import generate as _generate
 from facula.autograd.state import births, state
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import HOUSE_FORM, located, runtime_error, type_error
 from facula.tensors.tensor import Tensor
 
 # Inf and nan are values, not accidents: NumPy's floating-point warnings are silenced for our own frames only, and where a
 # user turns warnings into errors the call is repeated quietly (`failed`).
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"facula\.")
+
+layouts: dict[type, Callable[..., Any]] = {}  # kinds of tensors without an array -> what computes an op on them
 
 
 @contextlib.contextmanager
@@ -42,6 +44,9 @@ def bind(op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         with below():
             return interpreter.process(op, inputs, attrs)
     inputs = tuple(_operands(op, inputs))
+    for x in inputs:
+        if type(x) in layouts:
+            return layouts[type(x)](op, inputs, attrs)
     if op.promote:
         inputs = _promoted(op, inputs)
     tensors = [x for x in inputs if isinstance(x, Tensor)]
@@ -75,11 +80,11 @@ def _operands(op: Any, inputs: tuple[Any, ...]) -> Iterator[Any]:
         else:
             name = op.inputs[i] if i < len(op.inputs) else op.variadic
             what = "Tensor or number" if op.promote else "Tensor"
-            raise TypeError(
+            raise type_error(
                 f"{op.name}(): argument '{name}' (position {i + 1}) must be {what}, not {type(x).__name__}. Convert it with facula.as_tensor()."
             )
     if op.promote and not any(isinstance(x, Tensor) for x in inputs):
-        raise TypeError(
+        raise type_error(
             f"{op.name}(): argument '{op.inputs[0]}' must be Tensor, not {type(inputs[0]).__name__}. Convert it with facula.as_tensor()."
         )
 
@@ -116,7 +121,7 @@ def _device(op: Any, tensors: list[Any]) -> devices.Device:
             found = kind
         elif kind is not found and not (kind.name == "cpu" and not t.array.ndim):
             places = " and ".join(sorted({str(x.device) for x in tensors}))
-            raise RuntimeError(
+            raise runtime_error(
                 f"{op.name}: Expected all tensors to be on the same device, got {places}. Move them with .to(device)."
             )
     return found if found is not None else devices.kind("cpu")
@@ -235,11 +240,13 @@ def failed(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any,
     raise explained(op, error, inputs, attrs) from error
 
 
-_HOUSE_FORM = re.compile(r"[A-Za-z_][\w.]*(\(\))?: ")
-
-
 def explained(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Exception:
-    """The error to raise for a forward that failed: the rule's own, the forward's own, or NumPy's with the op's name and all shapes."""
+    """The error to raise for a forward that failed, with the place of the call."""
+    return located(_reason(op, error, inputs, attrs))
+
+
+def _reason(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Exception:
+    """The rule's own error, the forward's own, or NumPy's with the op's name and all shapes."""
     name = op.name.removesuffix("_op")
     metas = [Meta(x.array.shape, x.array.dtype) if isinstance(x, Tensor) else x for x in inputs]
     shapes = ", ".join(f"{tuple(x.shape)} {x.dtype.name}" for x in inputs if isinstance(x, Tensor))
@@ -249,21 +256,16 @@ def explained(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[A
     except Exception as better:
         said = str(better)
         if said.startswith("broadcast: "):
-            return type(better)(said.replace("broadcast", name, 1))
-        if _HOUSE_FORM.match(said):
+            better.args = (said.replace("broadcast", name, 1),)
             return better
-        if said.startswith("Dimension out of range"):
-            text = said
-    if text.startswith("Dimension out of range") or isinstance(error, np.exceptions.AxisError):
-        n = max(metas[0].ndim if metas[0] is not None else 0, 1)
-        axis = getattr(error, "axis", None)
-        said = (
-            text
-            if axis is None
-            else f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {axis})"
+        if HOUSE_FORM.match(said):
+            return better
+    if isinstance(error, np.exceptions.AxisError):
+        n = max(error.ndim, 1)
+        return IndexError(
+            f"{name}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}). Choose one of the input's dimensions."
         )
-        return IndexError(f"{name}: {said}. The input is {shapes}; choose one of its dimensions.")
-    if _HOUSE_FORM.match(text):
+    if HOUSE_FORM.match(text):
         return error
     kinds = (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError)
     cls = next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)

@@ -14,6 +14,7 @@ from typing import Any
 from facula.autograd.state import births, enable_grad, no_grad, state
 from facula.autograd.tape import FREED, Leaf, Node, writes
 from facula.devices import generator
+from facula.errors import runtime_error, value_error
 from facula.tensors.tensor import Tensor
 from facula.tree import tree_leaves as leaves
 
@@ -73,7 +74,7 @@ class _Part:
     def run_again(self) -> None:
         """Run the part again, and give each node what its twin of the second run kept."""
         if [writes(t) for t in leaves((self.args, self.kwargs)) if isinstance(t, Tensor)] != self.versions:
-            raise RuntimeError(
+            raise runtime_error(
                 "checkpoint: one of the arguments has been modified by an inplace operation since the forward. "
                 "Clone it before the call, or write out of place."
             )
@@ -149,11 +150,11 @@ def checkpoint(
         )
         use_reentrant = True
     if use_reentrant and kwargs:
-        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs) + ". Pass them with use_reentrant=False.")
+        raise value_error("Unexpected keyword arguments: " + ",".join(kwargs) + ". Pass them with use_reentrant=False.")
     if use_reentrant and (context_fn is not noop_context_fn or debug):
-        raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False. Set it.")
+        raise value_error("Passing `context_fn` or `debug` is only supported when use_reentrant=False. Set it.")
     if determinism_check not in ("default", "none"):
-        raise ValueError(f"determinism_check should be one of default, none, got {determinism_check}. Use one.")
+        raise value_error(f"determinism_check should be one of default, none, got {determinism_check}. Use one.")
     if not state.grad:
         return function(*args, **kwargs)
     if use_reentrant and not any(isinstance(t, Tensor) and t.requires_grad for t in args):

@@ -14,6 +14,7 @@ from facula import dtypes
 from facula.autograd.engine import _below, grad
 from facula.autograd.state import enable_grad, state
 from facula.autograd.tape import Leaf, current
+from facula.errors import runtime_error, value_error
 from facula.tensors.tensor import Tensor
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
@@ -37,7 +38,7 @@ _levels = _Levels()
 def enter_dual_level() -> int:
     """Open a level for duals; returns its number. `with dual_level():` does it for you."""
     if _levels.duals is not None:
-        raise RuntimeError(
+        raise runtime_error(
             "Nested forward mode AD is not supported at the moment: expected one dual_level, got a second inside. Use func.jvp, which nests."
         )
     _levels.duals = []
@@ -47,7 +48,7 @@ def enter_dual_level() -> int:
 def exit_dual_level(*, level: int | None = None) -> None:
     """Close the level; its tangents are forgotten."""
     if _levels.duals is None:
-        raise RuntimeError(
+        raise runtime_error(
             "exit_dual_level: expected an open level, got none (Trying to exit a forward AD level but none exists). Enter one first."
         )
     _levels.duals = None
@@ -83,19 +84,19 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     tensor(1.)
     """
     if _levels.duals is None:
-        raise RuntimeError(
+        raise runtime_error(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
         )
     if not (dtypes.is_differentiable(tensor.array.dtype) and dtypes.is_differentiable(tangent.array.dtype)):
-        raise ValueError(
+        raise value_error(
             f"Expected primal and tangent to be floating point or complex, but got: {tensor.dtype} and {tangent.dtype}. Convert them."
         )
     if tensor.shape != tangent.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"make_dual: Expected a tangent of the shape of its tensor, got {tuple(tangent.shape)} for {tuple(tensor.shape)}. Reshape it."
         )
     if not state.grad:
-        raise RuntimeError(
+        raise runtime_error(
             "make_dual: expected gradients to be recorded, got a call inside of no_grad (tangents come from the tape here). Leave no_grad away."
         )
     dual: Tensor = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()

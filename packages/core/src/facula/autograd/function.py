@@ -9,6 +9,7 @@ from typing import Any
 from facula import dtypes
 from facula.autograd.state import births, state
 from facula.autograd.tape import FREED, Node, Packed, Pick, keep, recall, spoiled, version_of
+from facula.errors import not_implemented_error, runtime_error, type_error
 from facula.tensors.inplace import check_writable, write
 from facula.tensors.tensor import Tensor, wrap
 
@@ -29,7 +30,7 @@ class FunctionCtx:
         """Keep tensors (or None) for `backward`, where `saved_tensors` gives them back."""
         for i, t in enumerate(tensors):
             if not (t is None or isinstance(t, Tensor)):
-                raise TypeError(
+                raise type_error(
                     f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}. "
                     "Set it as an attribute of ctx instead."
                 )
@@ -55,7 +56,7 @@ class FunctionCtx:
         """The tensors that `save_for_backward` kept, in its order."""
         node = self._node
         if node is None or node.kept is FREED:
-            raise RuntimeError(
+            raise runtime_error(
                 "saved_tensors: expected to be asked for during backward, before what was kept is freed, got a call outside. "
                 "Read it inside backward, with retain_graph=True if it runs twice."
             )
@@ -112,7 +113,7 @@ class _Applied:
     def _checked(self, node: Node, found: tuple[Any, ...]) -> tuple[Any, ...]:
         n = len(node.edges)
         if len(found) < n or any(x is not None for x in found[n:]):
-            raise RuntimeError(
+            raise runtime_error(
                 f"function {self.node_name} returned an incorrect number of gradients (expected {n}, got {len(found)}). "
                 "Return one for each argument of forward, None where there is none."
             )
@@ -122,18 +123,18 @@ class _Applied:
         if x is None:
             return None
         if shape is None:
-            raise RuntimeError(
+            raise runtime_error(
                 f"function {self.node_name} returned a gradient different from None at position {i + 1}, but the corresponding "
                 "forward input was not a Variable. Return None there."
             )
         if not isinstance(x, Tensor):
-            raise TypeError(
+            raise type_error(
                 f"function {self.node_name}: expected a Tensor or None as gradient {i}, got {type(x).__name__}."
             )
         have = x.array.shape
         lead = len(have) - len(shape)
         if lead < 0 or any(n not in (1, have[lead + d]) for d, n in enumerate(shape)):
-            raise RuntimeError(
+            raise runtime_error(
                 f"Function {self.node_name} returned an invalid gradient at index {i} - got {list(have)} but expected shape "
                 f"compatible with {list(shape)}. Return a gradient of the input's shape."
             )
@@ -193,7 +194,7 @@ class Function:
     generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
+        raise runtime_error(
             f"{type(self).__name__}: Legacy autograd function with non-static forward method is deprecated, expected apply(), "
             f"got a call of the class. Write {type(self).__name__}.apply(...)."
         )
@@ -201,21 +202,21 @@ class Function:
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the results; the first argument is `ctx` unless `setup_context` is written."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             "You must implement the forward function for custom autograd.Function: expected a staticmethod forward, got none."
         )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Fill `ctx` after a `forward` that does not take it."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             "setup_context is not implemented: expected forward(ctx, ...), got a call of it. Write it."
         )
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of all arguments of `forward`, given those of its results."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
         )
 
@@ -253,7 +254,7 @@ def _attached(
 ) -> list[Any]:
     """Give the results their place on the tape."""
     if not several and not isinstance(outs[0], Tensor):
-        raise TypeError(
+        raise type_error(
             f"{cls.__name__}.forward: expected to return a Tensor or a tuple of Tensors, got {type(outs[0]).__name__}. "
             "Return a tuple if there are other values."
         )
@@ -262,7 +263,7 @@ def _attached(
     ]
     for t in ctx._dirty:
         if not _among(t, outs):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{cls.__name__}.forward: expected every tensor marked dirty to be returned, got one that is not."
             )
         if recorded:
@@ -352,7 +353,7 @@ class _Refused(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        raise RuntimeError(
+        raise runtime_error(
             "trying to differentiate twice a function that was marked with @once_differentiable. "
             "Write its backward with differentiable operations and leave the mark away."
         )

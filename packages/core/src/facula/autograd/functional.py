@@ -7,6 +7,7 @@ from typing import Any
 
 from facula.autograd.engine import _stacked, grad
 from facula.autograd.state import enable_grad
+from facula.errors import not_implemented_error, runtime_error, type_error
 from facula.tensors.tensor import Tensor
 
 
@@ -17,7 +18,7 @@ def _tuple(value: Any, name: str, function: str) -> tuple[bool, tuple[Tensor, ..
     for i, t in enumerate(found):
         if not isinstance(t, Tensor):
             where = f"Value at index {i} in the tuple" if several else "The value"
-            raise TypeError(
+            raise type_error(
                 f"The {name} given to {function} must be either a Tensor or a tuple of Tensors. {where} has type {type(t)}. "
                 "Wrap it with facula.as_tensor()."
             )
@@ -37,11 +38,11 @@ def _call(func: Callable[..., Any], inputs: tuple[Tensor, ...], name: str) -> tu
 
 def _scalar(outputs: tuple[Tensor, ...], several: bool, name: str) -> Tensor:
     if several:
-        raise RuntimeError(
+        raise runtime_error(
             f"The output of the user-provided function given to {name} should be a single Tensor. Return one."
         )
     if outputs[0].numel() != 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"The Tensor returned by the function given to {name} should contain a single element, got {outputs[0].numel()}. "
             "Reduce it, e.g. with .sum()."
         )
@@ -60,7 +61,7 @@ def _gradients(
     used = [(y, v) for y, v in zip(outputs, seeds, strict=True) if y.requires_grad]
     if strict and len(used) < len(outputs):
         i = next(i for i, y in enumerate(outputs) if not y.requires_grad)
-        raise RuntimeError(
+        raise runtime_error(
             f"Output {i} of the user-provided function does not require gradients. The outputs must be computed in a "
             "differentiable manner from the input when running in strict mode."
         )
@@ -69,7 +70,7 @@ def _gradients(
         ys, vs = zip(*used, strict=True)
         found = grad(ys, inputs, vs, retain_graph=True, create_graph=create_graph, allow_unused=True)
     if strict and None in found:
-        raise RuntimeError(
+        raise runtime_error(
             f"Output 0 of the user-provided function is independent of input {found.index(None)}. "
             "This is not allowed in strict mode. Use every input, or strict=False."
         )
@@ -87,18 +88,18 @@ def _vectors(v: Any, like: tuple[Tensor, ...], several: bool, name: str, what: s
     """`v` with a shape check; ones if there is a single element."""
     if v is None:
         if several or like[0].numel() != 1:
-            raise RuntimeError(
+            raise runtime_error(
                 f"The vector v can only be None if {what} a single Tensor with a single element. Pass v of its shape to {name}."
             )
         return (like[0].new_ones(like[0].shape),)
     _, found = _tuple(v, "v", name)
     if len(found) != len(like):
-        raise RuntimeError(
+        raise runtime_error(
             f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}. Give one per tensor."
         )
     for i, (t, x) in enumerate(zip(found, like, strict=True)):
         if t.shape != x.shape:
-            raise RuntimeError(
+            raise runtime_error(
                 f"v has invalid size: should be {tuple(x.shape)} but got {tuple(t.shape)} (entry {i}). Reshape it first."
             )
     return found
@@ -164,7 +165,7 @@ def jacobian(
             f'Expected strategy to be either "forward-mode" or "reverse-mode". Got {strategy!r}. Use one.'
         )
     if strategy == "forward-mode" and create_graph:
-        raise NotImplementedError(
+        raise not_implemented_error(
             "jacobian: expected create_graph=False with forward-mode, got True. Use reverse-mode."
         )
     with enable_grad():

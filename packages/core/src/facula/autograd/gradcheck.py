@@ -17,6 +17,7 @@ from facula import dtypes
 from facula.autograd.engine import grad
 from facula.autograd.state import state
 from facula.devices import base as devices
+from facula.errors import runtime_error, value_error
 from facula.tensors.tensor import Tensor, wrap
 
 
@@ -50,7 +51,7 @@ def _columns(x: Tensor) -> int:
 
 def _check_inputs(inputs: tuple[Any, ...]) -> None:
     if not any(_wants_gradient(x) for x in inputs):
-        raise ValueError(
+        raise value_error(
             "gradcheck expects at least one input tensor to require gradient, "
             "but none of the them have requires_grad=True. Call requires_grad_() on one."
         )
@@ -64,7 +65,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
                 stacklevel=3,
             )
         if any(s == 0 and n > 1 for s, n in zip(x.array.strides, x.array.shape, strict=True)):
-            raise RuntimeError(
+            raise runtime_error(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping "
                 "to be able to compute the numerical gradients correctly. You should call .contiguous on the input "
                 "before passing it to gradcheck."

@@ -14,6 +14,7 @@ from typing import Any
 from facula.autograd import tape
 from facula.autograd.op import Op
 from facula.autograd.state import Interpreter, state
+from facula.errors import runtime_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
@@ -61,7 +62,7 @@ class saved_tensors_hooks(Interpreter):
 
     def __enter__(self) -> Any:
         if _refusals.messages:
-            raise RuntimeError(_refusals.messages[-1])
+            raise runtime_error(_refusals.messages[-1])
         self._cover(1)
         return super().__enter__()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from facula.autograd import bind as _bind
+from facula.errors import type_error, value_error
 
 
 class Rule:
@@ -145,7 +146,7 @@ class Op:
         asks = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         known = {"g", "out", "shapes", "xp", "needs", *self.inputs, *self.attrs, self.variadic}
         if unknown := set(asks) - known:
-            raise TypeError(
+            raise type_error(
                 f"{self.name}.vjp: expected names from {sorted(known - {None}, key=str)}, got {sorted(unknown)}. Rename the parameter."
             )
         return asks
@@ -209,7 +210,7 @@ def op(rule: Any, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     def make(forward: Callable[..., Any]) -> Op:
         record = Op(forward, rule, **options)
         if record.name in ALL and ALL[record.name].__module__ != record.__module__:
-            raise ValueError(
+            raise value_error(
                 f"op: {record.name!r} is defined in {ALL[record.name].__module__} already. Choose another name."
             )
         ALL[record.name] = record

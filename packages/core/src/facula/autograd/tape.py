@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 from facula.autograd.state import births, state
+from facula.errors import type_error
 
 
 class Version:
@@ -186,7 +187,7 @@ class Packed:
     def unpack(self) -> Any:
         t = self.hook(self.value)
         if not hasattr(t, "detach"):
-            raise TypeError(
+            raise type_error(
                 f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(t).__name__}. Return a tensor."
             )
         t = t.detach()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import type_error
 from facula.tensors.tensor import Tensor
 
 
@@ -23,5 +24,5 @@ class Variable(metaclass=_IsTensor):
 
     def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
         if not isinstance(data, Tensor):
-            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}. Use facula.tensor.")
+            raise type_error(f"Variable data has to be a tensor, but got {type(data).__name__}. Use facula.tensor.")
         return data.detach().requires_grad_(requires_grad)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facula.autograd.state import state
+from facula.errors import runtime_error, type_error
 from facula.ops import as_tensor, stack, tensor
 from facula.tensors.tensor import Tensor, wrap
 
@@ -81,7 +82,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return _stacked(batch)
     if isinstance(first, (np.ndarray, np.generic)):
         if first.dtype.kind in "SUO":
-            raise TypeError(_unknown(f"an array of {first.dtype}"))
+            raise type_error(_unknown(f"an array of {first.dtype}"))
         return wrap(np.stack([np.asarray(item) for item in batch]))
     if isinstance(first, float):
         return wrap(np.array(batch, np.float64))
@@ -95,13 +96,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return type(first)(*(default_collate(column) for column in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         if any(len(item) != len(first) for item in batch):
-            raise RuntimeError(
+            raise runtime_error(
                 f"default_collate: each element in list of batch should be of equal size, got lengths "
                 f"{sorted({len(item) for item in batch})}. Pad them in a collate_fn."
             )
         columns = [default_collate(column) for column in zip(*batch, strict=True)]
         return columns if isinstance(first, tuple) else _same_sequence(first, columns)
-    raise TypeError(_unknown(type(first).__name__))
+    raise type_error(_unknown(type(first).__name__))
 
 
 def _stacked(batch: Sequence[Tensor]) -> Tensor:
@@ -114,7 +115,7 @@ def _stacked(batch: Sequence[Tensor]) -> Tensor:
             return wrap(np.stack([item.array for item in batch]))
     shapes = {tuple(item.shape) for item in batch}
     if len(shapes) > 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"default_collate: stack expects each tensor to be equal size, but got {sorted(shapes)}. "
             "Resize the samples, or pad them in a collate_fn."
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from facula.devices.generator import Generator
+from facula.errors import not_implemented_error, value_error
 from facula.ops import randperm
 from facula.tensors.tensor import Tensor
 
@@ -31,7 +32,7 @@ class Dataset(Generic[T_co]):
     """
 
     def __getitem__(self, index: Any) -> T_co:
-        raise NotImplementedError(f"{type(self).__name__}: Subclasses of Dataset should implement __getitem__.")
+        raise not_implemented_error(f"{type(self).__name__}: Subclasses of Dataset should implement __getitem__.")
 
     def __add__(self, other: Dataset[T_co]) -> ConcatDataset[T_co]:
         return ConcatDataset([self, other])
@@ -51,7 +52,7 @@ class IterableDataset(Dataset[T_co]):
     """
 
     def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError(f"{type(self).__name__}: Subclasses of IterableDataset should implement __iter__.")
+        raise not_implemented_error(f"{type(self).__name__}: Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other: Dataset[T_co]) -> Any:
         return ChainDataset([self, other])
@@ -90,16 +91,16 @@ class StackDataset(Dataset[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
-            raise ValueError(
+            raise value_error(
                 "StackDataset: Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input, got "
                 "both types. Pass all datasets by name, or none."
             )
         if not args and not kwargs:
-            raise ValueError("StackDataset: At least one dataset should be passed, got none.")
+            raise value_error("StackDataset: At least one dataset should be passed, got none.")
         self.datasets: Any = args or kwargs
         lengths = [len(dataset) for dataset in self._all()]
         if len(set(lengths)) > 1:
-            raise ValueError(f"StackDataset: Size mismatch between datasets, got lengths {lengths}. Make them equal.")
+            raise value_error(f"StackDataset: Size mismatch between datasets, got lengths {lengths}. Make them equal.")
         self._length = lengths[0]
 
     def _all(self) -> Sequence[Any]:
@@ -127,7 +128,7 @@ def _several(dataset: Any, indices: list[int]) -> list[Any]:
         return [dataset[i] for i in indices]
     samples = dataset.__getitems__(indices)
     if len(samples) != len(indices):
-        raise ValueError(
+        raise value_error(
             f"{type(dataset).__name__}.__getitems__: Nested dataset's output size mismatch, expected {len(indices)} "
             f"samples, got {len(samples)}. Return one per index."
         )
@@ -156,7 +157,7 @@ class ConcatDataset(Dataset[T_co]):
     def __getitem__(self, index: int) -> T_co:
         if index < 0:
             if -index > len(self):
-                raise ValueError(
+                raise value_error(
                     f"ConcatDataset: absolute value of index should not exceed dataset length {len(self)}, got {index}."
                 )
             index += len(self)
@@ -218,14 +219,14 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         for place, share in enumerate(lengths):
             if not 0 <= share <= 1:
-                raise ValueError(f"random_split: Fraction at index {place} is not between 0 and 1, got {share}.")
+                raise value_error(f"random_split: Fraction at index {place} is not between 0 and 1, got {share}.")
         counts = [math.floor(total * share) for share in lengths]
         for place in range(total - sum(counts)):
             counts[place % len(counts)] += 1
     else:
         counts = [int(n) for n in lengths]
     if sum(counts) != total:
-        raise ValueError(
+        raise value_error(
             f"random_split: Sum of input lengths does not equal the length of the input dataset, expected {total}, "
             f"got {sum(counts)}. Change the lengths."
         )

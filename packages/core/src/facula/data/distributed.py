@@ -9,6 +9,7 @@ from typing import Any
 
 from facula.data.sampler import Sampler
 from facula.devices.generator import Generator
+from facula.errors import runtime_error, value_error
 
 
 class DistributedSampler(Sampler[int]):
@@ -34,14 +35,14 @@ class DistributedSampler(Sampler[int]):
         if num_replicas is None or rank is None:
             distributed = sys.modules.get("facula.distributed")  # a program with process groups has imported it
             if distributed is None or not distributed.is_initialized():
-                raise RuntimeError(
+                raise runtime_error(
                     "DistributedSampler: expected num_replicas and rank, or an initialized process group, got neither. "
                     "Call facula.distributed.init_process_group() first."
                 )
             num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
             rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
-            raise ValueError(
+            raise value_error(
                 f"DistributedSampler: Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]."
             )
         self.dataset = dataset

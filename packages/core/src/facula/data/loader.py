@@ -15,6 +15,7 @@ from facula.data.sampler import BatchSampler, RandomSampler, Sampler, Sequential
 from facula.data.seeds import draw_seed
 from facula.data.workers import WorkerIterator
 from facula.devices.generator import Generator
+from facula.errors import value_error
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -107,7 +108,7 @@ class DataLoader(Generic[T_co]):
     def __setattr__(self, name: str, value: Any) -> None:
         fixed = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
         if self._sealed and name in fixed:
-            raise ValueError(
+            raise value_error(
                 f"DataLoader: {name} attribute should not be set after {type(self).__name__} is initialized. Make a new one."
             )
         super().__setattr__(name, value)
@@ -198,27 +199,27 @@ class _MainIterator:
 
 def _check_workers(num_workers: int, timeout: float, prefetch: int | None, persistent: bool, context: Any) -> None:
     if num_workers < 0:
-        raise ValueError(f"DataLoader: num_workers option should be non-negative, got {num_workers}. Use 0 for none.")
+        raise value_error(f"DataLoader: num_workers option should be non-negative, got {num_workers}. Use 0 for none.")
     if timeout < 0:
-        raise ValueError(f"DataLoader: timeout option should be non-negative, got {timeout}. Use 0 for none.")
+        raise value_error(f"DataLoader: timeout option should be non-negative, got {timeout}. Use 0 for none.")
     if num_workers == 0 and prefetch is not None:
-        raise ValueError(
+        raise value_error(
             f"DataLoader: prefetch_factor option could only be specified in multiprocessing, got {prefetch}. "
             "Let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
         )
     if prefetch is not None and prefetch < 0:
-        raise ValueError(f"DataLoader: prefetch_factor option should be non-negative, got {prefetch}. Use e.g. 2.")
+        raise value_error(f"DataLoader: prefetch_factor option should be non-negative, got {prefetch}. Use e.g. 2.")
     if persistent and num_workers == 0:
-        raise ValueError("DataLoader: persistent_workers option needs num_workers > 0, got 0. Set num_workers.")
+        raise value_error("DataLoader: persistent_workers option needs num_workers > 0, got 0. Set num_workers.")
     if context is not None:
         if num_workers == 0:
-            raise ValueError(
+            raise value_error(
                 "DataLoader: multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
                 "but got num_workers=0. Set num_workers."
             )
         known = multiprocessing.get_all_start_methods()
         if isinstance(context, str) and context not in known:
-            raise ValueError(
+            raise value_error(
                 f"DataLoader: multiprocessing_context option should specify a valid start method in {known}, got {context!r}."
             )
 
@@ -226,7 +227,7 @@ def _check_workers(num_workers: int, timeout: float, prefetch: int | None, persi
 def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
     for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
         if value is not None:
-            raise ValueError(
+            raise value_error(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}. "
                 "A stream decides its own order."
             )
@@ -234,14 +235,14 @@ def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
 
 def _check_batches(batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: bool) -> None:
     if sampler is not None and shuffle:
-        raise ValueError("DataLoader: sampler option is mutually exclusive with shuffle, got both. Drop one.")
+        raise value_error("DataLoader: sampler option is mutually exclusive with shuffle, got both. Drop one.")
     if batch_sampler is not None:
         if batch_size != 1 or shuffle or sampler is not None or drop_last:
-            raise ValueError(
+            raise value_error(
                 "DataLoader: batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last. "
                 "Set them on the batch sampler."
             )
     elif batch_size is None and drop_last:
-        raise ValueError(
+        raise value_error(
             "DataLoader: batch_size=None option disables auto-batching and is mutually exclusive with drop_last. Drop it."
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from facula.devices.generator import Generator, rng_of
+from facula.errors import not_implemented_error, type_error, value_error
 from facula.tensors.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
@@ -20,7 +21,7 @@ class Sampler(Generic[T_co]):
         pass
 
     def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError(f"{type(self).__name__}: expected __iter__ to be defined, got none. Define it.")
+        raise not_implemented_error(f"{type(self).__name__}: expected __iter__ to be defined, got none. Define it.")
 
 
 class SequentialSampler(Sampler[int]):
@@ -68,7 +69,7 @@ class RandomSampler(Sampler[int]):
         self._num_samples = num_samples
         self.generator = generator
         if not isinstance(replacement, bool):
-            raise TypeError(
+            raise type_error(
                 f"RandomSampler: replacement should be a boolean value, but got replacement={replacement!r}."
             )
         if (
@@ -76,7 +77,7 @@ class RandomSampler(Sampler[int]):
             or self.num_samples < 0
             or (num_samples is not None and not num_samples)
         ):
-            raise ValueError(
+            raise value_error(
                 f"RandomSampler: num_samples should be a positive integer value, but got num_samples={self.num_samples}."
             )
 
@@ -132,11 +133,11 @@ class WeightedRandomSampler(Sampler[int]):
         self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
     ) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
-            raise ValueError(
+            raise value_error(
                 f"WeightedRandomSampler: num_samples should be a positive integer value, but got num_samples={num_samples}."
             )
         if not isinstance(replacement, bool):
-            raise ValueError(
+            raise value_error(
                 f"WeightedRandomSampler: replacement should be a boolean value, but got replacement={replacement!r}."
             )
         import numpy as np
@@ -144,7 +145,7 @@ class WeightedRandomSampler(Sampler[int]):
         listed = weights.tolist() if isinstance(weights, Tensor) else list(weights)
         self.weights = np.asarray(listed, np.float64)
         if self.weights.ndim != 1:
-            raise ValueError(
+            raise value_error(
                 f"WeightedRandomSampler: weights should be a 1d sequence but given weights have shape {self.weights.shape}."
             )
         self.num_samples = num_samples
@@ -170,11 +171,11 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(
+            raise value_error(
                 f"BatchSampler: batch_size should be a positive integer value, but got batch_size={batch_size!r}."
             )
         if not isinstance(drop_last, bool):
-            raise ValueError(f"BatchSampler: drop_last should be a boolean value, but got drop_last={drop_last!r}.")
+            raise value_error(f"BatchSampler: drop_last should be a boolean value, but got drop_last={drop_last!r}.")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last

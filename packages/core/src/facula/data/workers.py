@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from facula.data.channel import Channel, remove_left_files
 from facula.data.fetch import MapFetcher, SampleError, StreamFetcher
 from facula.data.seeds import batch_seed, draw_seed, seed_everything
+from facula.errors import runtime_error
 
 if TYPE_CHECKING:
     from facula.data.loader import DataLoader
@@ -312,7 +313,7 @@ class WorkerIterator:
                 return
             self._raise_if_dead()
             if deadline is not None and time.monotonic() >= deadline:
-                raise RuntimeError(
+                raise runtime_error(
                     f"DataLoader timed out after {self.loader.timeout} seconds. Raise timeout, or look for a sample that hangs."
                 )
 
@@ -326,7 +327,7 @@ class WorkerIterator:
             self.loader._iterator = None
             self._finalizer()
             lost = sorted(task for task in self.owner if task not in self.ready)
-            raise RuntimeError(
+            raise runtime_error(
                 f"DataLoader: expected {self.loader.num_workers} workers to run, got {', '.join(dead)}, while batches {lost[:8]} "
                 "were under way. Run with num_workers=0 to see the error, or lower memory use."
             )

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import runtime_error, type_error
+
 
 class Device:
     """One kind of hardware. The array type alone tells where a tensor lives, so there is one `Device` per array type.
@@ -58,13 +60,13 @@ class device:
         if isinstance(type, int):
             type, index = "cuda", type
         if not isinstance(type, str):
-            raise TypeError(
+            raise type_error(
                 f"device: expected a string such as 'cpu' or 'cuda:0', got {type!r}. Pass the name of the device."
             )
         name, _, number = type.partition(":")
         if number:
             if index is not None or not number.isdigit():
-                raise RuntimeError(
+                raise runtime_error(
                     f"device: Invalid device string, expected 'name' or 'name:index', got {type!r}. Write e.g. 'cuda:0'."
                 )
             index = int(number)
@@ -114,7 +116,7 @@ def _check_known(name: str) -> None:
 
     if name not in tables.devices.names():
         known = ", ".join(tables.devices.names())
-        raise RuntimeError(
+        raise runtime_error(
             f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it."
         )
 
@@ -156,7 +158,7 @@ def kind_of(array: Any) -> Device:
             return kind("cpu")
         if hasattr(array, "stands_for"):  # one lane of a batch is where the batch is
             return kind_of(array.stands_for)
-        raise TypeError(
+        raise type_error(
             f"device: expected an array of a known device, got {type(array).__name__}. Register its device with a plugin."
         )
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from facula.devices.base import Device
+from facula.errors import runtime_error
 
 _INSTALL = "Install CuPy with `pip install facula[cuda12]` (or facula[cuda13]) on a machine with an NVIDIA driver, or use device 'cpu'."
 
@@ -20,11 +21,11 @@ class CUDA(Device):
         try:
             import cupy
         except ImportError as error:
-            raise RuntimeError(f"cuda: expected CuPy to be installed, got {error}. {_INSTALL}") from error
+            raise runtime_error(f"cuda: expected CuPy to be installed, got {error}. {_INSTALL}") from error
         try:
             self.count = int(cupy.cuda.runtime.getDeviceCount())
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise RuntimeError(f"cuda: expected at least one NVIDIA GPU, got none ({error}). {_INSTALL}") from error
+            raise runtime_error(f"cuda: expected at least one NVIDIA GPU, got none ({error}). {_INSTALL}") from error
         self.xp, self.array_type = cupy, cupy.ndarray
 
     def to_device(self, array: np.ndarray[Any, Any], index: int) -> Any:

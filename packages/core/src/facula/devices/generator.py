@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from facula.devices import base
+from facula.errors import runtime_error
 
 _SIZE = 512  # bytes of a saved state
 
@@ -40,7 +41,7 @@ class Generator:
         """Start the stream of `seed`, any integer from -2**63 to 2**64 - 1."""
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(
+            raise runtime_error(
                 f"manual_seed: Overflow, expected an integer in [-2**63, 2**64), got {seed}. Use a smaller seed."
             )
         self._seed, self._rng = seed, None
@@ -72,7 +73,7 @@ class Generator:
             rng = np.random.Generator(np.random.PCG64())
             rng.bit_generator.state = saved["state"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RuntimeError(
+            raise runtime_error(
                 "set_state: expected a state that get_state() returned, got something else. Take a new one with get_state()."
             ) from error
         self._seed, self._rng = int(saved["seed"]), rng

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facula.devices.base import Device
+from facula.errors import not_implemented_error
 
 
 class Meta:
@@ -58,6 +59,6 @@ class MetaDevice(Device):
         return Meta(array.shape, array.dtype)
 
     def to_host(self, array: Meta) -> np.ndarray[Any, Any]:
-        raise NotImplementedError(
+        raise not_implemented_error(
             "to: cannot copy out of meta tensor, expected data, got none. Use Module.to_empty() to allocate memory first."
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from facula.devices import base as devices
 from facula.distributed.group import ProcessGroup, ReduceOp, resolve
+from facula.errors import runtime_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor
 
@@ -28,7 +29,7 @@ def _check_same(g: ProcessGroup, t: Tensor, name: str) -> None:
     everyone = g.communicator.allgather(mine)
     if any(other != mine for other in everyone):
         listed = "; ".join(f"rank {i}: {s} {d}" for i, (s, d) in enumerate(everyone))
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected the same shape and dtype on all ranks, got {listed}. Pad or convert them first."
         )
 

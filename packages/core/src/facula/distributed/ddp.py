@@ -12,6 +12,7 @@ from facula.autograd.state import no_grad, state
 from facula.devices import base as devices
 from facula.distributed.collectives import broadcast
 from facula.distributed.group import ProcessGroup, resolve
+from facula.errors import runtime_error
 from facula.nn.module import Module
 
 
@@ -41,7 +42,7 @@ class DistributedDataParallel(Module):
         self.broadcast_buffers, self.bucket_bytes = broadcast_buffers, int(bucket_cap_mb * 2**20)
         self._parameters_in_order = [p for p in module.parameters() if p.requires_grad]
         if not self._parameters_in_order:
-            raise RuntimeError(
+            raise runtime_error(
                 "DistributedDataParallel: expected a module with a parameter that requires a gradient, got none. Use the module itself."
             )
         self._check_structure()
@@ -55,7 +56,7 @@ class DistributedDataParallel(Module):
     def _check_structure(self) -> None:
         mine = [tuple(p.shape) for p in self.module.parameters()]
         if any(other != mine for other in self.process_group.communicator.allgather(mine)):
-            raise RuntimeError(
+            raise runtime_error(
                 "DistributedDataParallel: expected the same parameters on all ranks, got different shapes. Build the same model everywhere."
             )
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Any
 
-from facula.errors import missing
+from facula.errors import missing, runtime_error, value_error
 
 
 class ReduceOp(enum.Enum):
@@ -73,16 +73,16 @@ def init_process_group(
     Errors: ValueError for another backend than "mpi", RuntimeError when called twice, ImportError without the `mpi` extra.
     """
     if backend not in (None, "mpi"):
-        raise ValueError(
+        raise value_error(
             f"init_process_group: expected backend 'mpi', got {backend!r}. Start the program with mpiexec and pass backend='mpi'."
         )
     if group.WORLD is not None:
-        raise RuntimeError(
+        raise runtime_error(
             "init_process_group: trying to initialize the default process group twice! Call destroy_process_group() first."
         )
     made = ProcessGroup(_mpi().COMM_WORLD.Dup())
     if world_size not in (-1, made.size()):
-        raise ValueError(
+        raise value_error(
             f"init_process_group: expected world_size {made.size()} as mpiexec started, got {world_size}. Leave it out."
         )
     group.WORLD = made
@@ -106,7 +106,7 @@ def resolve(chosen: ProcessGroup | None, name: str) -> ProcessGroup:
     """The group a collective is about; a clear error where there is none."""
     found = chosen or group.WORLD
     if found is None:
-        raise ValueError(
+        raise value_error(
             f"{name}: Default process group has not been initialized, please make sure to call init_process_group."
         )
     return found

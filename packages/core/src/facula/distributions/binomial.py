@@ -11,6 +11,7 @@ from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.lazy import lazy_property
 from facula.distributions.utils import broadcast_all, logits_to_probs, one_of, probs_to_logits
+from facula.errors import not_implemented_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -89,7 +90,7 @@ class Binomial(Distribution):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         count = int(self.total_count.max().item())
         if not bool((self.total_count == count).all()):
-            raise NotImplementedError(
+            raise not_implemented_error(
                 "Binomial: expected one total_count for the whole batch, got several. Enumerate each by itself."
             )
         values = ops.arange(1 + count, dtype=self.total_count.dtype, device=self.total_count.device)

@@ -12,6 +12,7 @@ from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.lazy import lazy_property
 from facula.distributions.utils import logits_to_probs, one_of, probs_to_logits
+from facula.errors import value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -35,7 +36,7 @@ class Categorical(Distribution):
         given: Any = logits if probs is None else probs
         name = "logits" if probs is None else "probs"
         if given.ndim < 1:
-            raise ValueError(
+            raise value_error(
                 f"Categorical: expected {name} with at least one dimension, got none. Pass a vector of them."
             )
         if probs is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from facula.distributions import constraints as c
 from facula.distributions import transforms as t
+from facula.errors import not_implemented_error, type_error
 
 
 class ConstraintRegistry:
@@ -26,7 +27,7 @@ class ConstraintRegistry:
             return lambda found: self.register(constraint, found)
         kind = constraint if isinstance(constraint, type) else type(constraint)
         if not issubclass(kind, c.Constraint):
-            raise TypeError(
+            raise type_error(
                 f"register: expected constraint to be a Constraint subclass or instance, got {constraint!r}. Pass one."
             )
         self._table[kind] = factory
@@ -35,7 +36,7 @@ class ConstraintRegistry:
     def __call__(self, constraint: Any) -> t.Transform:
         factory = self._table.get(type(constraint))
         if factory is None:
-            raise NotImplementedError(
+            raise not_implemented_error(
                 f"transform: expected a constraint with a registered transform, got {constraint!r}. Register one with .register()."
             )
         return factory(constraint)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula import ops
+from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -22,7 +23,7 @@ class Constraint:
 
     def check(self, value: Tensor) -> Tensor:
         """A bool for each event of `value`."""
-        raise NotImplementedError(f"{self!r}: expected a constraint with check(), got one without. Define check.")
+        raise not_implemented_error(f"{self!r}: expected a constraint with check(), got one without. Define check.")
 
     def __eq__(self, other: Any) -> bool:
         return type(self) is type(other) and all(equal_values(v, other.__dict__[k]) for k, v in self.__dict__.items())
@@ -46,7 +47,7 @@ class _Dependent(Constraint):
         self.is_discrete, self.event_dim = is_discrete, event_dim
 
     def check(self, value: Tensor) -> Tensor:
-        raise ValueError("Dependent: expected a constraint of its own, got a dependent one. Ask an instance for it.")
+        raise value_error("Dependent: expected a constraint of its own, got a dependent one. Ask an instance for it.")
 
     def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> _Dependent:
         return _Dependent(is_discrete=is_discrete, event_dim=event_dim)
@@ -81,7 +82,7 @@ class _Independent(Constraint):
     def check(self, value: Tensor) -> Tensor:
         found = self.base_constraint.check(value)
         if found.ndim < self.reinterpreted_batch_ndims:
-            raise ValueError(
+            raise value_error(
                 f"independent: expected value.dim() >= {self.event_dim}, got {value.ndim}. Give the value its event dimensions."
             )
         if not self.reinterpreted_batch_ndims:
@@ -229,7 +230,7 @@ class _Symmetric(Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
-            raise ValueError(f"{self!r}: expected square matrices, got shape {tuple(value.shape)}. Reshape the value.")
+            raise value_error(f"{self!r}: expected square matrices, got shape {tuple(value.shape)}. Reshape the value.")
         return ops.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
 
 

@@ -9,6 +9,7 @@ from facula import ops
 from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.draws import log_gamma
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -29,7 +30,7 @@ class Dirichlet(Distribution):
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.ndim < 1:
-            raise ValueError(
+            raise value_error(
                 "Dirichlet: expected concentration with at least one dimension, got none. Pass a vector of them."
             )
         self.concentration = concentration

@@ -9,6 +9,7 @@ from facula import ops
 from facula.autograd import no_grad
 from facula.distributions import constraints
 from facula.distributions.lazy import lazy_property
+from facula.errors import value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -29,7 +30,7 @@ class Distribution:
     def set_default_validate_args(value: bool) -> None:
         """Choose whether parameters and values are checked where `validate_args` is not given."""
         if value not in (True, False):
-            raise ValueError(f"set_default_validate_args: expected True or False, got {value!r}. Pass one of them.")
+            raise value_error(f"set_default_validate_args: expected True or False, got {value!r}. Pass one of them.")
         Distribution._validate_args = value
 
     def __init__(
@@ -52,7 +53,7 @@ class Distribution:
             value = getattr(self, name)
             valid = constraint.check(value)
             if not bool(valid.all()):
-                raise ValueError(
+                raise value_error(
                     f"{type(self).__name__}: expected parameter {name} (Tensor of shape {tuple(value.shape)}) to satisfy the "
                     f"constraint {constraint!r}, got invalid values {value!r}. Correct {name}, or pass validate_args=False."
                 )
@@ -146,24 +147,24 @@ class Distribution:
             return
         name = type(self).__name__
         if not isinstance(value, Tensor):
-            raise ValueError(
+            raise value_error(
                 f"{name}: expected the value argument to log_prob to be a Tensor, got {type(value).__name__}. Convert it with facula.as_tensor()."
             )
         n = len(self._event_shape)
         if value.shape[value.ndim - n :] != self._event_shape:
-            raise ValueError(
+            raise value_error(
                 f"{name}: expected the right-most size of value to be the event shape {tuple(self._event_shape)}, got shape "
                 f"{tuple(value.shape)}. Reshape the value."
             )
         full = tuple(self._batch_shape + self._event_shape)
         for i, j in zip(reversed(value.shape), reversed(full), strict=False):
             if i != 1 and j != 1 and i != j:
-                raise ValueError(
+                raise value_error(
                     f"{name}: expected a value that broadcasts with batch_shape+event_shape {full}, got shape {tuple(value.shape)}. Reshape the value."
                 )
         support = getattr(self, "support", None)
         if support is not None and not bool(support.check(value).all()):
-            raise ValueError(
+            raise value_error(
                 f"{name}: expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support {support!r}, "
                 f"got invalid values {value!r}. Correct the value, or pass validate_args=False."
             )

@@ -12,6 +12,7 @@ from facula.distributions.distribution import Distribution
 from facula.distributions.draws import uniform_open
 from facula.distributions.lazy import lazy_property
 from facula.distributions.utils import broadcast_all, logits_to_probs, one_of, probs_to_logits
+from facula.errors import value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -32,7 +33,7 @@ class Geometric(Distribution):
         self.__dict__["logits" if probs is None else "probs"] = given
         super().__init__(given.shape, validate_args=validate_args)
         if self._validate_args and probs is not None and not bool((given > 0).all()):
-            raise ValueError(
+            raise value_error(
                 f"Geometric: expected parameter probs to be positive, got invalid values {given!r}. Correct probs."
             )
 

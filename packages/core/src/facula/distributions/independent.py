@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.transforms import sum_rightmost
+from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -26,7 +27,7 @@ class Independent(Distribution):
     ) -> None:
         shape = base_distribution.batch_shape
         if reinterpreted_batch_ndims > len(shape):
-            raise ValueError(
+            raise value_error(
                 f"Independent: expected reinterpreted_batch_ndims <= {len(shape)}, the dimensions of the batch shape, got "
                 f"{reinterpreted_batch_ndims}. Reinterpret fewer."
             )
@@ -75,7 +76,7 @@ class Independent(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         if self.reinterpreted_batch_ndims:
-            raise NotImplementedError(
+            raise not_implemented_error(
                 "Independent: expected no reinterpreted dimensions for enumerate_support, got some: it would be a product. "
                 "Enumerate base_dist."
             )

@@ -29,6 +29,7 @@ from facula.distributions.poisson import Poisson
 from facula.distributions.transformed_distribution import TransformedDistribution
 from facula.distributions.transforms import sum_rightmost
 from facula.distributions.uniform import Uniform
+from facula.errors import not_implemented_error, type_error, value_error
 from facula.tensors.tensor import Tensor
 
 _table: dict[tuple[type, type], Callable[..., Any]] = {}
@@ -38,7 +39,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Callable[..., Any]], Ca
     """Decorate a function of (p, q) that gives their divergence, for `kl_divergence`."""
     for kind in (type_p, type_q):
         if not (isinstance(kind, type) and issubclass(kind, Distribution)):
-            raise TypeError(f"register_kl: expected Distribution subclasses, got {kind!r}. Pass classes.")
+            raise type_error(f"register_kl: expected Distribution subclasses, got {kind!r}. Pass classes.")
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _table[type_p, type_q] = function
@@ -67,7 +68,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """
     function = _found(type(p), type(q))
     if function is None:
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"kl_divergence: expected a pair with a registered divergence, got p of {type(p).__name__} and q of {type(q).__name__}. "
             "Register one with register_kl."
         )
@@ -202,7 +203,7 @@ def _uniform_normal(p: Uniform, q: Normal) -> Tensor:
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
     if p.event_shape != q.event_shape:
-        raise ValueError(
+        raise value_error(
             f"kl_divergence: expected two MultivariateNormals of one event shape, got {tuple(p.event_shape)} and "
             f"{tuple(q.event_shape)}. Change one."
         )
@@ -216,7 +217,7 @@ def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor
 @register_kl(Independent, Independent)
 def _independent(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise NotImplementedError(
+        raise not_implemented_error(
             "kl_divergence: expected as many reinterpreted dimensions in both Independents, got different ones. Reinterpret alike."
         )
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
@@ -225,7 +226,7 @@ def _independent(p: Independent, q: Independent) -> Tensor:
 @register_kl(TransformedDistribution, TransformedDistribution)
 def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
     if p.transforms != q.transforms or p.event_shape != q.event_shape:
-        raise NotImplementedError(
+        raise not_implemented_error(
             "kl_divergence: expected TransformedDistributions with equal transforms and event shapes, got different ones. "
             "Write them with the same transforms."
         )

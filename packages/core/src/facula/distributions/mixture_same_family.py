@@ -10,6 +10,7 @@ from facula.autograd import no_grad
 from facula.distributions import constraints
 from facula.distributions.categorical import Categorical
 from facula.distributions.distribution import Distribution
+from facula.errors import value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -29,13 +30,13 @@ class MixtureSameFamily(Distribution):
         self, mixture_distribution: Categorical, component_distribution: Distribution, validate_args: bool | None = None
     ) -> None:
         if not isinstance(mixture_distribution, Categorical):
-            raise ValueError(
+            raise value_error(
                 f"MixtureSameFamily: expected the Mixture distribution to be a Categorical, got {type(mixture_distribution).__name__}. Pass one."
             )
         shape = component_distribution.batch_shape
         weights = mixture_distribution.param_shape
         if not shape or shape[-1] != weights[-1] or tuple(weights[:-1]) not in ((), tuple(shape[:-1])):
-            raise ValueError(
+            raise value_error(
                 f"MixtureSameFamily: expected a component for each of the mixture's {tuple(weights)} probabilities along the last batch "
                 f"dimension, got component batch shape {tuple(shape)}. Change one of them."
             )

@@ -11,6 +11,7 @@ from facula.distributions import constraints
 from facula.distributions.binomial import Binomial
 from facula.distributions.categorical import Categorical
 from facula.distributions.distribution import Distribution
+from facula.errors import not_implemented_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -34,7 +35,7 @@ class Multinomial(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         if not isinstance(total_count, int):
-            raise NotImplementedError(
+            raise not_implemented_error(
                 f"Multinomial: expected one int as total_count, got {type(total_count).__name__}. Make a distribution for each."
             )
         self.total_count = total_count

@@ -11,6 +11,7 @@ from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.lazy import lazy_property
 from facula.distributions.utils import one_of
+from facula.errors import value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -44,7 +45,7 @@ class MultivariateNormal(Distribution):
         one_of("MultivariateNormal", **given)
         name, matrix = next((k, v) for k, v in given.items() if v is not None)
         if loc.ndim < 1 or matrix.ndim < 2:
-            raise ValueError(
+            raise value_error(
                 f"MultivariateNormal: expected loc with at least one dimension and {name} with at least two, got shapes "
                 f"{tuple(loc.shape)} and {tuple(matrix.shape)}. Reshape them."
             )

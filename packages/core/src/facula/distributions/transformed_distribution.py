@@ -10,6 +10,7 @@ from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.independent import Independent
 from facula.distributions.transforms import ComposeTransform, Transform, sum_rightmost
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -27,14 +28,14 @@ class TransformedDistribution(Distribution):
     def __init__(self, base_distribution: Distribution, transforms: Any, validate_args: bool | None = None) -> None:
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
         if not all(isinstance(t, Transform) for t in self.transforms):
-            raise ValueError(
+            raise value_error(
                 f"TransformedDistribution: expected transforms to be a Transform or a list of them, got {transforms!r}. Pass those."
             )
         whole = ComposeTransform(self.transforms)
         shape = base_distribution.batch_shape + base_distribution.event_shape
         needed, base_dims = whole.domain.event_dim, len(base_distribution.event_shape)
         if len(shape) < needed:
-            raise ValueError(
+            raise value_error(
                 f"TransformedDistribution: expected a base_distribution of at least {needed} dimensions, got shape {tuple(shape)}. Expand it."
             )
         reached = whole.forward_shape(shape)

@@ -8,6 +8,7 @@ from typing import Any
 
 from facula import dtypes, ops
 from facula.distributions import constraints
+from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Size, Tensor
 
 __all__ = [
@@ -32,7 +33,7 @@ class Transform:
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
-            raise ValueError(f"{type(self).__name__}: expected cache_size 0 or 1, got {cache_size}. Pass one of them.")
+            raise value_error(f"{type(self).__name__}: expected cache_size 0 or 1, got {cache_size}. Pass one of them.")
         self._cache_size = cache_size
         self._last: tuple[Any, Any] = (None, None)
 
@@ -44,7 +45,7 @@ class Transform:
     @property
     def sign(self) -> Any:
         """1 if the function rises, -1 if it falls."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{type(self).__name__}: expected a monotone transform, got one without a sign. Use another transform."
         )
 
@@ -266,7 +267,7 @@ class ReshapeTransform(Transform):
         super().__init__(cache_size)
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
         if self.in_shape.numel() != self.out_shape.numel():
-            raise ValueError(
+            raise value_error(
                 f"ReshapeTransform: expected in_shape and out_shape of as many elements, got {in_shape} and {out_shape}. Change one."
             )
         self.domain = constraints.independent(constraints.real, len(self.in_shape))
@@ -290,7 +291,7 @@ class ReshapeTransform(Transform):
     def _changed(self, shape: Sequence[int], old: Size, new: Size) -> Size:
         cut = len(shape) - len(old)
         if cut < 0 or tuple(shape[cut:]) != tuple(old):
-            raise ValueError(
+            raise value_error(
                 f"ReshapeTransform: expected a shape that ends in {tuple(old)}, got {tuple(shape)}. Reshape it."
             )
         return Size(shape[:cut]) + new

@@ -10,6 +10,7 @@ from facula import ops
 from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.utils import broadcast_all
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -31,7 +32,7 @@ class Uniform(Distribution):
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.shape, validate_args=validate_args)
         if self._validate_args and not bool((self.low < self.high).all()):
-            raise ValueError("Uniform: expected low < high, got low >= high somewhere. Exchange the bounds.")
+            raise value_error("Uniform: expected low < high, got low >= high somewhere. Exchange the bounds.")
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:

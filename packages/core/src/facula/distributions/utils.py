@@ -8,6 +8,7 @@ import numpy as np
 
 from facula import dtypes, ops
 from facula.distributions.lazy import lazy_property
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 __all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
@@ -23,7 +24,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """
     for value in values:
         if not isinstance(value, (Tensor, int, float, np.number)):
-            raise ValueError(
+            raise value_error(
                 f"broadcast_all: expected input arguments that are numbers or Tensors, got {type(value).__name__}. Convert it with facula.as_tensor()."
             )
     first = next((v for v in values if isinstance(v, Tensor)), None)
@@ -54,4 +55,4 @@ def one_of(name: str, **given: Any) -> None:
     """Refuse none or more than one of several ways to give a parameter."""
     count = sum(value is not None for value in given.values())
     if count != 1:
-        raise ValueError(f"{name}: expected exactly one of {', '.join(given)}, got {count}. Pass one of them.")
+        raise value_error(f"{name}: expected exactly one of {', '.join(given)}, got {count}. Pass one of them.")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.func.views import SHIFTS, shifted_path
 from facula.ops import arange, expand, movedim, reshape, rules, stack
 from facula.tensors.tensor import Tensor
@@ -77,7 +78,7 @@ _FAMILIES = {
 
 def _loop(call: Call) -> Any:
     if not call.size:
-        raise RuntimeError(
+        raise runtime_error(
             f"{call.op.name}: expected a batch with at least one lane, got none. vmap runs this operation lane by lane."
         )
     lanes = [

@@ -12,6 +12,7 @@ from facula import dtypes
 from facula.autograd.primitives import cast
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import current
+from facula.errors import runtime_error
 from facula.func.batching import batched_call
 from facula.ops import expand, movedim, stack
 from facula.tensors.inplace import write
@@ -102,7 +103,7 @@ class Batched(Tensor):
     @array.setter
     def array(self, array: Any) -> None:
         if array is not self.lane:
-            raise RuntimeError(
+            raise runtime_error(
                 "vmap: expected the memory of a batched tensor to stay, got a new array. Write out of place."
             )
 
@@ -112,7 +113,7 @@ class Batched(Tensor):
 
     @node.setter
     def node(self, node: Any) -> None:
-        raise RuntimeError(
+        raise runtime_error(
             "vmap: expected a transformation such as func.grad, got requires_grad_() on a tensor inside of vmap. "
             "Use vmap(grad(f)) instead."
         )
@@ -131,7 +132,7 @@ class Batched(Tensor):
     data = property(detach)
 
     def item(self) -> Any:
-        raise RuntimeError(
+        raise runtime_error(
             "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a "
             "Tensor, since each lane has a number of its own. Use facula.where instead of if."
         )
@@ -192,7 +193,7 @@ class Lanes(Interpreter):
     def wrote(self, target: Any, value: Any, writer: str) -> bool:
         if not self.has(target):
             if self.has(value):
-                raise RuntimeError(
+                raise runtime_error(
                     f"vmap: {writer} is not possible because a batched tensor would be written into one that is not being vmapped over. "
                     "Make the target inside of the function from a batched tensor, or use an operation that is not in-place."
                 )
@@ -206,7 +207,7 @@ class Lanes(Interpreter):
         if self.randomness == "same":
             return None
         if self.randomness == "error":
-            raise RuntimeError(
+            raise runtime_error(
                 "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
                 "randomness flags on vmap or perform the randomness operation out of vmap."
             )

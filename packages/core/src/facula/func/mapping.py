@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula.autograd.state import state
+from facula.errors import index_error, runtime_error, value_error
 from facula.func.lanes import Batched, Lanes, batched, only
 from facula.ops import cat, expand, movedim
 from facula.tensors.tensor import Tensor
@@ -36,17 +37,17 @@ def _checked_dims(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[
     """(the mapped dimension of each leaf, the leaves, how to put them together)."""
     head = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>)"
     if not isinstance(in_dims, (int, tuple, list)):
-        raise ValueError(
+        raise value_error(
             f"{head}: expected `in_dims` to be int or a (potentially nested) tuple matching the structure of inputs, got: {type(in_dims)}. Use e.g. (0, None)."
         )
     if not args:
-        raise ValueError(
+        raise value_error(
             f"{head}: got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a function with no inputs. The latter is unsupported."
         )
     leaves, spec = tree_flatten(args)
     dims = _spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, args)
     if dims is None:
-        raise ValueError(
+        raise value_error(
             f"{head}: in_dims is not compatible with the structure of `inputs`: "
             f"expected one entry for each of {len(args)} inputs. Use None for what is not mapped."
         )
@@ -54,18 +55,18 @@ def _checked_dims(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[
         if dim is None:
             continue
         if not isinstance(t, Tensor):
-            raise ValueError(
+            raise value_error(
                 f"{head}: Got in_dim={dim} for an input but the input is of type {type(t)}. "
                 "We cannot vmap over non-Tensor arguments, please use None as the respective in_dim."
             )
         if not -t.ndim <= dim < t.ndim:
-            raise ValueError(
+            raise value_error(
                 f"{head}: Got in_dim={dim} for some input, but that input is a Tensor of dimensionality {t.ndim} "
                 f"so expected in_dim to satisfy -{t.ndim} <= in_dim < {t.ndim}. Choose one of its dimensions."
             )
         dims[i] = dim % t.ndim
     if all(dim is None for dim in dims):
-        raise ValueError(
+        raise value_error(
             f"{head}: expected at least one Tensor to vmap over, got none. Give an input a dimension in in_dims."
         )
     return dims, leaves, spec
@@ -74,7 +75,7 @@ def _checked_dims(name: str, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[
 def _size(dims: list[Any], leaves: list[Any]) -> int:
     sizes = [int(t.shape[d]) for d, t in zip(dims, leaves, strict=True) if d is not None]
     if len(set(sizes)) > 1:
-        raise ValueError(
+        raise value_error(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension. Check in_dims."
         )
     return sizes[0]
@@ -83,23 +84,23 @@ def _size(dims: list[Any], leaves: list[Any]) -> int:
 def _unwrapped(t: Any, dim: Any, level: Lanes, name: str) -> Any:
     """A result with the batch at `dim`."""
     if not isinstance(t, Tensor):
-        raise ValueError(
+        raise value_error(
             f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(t)} as a return. Return tensors."
         )
     mine = type(t) is Batched and t.level is level
     if dim is None:
         if mine:
-            raise ValueError(
+            raise value_error(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None. Give it a dimension."
             )
         return t
     if not isinstance(dim, int):
-        raise ValueError(
+        raise value_error(
             f"vmap({name}, ..., out_dims=...): expected `out_dims` to be an int or a tuple of int, got {type(dim)}."
         )
     value = t.value if mine else expand(t, (level.size, *t.shape))
     if not -value.ndim <= dim < value.ndim:
-        raise IndexError(
+        raise index_error(
             f"vmap: Dimension out of range (expected to be in range of [-{value.ndim}, {value.ndim - 1}], but got {dim}). Choose another out_dims."
         )
     return movedim(value, 0, dim) if dim % value.ndim else value
@@ -135,11 +136,11 @@ def vmap(
     tensor([3., 3.])
     """
     if randomness not in ("error", "different", "same"):
-        raise RuntimeError(
+        raise runtime_error(
             f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}. Use one."
         )
     if chunk_size is not None and chunk_size <= 0:
-        raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size}). Leave it out.")
+        raise value_error(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size}). Leave it out.")
     name = getattr(func, "__name__", type(func).__name__)
 
     @functools.wraps(func, updated=())
@@ -161,7 +162,7 @@ def vmap(
             if wanted is None and isinstance(out_dims, (tuple, list)) and len(out_dims) == 1:
                 wanted = _spread(out_dims[0], found)
             if wanted is None:
-                raise ValueError(
+                raise value_error(
                     f"vmap({name}, ..., out_dims={out_dims}): out_dims is not compatible with the structure of `outputs`: "
                     f"expected one for each of {len(results)}."
                 )

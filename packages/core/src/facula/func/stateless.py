@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from facula.errors import runtime_error, value_error
 from facula.nn import Module
 from facula.ops import stack
 from facula.tensors.tensor import Tensor
@@ -65,12 +66,12 @@ def functional_call(
     ):
         names = [name for d in parameter_and_buffer_dicts for name in d]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(
+            raise value_error(
                 f"functional_call: {repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous. Give each name once."
             )
         given = {name: t for d in parameter_and_buffer_dicts for name, t in d.items()}
     else:
-        raise ValueError(
+        raise value_error(
             f"functional_call: Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
             f"{type(parameter_and_buffer_dicts)}. Pass dict(module.named_parameters())."
         )
@@ -84,12 +85,12 @@ def functional_call(
         for name, t in list(given.items()):
             for other in tied[name]:
                 if other in given and given[other] is not t:
-                    raise ValueError(
+                    raise value_error(
                         f"functional_call: functional_call got multiple values for keys {[name, other]}, which are tied. Consider using tie_weights=False."
                     )
                 given.setdefault(other, t)
     if strict and (missing := sorted(tied.keys() - given.keys())):
-        raise RuntimeError(
+        raise runtime_error(
             f"functional_call: Missing key(s): {', '.join(missing)}. Give a tensor for each, or strict=False."
         )
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
@@ -106,13 +107,13 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Any], dict[s
     facula.Size([4, 3, 2])
     """
     if not models:
-        raise RuntimeError("stack_module_state: Expected at least one model, got 0. Pass a list of modules.")
+        raise runtime_error("stack_module_state: Expected at least one model, got 0. Pass a list of modules.")
     if len({m.training for m in models}) > 1:
-        raise RuntimeError(
+        raise runtime_error(
             "stack_module_state: Expected all models to have the same training/eval mode, got both. Call .eval() or .train() on all."
         )
     if len({type(m) for m in models}) > 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"stack_module_state: Expected all models to be of the same class, got {sorted({type(m).__name__ for m in models})}. Stack them apart."
         )
     parameters = {
@@ -128,7 +129,7 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Any], dict[s
 def _stacked(tensors: list[Tensor], name: str) -> Tensor:
     wanted = {t.requires_grad for t in tensors}
     if len(wanted) > 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"stack_module_state: Expected {name!r} from each model to have the same .requires_grad, got both. Freeze all or none."
         )
     return stack([t.detach() for t in tensors]).requires_grad_(wanted.pop())

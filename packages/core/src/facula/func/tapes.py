@@ -13,6 +13,7 @@ from facula import dtypes
 from facula.autograd.engine import _below, _quiet, _run, _starts
 from facula.autograd.state import state
 from facula.autograd.tape import Leaf, current
+from facula.errors import runtime_error, type_error
 from facula.func.lanes import Lanes, dress, levels, only, strip
 from facula.tensors.tensor import Tensor
 
@@ -24,12 +25,12 @@ class Inputs:
         self.levels = levels()
         for t in given:
             if not isinstance(t, Tensor):
-                raise TypeError(
+                raise type_error(
                     f"{name}: Expected all inputs to differentiate for to be Tensors, got {type(t).__name__}. "
                     "Choose others by argnums, or convert with facula.as_tensor()."
                 )
             if not dtypes.is_differentiable(t.array.dtype):
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: only Tensors of floating point and complex dtype can require gradients, got {t.dtype}. Convert it with .float() first."
                 )
         outer = [strip(t, self.levels) for t in given]

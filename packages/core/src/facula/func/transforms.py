@@ -8,6 +8,7 @@ from typing import Any
 
 from facula import dtypes
 from facula.autograd.state import enable_grad, state
+from facula.errors import runtime_error
 from facula.func.mapping import vmap
 from facula.func.tapes import Inputs, pull
 from facula.ops import eye
@@ -19,14 +20,14 @@ def _chosen(args: tuple[Any, ...], argnums: Any, name: str) -> Any:
     """The arguments to differentiate for: one, or a tuple of them."""
     for n in argnums if isinstance(argnums, tuple) else (argnums,):
         if not isinstance(n, int):
-            raise RuntimeError(f"{name}: argnum must be int, got: {type(n)}. Give the position of an argument.")
+            raise runtime_error(f"{name}: argnum must be int, got: {type(n)}. Give the position of an argument.")
         if not -len(args) <= n < len(args):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Got argnum={n}, but only {len(args)} positional inputs. Differentiate for one of them."
             )
     if isinstance(argnums, tuple):
         if not argnums:
-            raise RuntimeError(f"{name}: argnums must be non-empty. Give the position of an argument.")
+            raise runtime_error(f"{name}: argnums must be non-empty. Give the position of an argument.")
         return tuple(args[n] for n in argnums)
     return args[argnums]
 
@@ -44,7 +45,7 @@ def _parted(found: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
     if not has_aux:
         return found, None
     if not (isinstance(found, tuple) and len(found) == 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: output of function f should be a tuple: (output, aux) if has_aux is True, got {type(found).__name__}. Return both."
         )
     return found
@@ -74,11 +75,11 @@ def grad_and_value(
             found = func(*_replaced(args, argnums, tree_unflatten(inputs.tensors, spec)), **kwargs)
             y, aux = _parted(found, has_aux, "grad_and_value(f)(*args)")
         if not isinstance(y, Tensor):
-            raise RuntimeError(
+            raise runtime_error(
                 f"grad_and_value(f)(*args): Expected f(*args) to return a tensor, got {type(y).__name__}. Return a scalar tensor."
             )
         if y.ndim:
-            raise RuntimeError(
+            raise runtime_error(
                 f"grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor with {y.ndim} dims. "
                 "Maybe you wanted to use the vjp or jacrev APIs instead?"
             )
@@ -113,11 +114,13 @@ def _tensors(tree: Any, name: str) -> list[Tensor]:
     found = tree_leaves(tree)
     for t in found:
         if not isinstance(t, Tensor):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Expected f(*primals) to return only tensors, got unsupported type {type(t).__name__}. Return tensors."
             )
     if not found:
-        raise RuntimeError(f"{name}: Expected f to be a function that has non-empty output, got none. Return a tensor.")
+        raise runtime_error(
+            f"{name}: Expected f to be a function that has non-empty output, got none. Return a tensor."
+        )
     return found
 
 
@@ -125,12 +128,12 @@ def _like(given: Any, spec: Any, tensors: list[Tensor], name: str, what: str) ->
     """Vectors with a check that they look like the tensors they belong to."""
     leaves, have = tree_flatten(given)
     if have != spec:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected pytree structure of {what} to be the same, got {have} and {spec}. Give one vector for each tensor."
         )
     for v, t in zip(leaves, tensors, strict=True):
         if tuple(v.shape) != tuple(t.shape):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: expected vectors of the shapes of the {what}, got {tuple(v.shape)} for {tuple(t.shape)}. Reshape it."
             )
     return leaves
@@ -195,7 +198,7 @@ def jvp(
     """
     name = "jvp(f, primals, tangents)"
     if not isinstance(primals, tuple) or not primals:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected primals to be a non-empty tuple, got {type(primals).__name__}. E.g. it should be valid to call f(*primals)."
         )
     pushed = _Pushed(lambda given: func(*given), primals, has_aux, name)

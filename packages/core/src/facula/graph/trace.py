@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from facula.autograd.state import Interpreter, no_grad
+from facula.errors import runtime_error
 from facula.graph.ir import Call, Graph, Value, leaves
 from facula.tensors.tensor import Tensor
 
@@ -48,7 +49,7 @@ class Tracer(Interpreter):
     def wrote(self, target: Any, value: Any, writer: str) -> None:
         """An in-place write: from now on the target means the value."""
         if target.root is not None:
-            raise RuntimeError(
+            raise runtime_error(
                 f"trace: expected no in-place writes to views, got {writer} on one. Write out of place, or to a clone."
             )
         self.values[id(target)] = self.value_of(value)

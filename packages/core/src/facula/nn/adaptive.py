@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from facula.errors import runtime_error, value_error
 from facula.nn import functional as F
 from facula.nn.container import ModuleList, Sequential
 from facula.nn.linear import Linear
@@ -56,7 +57,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         bounds = list(cutoffs)
         fits = bounds and bounds == sorted(set(bounds)) and bounds[0] > 0 and bounds[-1] <= n_classes - 1
         if not fits or any(int(bound) != bound for bound in bounds):
-            raise ValueError(
+            raise value_error(
                 "AdaptiveLogSoftmaxWithLoss: cutoffs should be a sequence of unique, positive integers sorted in an "
                 f"increasing order, where each value is between 1 and n_classes-1, got {bounds}. Sort them."
             )
@@ -87,18 +88,18 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         if target_.ndim > 1:
-            raise RuntimeError(
+            raise runtime_error(
                 f"AdaptiveLogSoftmaxWithLoss: 0D or 1D target tensor expected, got {target_.ndim}D. Flatten it."
             )
         if target_.ndim + 1 != input_.ndim or (target_.ndim == 1 and input_.shape[0] != target_.shape[0]):
-            raise RuntimeError(
+            raise runtime_error(
                 "AdaptiveLogSoftmaxWithLoss: Input and target should have the same size in the batch dimension, got "
                 f"{tuple(input_.shape)} and {tuple(target_.shape)}. Check both."
             )
         input, target = (input_, target_) if target_.ndim else (input_.unsqueeze(0), target_.unsqueeze(0))
         low, high = int(target.min().item()), int(target.max().item())
         if low < 0 or high >= self.n_classes:
-            raise RuntimeError(
+            raise runtime_error(
                 f"AdaptiveLogSoftmaxWithLoss: Target values should be in [0, {self.n_classes - 1}], but values in "
                 f"range [{low}, {high}] were found. Check the labels."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn.module import Module
 from facula.nn.sizes import _pair, _triple
@@ -117,11 +118,11 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 def _check_target(name: str, output_size: Any, output_ratio: Any) -> None:
     if output_size is None and output_ratio is None:
-        raise ValueError(f"{name}: expected output_size or output_ratio, got neither. Pass one of them.")
+        raise value_error(f"{name}: expected output_size or output_ratio, got neither. Pass one of them.")
     if output_size is not None and output_ratio is not None:
-        raise ValueError(f"{name}: expected only one of output_size and output_ratio, got both. Drop one.")
+        raise value_error(f"{name}: expected only one of output_size and output_ratio, got both. Drop one.")
     if output_ratio is not None and not all(0 < ratio < 1 for ratio in output_ratio):
-        raise ValueError(f"{name}: expected output_ratio between 0 and 1, got {output_ratio}. Use e.g. 0.5.")
+        raise value_error(f"{name}: expected output_ratio between 0 and 1, got {output_ratio}. Use e.g. 0.5.")
 
 
 class FractionalMaxPool2d(Module):

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from facula.dtypes import bool_
+from facula.errors import runtime_error, value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.linear import NonDynamicallyQuantizableLinear
@@ -44,7 +45,7 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
+            raise value_error(
                 f"MultiheadAttention: embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
                 f"num_heads={num_heads} instead. Use positive sizes."
             )
@@ -136,7 +137,7 @@ class MultiheadAttention(Module):
                     f"but got {tensor.shape[-1]}. Its shape is {tuple(tensor.shape)}."
                 )
         if is_causal and attn_mask is None:
-            raise RuntimeError(
+            raise runtime_error(
                 "MultiheadAttention: Need attn_mask if specifying the is_causal hint, got None. Pass both."
             )
         for name, mask in (("key_padding_mask", padding), ("attn_mask", attn_mask)):
@@ -168,17 +169,17 @@ class MultiheadAttention(Module):
             wanted = (batch * self.num_heads, *attn_mask.shape[1:])
             if attn_mask.ndim == 3:
                 if tuple(attn_mask.shape) != wanted:
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"MultiheadAttention: The shape of the 3D attn_mask is {tuple(attn_mask.shape)}, but should be "
                         f"{wanted}. Repeat it for each head."
                     )
                 attn_mask = attn_mask.reshape(batch, self.num_heads, *attn_mask.shape[1:])
             elif attn_mask.ndim != 2:
-                raise RuntimeError(
+                raise runtime_error(
                     f"MultiheadAttention: attn_mask's dimension {attn_mask.ndim} is not supported. Use 2 or 3."
                 )
             if attn_mask.shape[-1] != keys:
-                raise RuntimeError(
+                raise runtime_error(
                     f"MultiheadAttention: expected attn_mask over {keys} keys, got shape {tuple(attn_mask.shape)}. "
                     "Its shape is (L, S)."
                 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from facula.autograd.function import Function
+from facula.errors import runtime_error
 from facula.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class BackwardTaps:
             nothing: tuple[Tensor | None, ...] = (None,) * self.input_count
             for hook in self.hooks:
                 if hook(self.module, nothing, full) is not None:
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"backward hook of {type(self.module).__name__}: expected None where no input requires grad, "
                         "got new gradients. Return None."
                     )
@@ -114,7 +115,7 @@ def _replaced(answer: Any, before: tuple[Tensor | None, ...], name: str) -> tupl
         return before
     after = answer if isinstance(answer, tuple) else (answer,)
     if len(after) != len(before):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected {len(before)} gradients, got {len(after)}. Return as many as the hook was given."
         )
     return after

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from facula.dtypes import int64
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -65,7 +66,7 @@ class _NormBase(Module):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.ranks:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: expected {self.rank_names} input, got {input.ndim}D input "
                 f"of shape {tuple(input.shape)}. Reshape it or use the layer of its rank."
             )
@@ -188,7 +189,7 @@ class _InstanceNorm(_NormBase):
         self._check_input_dim(input)
         channel = input.ndim - self.ranks[0]
         if input.shape[channel] != self.num_features and self.affine:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: expected input's size at dim={channel} to match num_features "
                 f"({self.num_features}), got {input.shape[channel]}. Change num_features."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn.distance import PairwiseDistance
 from facula.nn.loss_base import _Loss, _WeightedLoss
@@ -132,7 +133,7 @@ class MultiMarginLoss(_WeightedLoss):
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
-            raise ValueError(f"MultiMarginLoss: only p == 1 and p == 2 are supported, got {p}. Use 1 or 2.")
+            raise value_error(f"MultiMarginLoss: only p == 1 and p == 2 are supported, got {p}. Use 1 or 2.")
         if weight is not None and weight.ndim != 1:
             raise AssertionError(f"MultiMarginLoss: weight must be None or have 1 dimension, got {weight.ndim}.")
         self.p = p
@@ -214,7 +215,9 @@ class TripletMarginLoss(_Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         if margin <= 0:
-            raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead. Use 1.0.")
+            raise value_error(
+                f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead. Use 1.0."
+            )
         self.margin = margin
         self.p = p
         self.eps = eps
@@ -247,7 +250,7 @@ class TripletMarginWithDistanceLoss(_Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         if margin <= 0:
-            raise ValueError(
+            raise value_error(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead. Use 1.0."
             )
         if distance_function is None:

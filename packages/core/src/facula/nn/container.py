@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
+from facula.errors import index_error, type_error, value_error
 from facula.nn.module import Module, _indent
 
 
@@ -15,11 +16,11 @@ def _position(owner: Module, index: Any, end: int | None = None) -> int:
     try:
         position = operator.index(index)
     except TypeError:
-        raise TypeError(
+        raise type_error(
             f"{type(owner).__name__}: expected an integer or a slice, got {type(index).__name__}. Use a number."
         ) from None
     if not -length <= position < length:
-        raise IndexError(f"index {position} is out of range for {type(owner).__name__} of length {length}")
+        raise index_error(f"index {position} is out of range for {type(owner).__name__} of length {length}")
     return position % length
 
 
@@ -96,16 +97,16 @@ class Sequential(Module):
 
     def _sequence(self, other: Any) -> list[Module]:
         if not isinstance(other, Sequential):
-            raise ValueError(f"Sequential +: expected another Sequential, got {type(other).__name__}. Wrap it first.")
+            raise value_error(f"Sequential +: expected another Sequential, got {type(other).__name__}. Wrap it first.")
         return list(other)
 
     def _times(self, times: Any) -> int:
         if not isinstance(times, int):
-            raise TypeError(
+            raise type_error(
                 f"Sequential *: expected an int, got {type(times).__name__}. Repeat a whole number of times."
             )
         if times <= 0:
-            raise ValueError(f"Sequential *: expected a positive number, got {times}. Repeat at least once.")
+            raise value_error(f"Sequential *: expected a positive number, got {times}. Repeat at least once.")
         return times
 
     def append(self, module: Module) -> Self:
@@ -118,7 +119,7 @@ class Sequential(Module):
         if not isinstance(module, Module):
             raise AssertionError(f"insert: expected a Module, got {type(module).__name__}. Pass a Module.")
         if not -len(self) <= index <= len(self):
-            raise IndexError(f"index {index} is out of range for Sequential of length {len(self)}")
+            raise index_error(f"index {index} is out of range for Sequential of length {len(self)}")
         pairs = list(self._modules.items())
         pairs.insert(index, ("0", module))
         _replace(self, pairs)
@@ -202,7 +203,7 @@ class ModuleList(Module):
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add several modules at the end."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
+            raise type_error(
                 f"ModuleList.extend: expected an iterable of modules, got {type(modules).__name__}. Use append for one."
             )
         for module in list(modules):
@@ -284,14 +285,14 @@ class ModuleDict(Module):
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add the modules of a mapping or of pairs; existing names are replaced."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
+            raise type_error(
                 f"ModuleDict.update: expected a mapping or pairs of name and module, got {type(modules).__name__}. "
                 "Pass a dict."
             )
         pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
         for number, pair in enumerate(pairs):
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise ValueError(
+                raise value_error(
                     f"ModuleDict.update: expected pairs (name, module), got {pair!r} at position {number}. Pass a dict."
                 )
             self[pair[0]] = pair[1]

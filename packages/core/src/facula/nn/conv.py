@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -101,23 +102,23 @@ def _check(
     name: str, in_channels: int, out_channels: int, groups: int, padding: Any, padding_mode: str, stride: Any
 ) -> None:
     if groups <= 0:
-        raise ValueError(
+        raise value_error(
             f"{name}: groups must be a positive integer, got {groups}. Use groups=1 for a full convolution."
         )
     for title, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
         if channels % groups:
-            raise ValueError(
+            raise value_error(
                 f"{name}: {title} must be divisible by groups, got {channels} and {groups}. Change groups."
             )
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueError(f"{name}: expected padding 'same', 'valid' or integers, got {padding!r}. Use 'same'.")
+            raise value_error(f"{name}: expected padding 'same', 'valid' or integers, got {padding!r}. Use 'same'.")
         if padding == "same" and any(step != 1 for step in ntuple(stride, 1)):
-            raise ValueError(
+            raise value_error(
                 f"{name}: padding='same' is not supported for strided convolutions, got stride {stride}. Pass integers."
             )
     if padding_mode not in PADDING_MODES:
-        raise ValueError(f"{name}: expected padding_mode in {PADDING_MODES}, got {padding_mode!r}. Use 'zeros'.")
+        raise value_error(f"{name}: expected padding_mode in {PADDING_MODES}, got {padding_mode!r}. Use 'zeros'.")
 
 
 class _Conv(_ConvNd):
@@ -225,7 +226,7 @@ class _ConvTranspose(_ConvNd):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: Only \"zeros\" padding mode is supported, got {padding_mode!r}. Use 'zeros'."
             )
         super().__init__(
@@ -243,7 +244,7 @@ class _ConvTranspose(_ConvNd):
             sizes = sizes[-n:]
         name = type(self).__name__
         if len(sizes) != n:
-            raise ValueError(
+            raise value_error(
                 f"{name}: expected output_size of {n} or {input.ndim} numbers, got {len(sizes)}. Pass spatial sizes."
             )
         found = []
@@ -251,7 +252,7 @@ class _ConvTranspose(_ConvNd):
             reach = self.dilation[d] * (self.kernel_size[d] - 1) + 1
             least = (input.shape[d - n] - 1) * self.stride[d] - 2 * int(self.padding[d]) + reach
             if not least <= sizes[d] < least + self.stride[d]:
-                raise ValueError(
+                raise value_error(
                     f"{name}: expected output_size[{d}] from {least} to {least + self.stride[d] - 1}, "
                     f"got {sizes[d]}. The input's spatial shape is {tuple(input.shape[-n:])}."
                 )

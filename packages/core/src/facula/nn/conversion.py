@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from facula.autograd import no_grad
 from facula.dtypes import dtype as DType
+from facula.errors import type_error
 from facula.nn.uninitialized import is_lazy
 from facula.tensors.parameter import Parameter
 from facula.tensors.tensor import Tensor
@@ -20,7 +21,7 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, DType 
     device, dtype = kwargs.get("device"), kwargs.get("dtype")
     unknown = set(kwargs) - {"device", "dtype", "non_blocking", "memory_format"}
     if unknown:
-        raise TypeError(
+        raise type_error(
             f"to: expected device, dtype or a tensor, got unknown arguments {sorted(unknown)}. Remove them."
         )
     for value in args:
@@ -31,7 +32,7 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, DType 
         elif value is not None and not isinstance(value, bool):  # a bool is `non_blocking`
             device = value
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-        raise TypeError(
+        raise type_error(
             f"to: expected a floating point or complex dtype for a module, got {dtype}. "
             "Convert single tensors instead, or use type(dtype)."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn.module import Module
 from facula.tensors.tensor import Tensor
@@ -13,7 +14,7 @@ class _DropoutNd(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: dropout probability has to be between 0 and 1, but got {p}. Use e.g. p=0.5."
             )
         self.p = p

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facula.errors import located, plain_message
+
 if TYPE_CHECKING:
     from facula.nn.module import Module
 
@@ -23,7 +25,7 @@ def name_failure(error: Exception, module: Module) -> None:
     """Called by each module that `error` leaves, from the inside out: put the path so far before the message."""
     record: _Failure | None = getattr(error, _RECORD, None)
     if record is None:
-        setattr(error, _RECORD, _Failure(module, _message(error)))
+        setattr(error, _RECORD, _Failure(module, plain_message(located(error))))
         return
     if record.module is module:
         return
@@ -38,12 +40,6 @@ def name_failure(error: Exception, module: Module) -> None:
         return
     notes = [note for note in getattr(error, "__notes__", ()) if not note.startswith("raised in module ")]
     error.__notes__ = [*notes, f"raised in module {where}"]
-
-
-def _message(error: Exception) -> str | None:
-    """The text that may be prefixed, or None where the class prints its arguments in its own way."""
-    plain = type(error).__str__ is Exception.__str__ and len(error.args) == 1 and isinstance(error.args[0], str)
-    return error.args[0] if plain else None
 
 
 def _path_between(outer: Module, inner: Module) -> str | None:

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from facula.autograd.tape import RemovableHandle
+from facula.errors import runtime_error
 from facula.nn.backward_taps import BackwardTaps, Hook
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _run_pre_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
             if replaced is None:
                 continue
             if not (isinstance(replaced, tuple) and len(replaced) == 2):
-                raise RuntimeError(
+                raise runtime_error(
                     f"forward pre-hook with_kwargs: expected None or a pair (args, kwargs), got {replaced!r}. "
                     "Return (args, kwargs)."
                 )

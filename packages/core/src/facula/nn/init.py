@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from facula.autograd import no_grad
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 _GAINS = {"sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
@@ -30,11 +31,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         elif isinstance(param, (int, float)) and not isinstance(param, bool):
             slope = param
         else:
-            raise ValueError(f"calculate_gain: expected a number as negative_slope, got {param!r}. Pass a float.")
+            raise value_error(f"calculate_gain: expected a number as negative_slope, got {param!r}. Pass a float.")
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity not in _GAINS:
         known = ", ".join((*_LINEAR, "leaky_relu", *_GAINS))
-        raise ValueError(
+        raise value_error(
             f"calculate_gain: expected one of {known}, got {nonlinearity!r}. Use 'linear' for a gain of 1."
         )
     return _GAINS[nonlinearity]
@@ -43,7 +44,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """How many numbers one output is made of, and how many outputs one number reaches."""
     if tensor.ndim < 2:
-        raise ValueError(
+        raise value_error(
             f"fan in and fan out: expected a tensor of at least 2 dimensions, got shape {tuple(tensor.shape)}. "
             "Initialise biases with constant_ or uniform_."
         )
@@ -54,7 +55,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 def _fan(tensor: Tensor, mode: str) -> int:
     mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode: expected 'fan_in' or 'fan_out', got {mode!r}. Use 'fan_in' for the forward pass.")
+        raise value_error(f"mode: expected 'fan_in' or 'fan_out', got {mode!r}. Use 'fan_in' for the forward pass.")
     return _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
 
 
@@ -107,7 +108,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity: ones on the diagonal, zeros elsewhere."""
     if tensor.ndim != 2:
-        raise ValueError(f"eye_: expected a matrix, got shape {tuple(tensor.shape)}. Use dirac_ for convolutions.")
+        raise value_error(f"eye_: expected a matrix, got shape {tuple(tensor.shape)}. Use dirac_ for convolutions.")
     with no_grad():
         tensor.zero_()
         tensor.diagonal().fill_(1.0)
@@ -117,11 +118,11 @@ def eye_(tensor: Tensor) -> Tensor:
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill a convolution's weight so that it copies its input channels, group by group."""
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError(
+        raise value_error(
             f"dirac_: expected a weight of 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}. Or use eye_."
         )
     if tensor.shape[0] % groups:
-        raise ValueError(
+        raise value_error(
             f"dirac_: expected the {tensor.shape[0]} output channels to divide by groups, got {groups}. Change groups."
         )
     per_group = tensor.shape[0] // groups
@@ -171,7 +172,7 @@ def kaiming_normal_(
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """Fill with a (semi-)orthogonal matrix over dimensions 0 and the rest (Saxe et al., 2013)."""
     if tensor.ndim < 2:
-        raise ValueError(
+        raise value_error(
             f"orthogonal_: expected a tensor of at least 2 dimensions, got shape {tuple(tensor.shape)}. Use normal_."
         )
     if tensor.numel() == 0:
@@ -190,7 +191,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Fill a matrix from N(0, std^2) and put a share `sparsity` of each column to zero (Martens, 2010)."""
     if tensor.ndim != 2:
-        raise ValueError(f"sparse_: expected a matrix, got shape {tuple(tensor.shape)}. Reshape it first.")
+        raise value_error(f"sparse_: expected a matrix, got shape {tuple(tensor.shape)}. Reshape it first.")
     from facula.ops import randperm
 
     rows, columns = tensor.shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import not_implemented_error, runtime_error
 from facula.nn.module import Module
 from facula.nn.uninitialized import is_lazy
 
@@ -27,7 +28,7 @@ class LazyModuleMixin(Module):
 
     def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Give parameters and buffers the shapes that follow from the input."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{type(self).__name__}.initialize_parameters: expected the lazy class to define it, got none. Define it."
         )
 
@@ -37,13 +38,13 @@ class LazyModuleMixin(Module):
                 destination[prefix + name] = value if is_lazy(value) or keep_vars else value.detach()
 
     def _replicate_for_data_parallel(self) -> None:
-        raise RuntimeError("lazy module: expected to be initialized before it is replicated. Call it once first.")
+        raise runtime_error("lazy module: expected to be initialized before it is replicated. Call it once first.")
 
 
 def _initialize_from_input(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     module.initialize_parameters(*args, **kwargs)
     if module.has_uninitialized_params():
-        raise RuntimeError(
+        raise runtime_error(
             f"{type(module).__name__}: expected initialize_parameters to set every parameter, got one without. "
             "Materialize them all."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import runtime_error, value_error
 from facula.nn.batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -48,13 +49,13 @@ class _LazyConvXd(LazyModuleMixin):
             return
         n = self.spatial
         if input.ndim not in (n + 1, n + 2):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{type(self).__name__}: expected {n + 1}D (unbatched) or {n + 2}D (batched) input, "
                 f"got {input.ndim}D of shape {tuple(input.shape)}. Reshape it first."
             )
         self.in_channels = input.shape[-n - 1]
         if self.in_channels % self.groups:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: in_channels must be divisible by groups, got {self.in_channels} and "
                 f"{self.groups}. Change groups."
             )

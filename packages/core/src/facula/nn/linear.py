@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.lazy import LazyModuleMixin
@@ -90,7 +91,7 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         if in1_features <= 0:
-            raise ValueError(
+            raise value_error(
                 f"Bilinear: expected in1_features > 0, got {in1_features}. Pass the first input's last size."
             )
         self.in1_features = in1_features

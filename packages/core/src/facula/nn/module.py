@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Self
 
 from facula.dtypes import dtype as DType
+from facula.errors import not_implemented_error, runtime_error, type_error, value_error
 from facula.nn import hooks as _hooks
 from facula.nn.conversion import move_module, parse_to
 from facula.nn.failure import name_failure
@@ -59,7 +60,7 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; every subclass defines it."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{type(self).__name__}.forward: expected the class to define it, got none. Define forward(self, input)."
         )
 
@@ -133,7 +134,7 @@ class Module:
 
     def _check_slot(self, name: str, value: Any, kind: str, wanted: str, allowed: bool) -> None:
         if not allowed:
-            raise TypeError(
+            raise type_error(
                 f"cannot assign '{type(value).__name__}' as {kind} '{name}': expected {wanted} or None. "
                 f"Delete the attribute first to use its name for something else."
             )
@@ -148,7 +149,7 @@ class Module:
         if "_parameter_names" not in self.__dict__:
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call. Call super().__init__() first.")
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name: expected a string, got {type(name).__name__}. Pass a str.")
+            raise type_error(f"{kind} name: expected a string, got {type(name).__name__}. Pass a str.")
         if "." in name:
             raise KeyError(f"{kind} name can't contain a dot, got {name}. Register it on the child itself.")
         if name == "":
@@ -161,12 +162,12 @@ class Module:
         members = self._parameters if "_parameter_names" in self.__dict__ else {}
         self._check_new_name(name, members, "parameter")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
+            raise type_error(
                 f"register_parameter: expected facula.nn.Parameter or None for '{name}', got {type(param).__name__}. "
                 "Wrap it in Parameter(...)."
             )
         if param is not None and not param.is_leaf:
-            raise ValueError(
+            raise value_error(
                 f"register_parameter: expected a leaf for '{name}', got the result of {param.grad_fn}. "
                 "Compute it in forward() instead."
             )
@@ -180,7 +181,7 @@ class Module:
         members = self._buffers if "_buffer_names" in self.__dict__ else {}
         self._check_new_name(name, members, "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
+            raise type_error(
                 f"register_buffer: expected a Tensor or None for '{name}', got {type(tensor).__name__}. "
                 "Make it with facula.tensor(...)."
             )
@@ -196,7 +197,7 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under `name`."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(
+            raise type_error(
                 f"add_module: expected a Module or None for '{name}', got {type(module).__name__}. "
                 "Derive its class from facula.nn.Module."
             )
@@ -225,13 +226,13 @@ class Module:
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Replace the module at a dotted path; with `strict` it must exist."""
         if not target:
-            raise ValueError("set_submodule: expected a non-empty path, got ''. Name the child to replace.")
+            raise value_error("set_submodule: expected a non-empty path, got ''. Name the child to replace.")
         parent_path, _, name = target.rpartition(".")
         parent = self.get_submodule(parent_path)
         if strict and not hasattr(parent, name):
             raise AttributeError(f"{type(parent).__name__} has no attribute `{name}` (looking for '{target}')")
         if not isinstance(module, Module):
-            raise ValueError(f"set_submodule: expected a Module, got {type(module).__name__}. Pass a Module.")
+            raise value_error(f"set_submodule: expected a Module, got {type(module).__name__}. Pass a Module.")
         if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
             raise AttributeError(f"`{name}` is not an nn.Module (looking for '{target}')")
         setattr(parent, name, module)
@@ -255,13 +256,13 @@ class Module:
 
     def get_extra_state(self) -> Any:
         """State beyond tensors that a subclass wants in the `state_dict`; define it with `set_extra_state`."""
-        raise RuntimeError(
+        raise runtime_error(
             f"get_extra_state: expected {type(self).__name__} to define it, got the default. Define both methods."
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` gave."""
-        raise RuntimeError(
+        raise runtime_error(
             f"set_extra_state: expected {type(self).__name__} to define it, got the default. Define both methods."
         )
 
@@ -337,7 +338,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set training mode (dropout drops, batch norm uses the batch) here and below."""
         if not isinstance(mode, bool):
-            raise ValueError(f"train: training mode is expected to be boolean, got {mode!r}. Pass True or False.")
+            raise value_error(f"train: training mode is expected to be boolean, got {mode!r}. Pass True or False.")
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -444,7 +445,7 @@ class Module:
         for hook, may_replace in self._state_dict_hooks.values():
             replaced = hook(self, destination, prefix, local_metadata)
             if replaced is not None and not may_replace:
-                raise RuntimeError("state_dict post-hook: expected None, got a value. Edit the state dict in place.")
+                raise runtime_error("state_dict post-hook: expected None, got a value. Edit the state dict in place.")
             destination = destination if replaced is None else replaced
         return destination
 

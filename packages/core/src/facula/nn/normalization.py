@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -123,7 +124,7 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
-            raise ValueError(
+            raise value_error(
                 f"GroupNorm: num_channels must be divisible by num_groups, got {num_channels} and {num_groups}. "
                 "Change num_groups."
             )

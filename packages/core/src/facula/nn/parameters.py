@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from facula.errors import index_error, runtime_error, type_error, value_error
 from facula.nn.module import Module, _indent
 from facula.tensors.parameter import Parameter
 from facula.tensors.tensor import Tensor
@@ -43,7 +44,7 @@ class ParameterList(Module):
 
     def _position(self, index: int) -> str:
         if not -self._size <= index < self._size:
-            raise IndexError(f"index {index} is out of range for ParameterList of length {self._size}")
+            raise index_error(f"index {index} is out of range for ParameterList of length {self._size}")
         return str(index % self._size)
 
     def __getitem__(self, index: Any) -> Any:
@@ -72,7 +73,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Self:
         """Add several values at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
+            raise type_error(
                 f"ParameterList.extend: expected an iterable of values, got {type(values).__name__}. Use append."
             )
         for value in list(values):
@@ -83,7 +84,7 @@ class ParameterList(Module):
         return "\n".join(f"  ({number}): {_describe(value)}" for number, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterList: expected to be read, got a call. Index it instead.")
+        raise runtime_error("ParameterList: expected to be read, got a call. Index it instead.")
 
 
 class ParameterDict(Module):
@@ -103,7 +104,7 @@ class ParameterDict(Module):
 
     def _check_key(self, key: Any) -> str:
         if not isinstance(key, str):
-            raise TypeError(f"ParameterDict: expected a str as key, got {type(key).__name__}. Convert it with str().")
+            raise type_error(f"ParameterDict: expected a str as key, got {type(key).__name__}. Convert it with str().")
         return key
 
     def __getitem__(self, key: str) -> Any:
@@ -180,14 +181,14 @@ class ParameterDict(Module):
     def update(self, parameters: Any) -> None:
         """Add the values of a mapping or of pairs."""
         if not isinstance(parameters, Iterable):
-            raise TypeError(
+            raise type_error(
                 f"ParameterDict.update: expected a mapping or pairs of key and value, got {type(parameters).__name__}. "
                 "Pass a dict."
             )
         pairs = parameters.items() if isinstance(parameters, (Mapping, ParameterDict)) else parameters
         for number, pair in enumerate(pairs):
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise ValueError(
+                raise value_error(
                     f"ParameterDict.update: expected pairs (key, value), got {pair!r} at {number}. Pass a dict."
                 )
             self[pair[0]] = pair[1]
@@ -205,4 +206,4 @@ class ParameterDict(Module):
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterDict: expected to be read, got a call. Index it instead.")
+        raise runtime_error("ParameterDict: expected to be read, got a call. Index it instead.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import type_error
 from facula.nn import functional as F
 from facula.nn.module import Module
 from facula.tensors.tensor import Size, Tensor
@@ -46,11 +47,11 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()
         if isinstance(dim, str):
-            raise TypeError("Unflatten: expected an int as dim, got a name. Named dimensions are not supported.")
+            raise type_error("Unflatten: expected an int as dim, got a name. Named dimensions are not supported.")
         if not isinstance(unflattened_size, (tuple, list, Size)) or not all(
             isinstance(size, int) for size in unflattened_size
         ):
-            raise TypeError(
+            raise type_error(
                 f"Unflatten: unflattened_size must be tuple of ints, got {unflattened_size!r}. Pass e.g. (2, 5, 5)."
             )
         self.dim = dim

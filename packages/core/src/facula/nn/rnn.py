@@ -7,6 +7,7 @@ import numbers
 import warnings
 from typing import Any, ClassVar
 
+from facula.errors import runtime_error, type_error, value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -95,7 +96,7 @@ class RNNBase(Module):
             return self._forward_packed(input, hx)
         name = type(self).__name__
         if input.ndim not in (2, 3):
-            raise ValueError(
+            raise value_error(
                 f"{name}: Expected input to be 2D or 3D, got {input.ndim}D of shape {tuple(input.shape)}. "
                 "Give (length, batch, features)."
             )
@@ -137,13 +138,13 @@ class RNNBase(Module):
         for title, state, width in zip(("hx", "cx"), given, self._widths(), strict=False):
             rank = 3 if batched else 2
             if state.ndim != rank:
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: For {'batched' if batched else 'unbatched'} input, {title} should be {rank}-D, "
                     f"got {state.ndim}-D tensor. Reshape it first."
                 )
             wanted = (rows, batch, width) if batched else (rows, width)
             if tuple(state.shape) != wanted:
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: Expected hidden size {wanted} for {title}, got {tuple(state.shape)}. "
                     "Its shape is (layers * directions, batch, size)."
                 )
@@ -185,9 +186,9 @@ def _check_settings(
     mode: str, input_size: int, hidden_size: int, num_layers: int, dropout: Any, proj_size: int
 ) -> None:
     if mode not in GATES:
-        raise ValueError(f"RNNBase: expected a mode in {sorted(GATES)}, got {mode!r}. Use RNN, LSTM or GRU.")
+        raise value_error(f"RNNBase: expected a mode in {sorted(GATES)}, got {mode!r}. Use RNN, LSTM or GRU.")
     if not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):  # type: ignore[operator]
-        raise ValueError(
+        raise value_error(
             f"{mode}: dropout should be a number in range [0, 1] representing the probability of an element being "
             f"zeroed, got {dropout!r}. Use e.g. 0.5."
         )
@@ -197,13 +198,13 @@ def _check_settings(
         )
     for name, value in (("hidden_size", hidden_size), ("input_size", input_size), ("num_layers", num_layers)):
         if not isinstance(value, int):
-            raise TypeError(f"{mode}: {name} should be of type int, got: {type(value).__name__}. Convert it.")
+            raise type_error(f"{mode}: {name} should be of type int, got: {type(value).__name__}. Convert it.")
     if hidden_size <= 0:
-        raise ValueError(f"{mode}: hidden_size must be greater than zero, got {hidden_size}. Use a positive size.")
+        raise value_error(f"{mode}: hidden_size must be greater than zero, got {hidden_size}. Use a positive size.")
     if num_layers <= 0:
-        raise ValueError(f"{mode}: num_layers must be greater than zero, got {num_layers}. Use a positive number.")
+        raise value_error(f"{mode}: num_layers must be greater than zero, got {num_layers}. Use a positive number.")
     if proj_size < 0 or proj_size >= hidden_size:
-        raise ValueError(
+        raise value_error(
             f"{mode}: proj_size has to be smaller than hidden_size ({hidden_size}) and not negative, got {proj_size}. "
             "Use 0 for none."
         )
@@ -211,7 +212,7 @@ def _check_settings(
 
 def _check_width(name: str, input: Tensor, width: int) -> None:
     if input.shape[-1] != width:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: input.size(-1) must be equal to input_size, expected {width}, got {input.shape[-1]}. "
             f"The input's shape is {tuple(input.shape)}."
         )
@@ -243,7 +244,7 @@ class RNN(RNNBase):
         dtype: Any = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"RNN: expected nonlinearity 'tanh' or 'relu', got {nonlinearity!r}. Use 'tanh'.")
+            raise value_error(f"RNN: expected nonlinearity 'tanh' or 'relu', got {nonlinearity!r}. Use 'tanh'.")
         self.__dict__["nonlinearity"] = nonlinearity
         super().__init__(
             f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first, dropout,

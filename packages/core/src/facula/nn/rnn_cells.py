@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from facula.errors import runtime_error, value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -40,11 +41,11 @@ class RNNCellBase(Module):
     def _step(self, mode: str, input: Tensor, states: State | None, count: int) -> State:
         name = type(self).__name__
         if input.ndim not in (1, 2):
-            raise ValueError(
+            raise value_error(
                 f"{name}: Expected input to be 1D or 2D, got {input.ndim}D instead. Give (batch, features)."
             )
         if input.shape[-1] != self.input_size:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: input has inconsistent input_size, expected {self.input_size}, got {input.shape[-1]}. "
                 "Check the features."
             )
@@ -53,11 +54,13 @@ class RNNCellBase(Module):
             states = tuple(zeros(shape, dtype=input.dtype, device=input.device) for _ in range(count))
         for state in states:
             if state.ndim not in (1, 2):
-                raise ValueError(
+                raise value_error(
                     f"{name}: Expected hidden to be 1D or 2D, got {state.ndim}D instead. Give (batch, size)."
                 )
             if tuple(state.shape) != shape:
-                raise RuntimeError(f"{name}: expected a hidden state of {shape}, got {tuple(state.shape)}. Reshape it.")
+                raise runtime_error(
+                    f"{name}: expected a hidden state of {shape}, got {tuple(state.shape)}. Reshape it."
+                )
         weights = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return STEPS[mode](F.linear(input, self.weight_ih, self.bias_ih), states, weights)
 
@@ -93,7 +96,7 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"RNNCell: Unknown nonlinearity: {self.nonlinearity}. Use 'tanh' or 'relu'.")
+            raise runtime_error(f"RNNCell: Unknown nonlinearity: {self.nonlinearity}. Use 'tanh' or 'relu'.")
         return self._step(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,), 1)[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.errors import value_error
 from facula.nn import functional as F
 from facula.nn.module import Module
 from facula.tensors.tensor import Tensor
@@ -82,7 +83,7 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
-            raise ValueError(
+            raise value_error(
                 f"Softmax2d: expected 3D or 4D input, got {input.ndim}D of shape {tuple(input.shape)}. "
                 "Use Softmax(dim) instead."
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facula.autograd import no_grad
+from facula.errors import runtime_error, type_error
 from facula.nn.uninitialized import is_lazy
 from facula.tensors.parameter import Parameter
 from facula.tensors.tensor import Tensor
@@ -144,7 +145,7 @@ def _unexpected(module: Module, state_dict: Mapping[str, Any], prefix: str, own:
 def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
     """Load `state_dict` into the whole tree below `module`; raise one error that lists every problem."""
     if not isinstance(state_dict, Mapping):
-        raise TypeError(
+        raise type_error(
             f"load_state_dict: expected a mapping of names to tensors, got {type(state_dict).__name__}. "
             "Pass what state_dict() or facula.load() returned."
         )
@@ -165,7 +166,7 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
         keys = IncompatibleKeys(missing, unexpected)
         for hook in child._load_state_dict_post_hooks.values():
             if hook(child, keys) is not None:
-                raise RuntimeError("load_state_dict post-hook: expected None, got a value. Edit the lists in place.")
+                raise runtime_error("load_state_dict post-hook: expected None, got a value. Edit the lists in place.")
 
     load(module, StateDict(state_dict), "")
     if strict:
@@ -175,5 +176,5 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
                 problems.insert(0, f"{title} key(s) in state_dict: {names}.")
     if problems:
         listed = "\n\t".join(problems)
-        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
+        raise runtime_error(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
     return IncompatibleKeys(missing, unexpected)

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from facula.autograd.function import Function
+from facula.errors import value_error
 from facula.nn.batchnorm import _BatchNorm
 from facula.nn.module import Module
 from facula.ops import cat, zeros
@@ -57,7 +58,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
-            raise ValueError(
+            raise value_error(
                 f"SyncBatchNorm: expected at least 2D input, got {input.ndim}D input of shape {tuple(input.shape)}. "
                 "Add the batch dimension."
             )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from facula.errors import runtime_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.attention import MultiheadAttention, additive_mask
@@ -27,7 +28,7 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
         return activation
     if activation in ("relu", "gelu"):
         return F.relu if activation == "relu" else F.gelu
-    raise RuntimeError(f"Transformer: activation should be relu/gelu, not {activation}. Pass a function for another.")
+    raise runtime_error(f"Transformer: activation should be relu/gelu, not {activation}. Pass a function for another.")
 
 
 def _square_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
@@ -335,12 +336,12 @@ class Transformer(Module):
     def _check(self, src: Tensor, tgt: Tensor) -> None:
         batch = 0 if self.batch_first else 1
         if src.ndim == 3 and src.shape[batch] != tgt.shape[batch]:
-            raise RuntimeError(
+            raise runtime_error(
                 f"Transformer: the batch number of src and tgt must be equal, got {src.shape[batch]} and "
                 f"{tgt.shape[batch]}. Check batch_first."
             )
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise RuntimeError(
+            raise runtime_error(
                 f"Transformer: the feature number of src and tgt must be equal to d_model ({self.d_model}), got "
                 f"{src.shape[-1]} and {tgt.shape[-1]}. Project them first."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+from facula.errors import runtime_error
 from facula.ops import empty
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor, wrap
@@ -22,7 +23,7 @@ class _Uninitialized(Tensor):
 
     @property
     def shape(self) -> Any:
-        raise RuntimeError(
+        raise runtime_error(
             "shape: expected an initialized tensor, got one of a lazy module. Call the module once first."
         )
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import value_error
+
 FORMS: dict[str, Callable[..., Any]] = {}
 
 
@@ -31,7 +33,7 @@ def form_of(op: Any) -> Callable[..., Any]:
         return op.onnx
     if isinstance(op.onnx, str) and op.onnx and op.onnx[0].isupper() and not op.attrs and not op.variadic:
         return lambda ex, *inputs, **attrs: ex.node(op.onnx, inputs)
-    raise ValueError(
+    raise value_error(
         f"onnx.export: expected ops that have an ONNX form, got {op.name!r}, which has none. Replace it in the exported model by supported ops."
     )
 
@@ -156,7 +158,7 @@ def _select(ex: Any, input: Any, key: Any) -> Any:
 @form("index_op")
 def _index(ex: Any, input: Any, *indices: Any, positions: Any) -> Any:
     if len(indices) != 1:
-        raise ValueError("onnx.export: expected indexing by one tensor, got several. Index one dimension at a time.")
+        raise value_error("onnx.export: expected indexing by one tensor, got several. Index one dimension at a time.")
     return ex.Gather(input, indices[0], axis=positions[0])
 
 

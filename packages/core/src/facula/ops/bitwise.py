@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facula.autograd.op import arg, op, sample
+from facula.errors import not_implemented_error
 from facula.ops.rules import broadcast
 
 _PAIRS = [
@@ -15,7 +16,7 @@ def _shift(name, ufunc, doc, left):
     def forward(xp, input, other, /):
         kind = next(x.dtype for x in (input, other) if hasattr(x, "dtype"))
         if kind.kind not in "iu":
-            raise NotImplementedError(
+            raise not_implemented_error(
                 f"{name}: \"{name}\" not implemented for '{kind.name}', expected integers. Convert with .long() first."
             )
         bits = kind.itemsize * 8

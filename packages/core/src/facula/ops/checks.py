@@ -10,6 +10,7 @@ from facula.autograd.state import state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.tensors.tensor import wrap
 
 _TITLES = {
@@ -58,7 +59,7 @@ def sizes(value, n, name, what):
     if len(found) == 1:
         return found * n
     if len(found) != n:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected {what} to be a single integer value or a list of {n} values, but got "
             f"{what}={list(found)}. Give one number per dimension."
         )
@@ -101,7 +102,7 @@ def reduction_of(name, reduction):
     if isinstance(reduction, int) and not isinstance(reduction, bool) and 0 <= reduction <= 2:
         return ("none", "mean", "sum")[reduction]
     if reduction not in ("none", "mean", "sum"):
-        raise ValueError(
+        raise value_error(
             f"{name}: {reduction} is not a valid value for reduction, expected 'none', 'mean' or 'sum'. Pass one of "
             "these."
         )

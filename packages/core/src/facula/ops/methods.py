@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facula.autograd.op import Op
 from facula.autograd.primitives import clone
+from facula.errors import type_error
 from facula.ops import arithmetic, compare, create, index, matmul, unary
 from facula.ops.names import IN_PLACE, METHODS
 from facula.tensors.inplace import in_place
@@ -92,7 +93,7 @@ def attach(public):
 
 def _iterate(self):
     if not self.ndim:
-        raise TypeError("iteration over a 0-d tensor: expected at least one dimension. Use .item() for its number.")
+        raise type_error("iteration over a 0-d tensor: expected at least one dimension. Use .item() for its number.")
     return iter(public_unbind(self))
 
 

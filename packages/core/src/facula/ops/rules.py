@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import Rule
 from facula.devices.meta import Meta
+from facula.errors import index_error, runtime_error, type_error
 
 
 def dims_of(dim, ndim, name="dim"):
@@ -16,7 +17,7 @@ def dims_of(dim, ndim, name="dim"):
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     found = tuple(wrap_dim(d, ndim) for d in dims)
     if len(set(found)) != len(found):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: dim {found[-1]} appears multiple times in the list of dims, got {dims}. Name each dim once."
         )
     return found
@@ -26,9 +27,11 @@ def wrap_dim(dim, ndim):
     """A possibly negative dim as a non-negative one."""
     n = max(ndim, 1)
     if not isinstance(dim, (int, np.integer)):
-        raise TypeError(f"dim: expected an int, got {type(dim).__name__}. Pass e.g. dim=-1.")
+        raise type_error(f"dim: expected an int, got {type(dim).__name__}. Pass e.g. dim=-1.")
     if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        raise index_error(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim}). Choose one of the input's dimensions."
+        )
     return int(dim) % n
 
 
@@ -41,7 +44,7 @@ def broadcast_shapes(*shapes, name="broadcast"):
             have = out[n - 1 - i]
             if size != 1 and have not in (1, size):
                 listed = " and ".join(str(tuple(x)) for x in shapes)
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: expected shapes that broadcast together, got {listed}: the size {size} must match the size {have} at dimension "
                     f"{n - 1 - i}. Reshape one with .view() or .unsqueeze()."
                 )
@@ -69,13 +72,13 @@ def _reduced(input, dim=None, keepdim=False, **_):
 def matmul_shape(input, other, **_):
     """(*, n, m) @ (*, m, p) -> (*, n, p), with one-dimensional operands as PyTorch treats them."""
     if not input.ndim or not other.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"matmul: both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D. Use * for numbers."
         )
     a = (1, *input.shape) if input.ndim == 1 else input.shape
     b = (*other.shape, 1) if other.ndim == 1 else other.shape
     if a[-1] != b[-2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"matmul: mat1 and mat2 shapes cannot be multiplied, expected input's last size to equal other's size {b[-2]}, "
             f"got {tuple(input.shape)} and {tuple(other.shape)}. Transpose one of them, e.g. with .mT."
         )

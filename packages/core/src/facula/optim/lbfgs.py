@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facula.autograd import enable_grad, no_grad
+from facula.errors import runtime_error, type_error, value_error
 from facula.optim.optimizer import Closure, Optimizer, ParamsT, check_settings, number
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
@@ -54,7 +55,7 @@ class LBFGS(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
-            raise ValueError("LBFGS: doesn't support per-parameter options (parameter groups). Pass one list.")
+            raise value_error("LBFGS: doesn't support per-parameter options (parameter groups). Pass one list.")
         self._params: list[Tensor] = self.param_groups[0]["params"]
 
     def _flat_gradient(self) -> Any:
@@ -75,7 +76,7 @@ class LBFGS(Optimizer):
     def step(self, closure: Closure | None = None) -> Any:
         """Up to `max_iter` iterations; `closure` computes the loss and its gradients, and returns the loss."""
         if closure is None:
-            raise TypeError("LBFGS.step: expected a closure that computes the loss, got None. Pass one.")
+            raise type_error("LBFGS.step: expected a closure that computes the loss, got None. Pass one.")
 
         def evaluate() -> Any:
             with enable_grad():
@@ -169,7 +170,7 @@ class LBFGS(Optimizer):
     ) -> tuple[float, Any, float, int]:
         name = self.param_groups[0]["line_search_fn"]
         if name != "strong_wolfe":
-            raise RuntimeError(
+            raise runtime_error(
                 f"LBFGS: only 'strong_wolfe' is supported as line_search_fn, got {name!r}. Use it or None."
             )
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from facula.dtypes import bfloat16
+from facula.errors import value_error
 from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number
 from facula.tensors.tensor import Tensor
 
@@ -55,7 +56,7 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.ndim != 2:
-                    raise ValueError(
+                    raise value_error(
                         f"Muon: only supports 2D parameters, got shape {tuple(p.shape)}. Give the others to AdamW."
                     )
 

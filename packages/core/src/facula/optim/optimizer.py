@@ -13,6 +13,7 @@ import numpy as np
 
 from facula.autograd import enable_grad, no_grad
 from facula.autograd.tape import RemovableHandle
+from facula.errors import not_implemented_error, runtime_error, type_error, value_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
@@ -55,7 +56,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
             replaced = hook(self, args, kwargs)
             if replaced is not None:
                 if not (isinstance(replaced, tuple) and len(replaced) == 2):
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"{type(self).__name__}.step: pre-hook must return None or a tuple of (new_args, new_kwargs), "
                         f"but got {replaced}. Return both."
                     )
@@ -87,7 +88,7 @@ class Optimizer:
         self.defaults = defaults
         self._hook_tables()
         if isinstance(params, Tensor):
-            raise TypeError(
+            raise type_error(
                 f"{type(self).__name__}: params argument given to the optimizer should be an iterable of Tensors or "
                 "dicts, but got a single Tensor. Pass [tensor]."
             )
@@ -95,7 +96,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         listed: list[Any] = list(params)
         if not listed:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: optimizer got an empty parameter list. Pass model.parameters() of a model "
                 "that has some."
             )
@@ -152,10 +153,10 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own; what is not set comes from the defaults."""
         if not isinstance(param_group, dict):
-            raise TypeError(f"add_param_group: param_group must be a dict, but got {type(param_group).__name__}.")
+            raise type_error(f"add_param_group: param_group must be a dict, but got {type(param_group).__name__}.")
         params = param_group["params"]
         if isinstance(params, (set, frozenset)):
-            raise TypeError(
+            raise type_error(
                 "add_param_group: optimizer parameters need to be organized in ordered collections, but the ordering "
                 "of tensors in sets will change between runs. Please use a list instead."
             )
@@ -163,22 +164,22 @@ class Optimizer:
         names = [item[0] for item in listed if isinstance(item, tuple)]
         if names:
             if len(names) != len(listed):
-                raise ValueError(
+                raise value_error(
                     "add_param_group: all optimizer params should be with/without names. Name all or none."
                 )
             param_group["param_names"] = names
             listed = [item[1] for item in listed]
         for param in listed:
             if not isinstance(param, Tensor):
-                raise TypeError(
+                raise type_error(
                     f"add_param_group: can only optimize Tensors, but one of the params is {type(param).__name__}."
                 )
             if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
-                raise ValueError("add_param_group: can't optimize a non-leaf Tensor. Detach it first.")
+                raise value_error("add_param_group: can't optimize a non-leaf Tensor. Detach it first.")
         param_group["params"] = listed
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(
+                raise value_error(
                     f"add_param_group: group didn't specify a value of required optimization parameter {name}."
                 )
             param_group.setdefault(name, default)
@@ -186,11 +187,11 @@ class Optimizer:
             warnings.warn("add_param_group: a parameter group has duplicate parameters", stacklevel=3)
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if any(id(p) in known for p in listed):
-            raise ValueError(
+            raise value_error(
                 "add_param_group: some parameters appear in more than one parameter group. Leave them out of one."
             )
         if self.param_groups and ("param_names" in param_group) != ("param_names" in self.param_groups[0]):
-            raise ValueError(
+            raise value_error(
                 "add_param_group: all optimizer param groups should be with/without names. Name all or none."
             )
         self.param_groups.append(param_group)
@@ -237,7 +238,7 @@ class Optimizer:
 
     def _update(self, p: Tensor, grad: Any, state: State, group: dict[str, Any]) -> None:
         """Write the new value into `p.array`."""
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{type(self).__name__}._update: expected the optimizer to define it or step(), got neither. Define one."
         )
 
@@ -268,14 +269,14 @@ class Optimizer:
             loaded = loaded if replaced is None else replaced
         saved_groups = copy.deepcopy(loaded["param_groups"])
         if len(saved_groups) != len(self.param_groups):
-            raise ValueError(
+            raise value_error(
                 f"load_state_dict: loaded state dict has a different number of parameter groups, expected "
                 f"{len(self.param_groups)}, got {len(saved_groups)}. Build the optimizer as it was saved."
             )
         params: dict[Any, Tensor] = {}
         for number, (group, saved) in enumerate(zip(self.param_groups, saved_groups, strict=True)):
             if len(group["params"]) != len(saved["params"]):
-                raise ValueError(
+                raise value_error(
                     "load_state_dict: loaded state dict contains a parameter group that doesn't match the size of "
                     f"optimizer's group, expected {len(group['params'])} parameters in group {number}, "
                     f"got {len(saved['params'])}. Build the optimizer as it was saved."
@@ -347,4 +348,4 @@ def check_settings(name: str, **bounds: tuple[Any, str, bool]) -> None:
     """Raise ValueError for the first setting that is out of its range: `lr=(value, "at least 0", value >= 0)`."""
     for setting, (value, rule, holds) in bounds.items():
         if not holds:
-            raise ValueError(f"{name}: Invalid {setting} value: expected {rule}, got {value}. Change {setting}.")
+            raise value_error(f"{name}: Invalid {setting} value: expected {rule}, got {value}. Change {setting}.")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from facula.errors import not_implemented_error, type_error, value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.tensors.tensor import Tensor
 
@@ -24,7 +25,7 @@ def per_group(name: str, optimizer: Optimizer, value: Any, title: str) -> list[A
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise ValueError(
+        raise value_error(
             f"{name}: expected {count} values for {title}, got {len(value)}. Give one per parameter group."
         )
     return list(value)
@@ -40,7 +41,7 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
+            raise type_error(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
         self.optimizer = optimizer
         for number_, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
@@ -75,7 +76,7 @@ class LRScheduler:
 
     def get_lr(self) -> list[Any]:
         """The rates of the present step, one per group."""
-        raise NotImplementedError(f"{type(self).__name__}.get_lr: expected the scheduler to define it, got none.")
+        raise not_implemented_error(f"{type(self).__name__}.get_lr: expected the scheduler to define it, got none.")
 
     def step(self, epoch: int | None = None) -> None:
         """Go to the next step (or, as it used to be, to step `epoch`) and write the rates."""

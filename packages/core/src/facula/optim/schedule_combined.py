@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from facula.errors import type_error, value_error
 from facula.optim.optimizer import Optimizer
 from facula.optim.schedule_base import LRScheduler, set_value
 from facula.optim.schedule_plateau import ReduceLROnPlateau
@@ -14,13 +15,13 @@ from facula.optim.schedule_plateau import ReduceLROnPlateau
 def _check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Optimizer) -> None:
     for place, scheduler in enumerate(schedulers):
         if not hasattr(scheduler, "optimizer"):
-            raise TypeError(f"{name}: scheduler at index {place} should have `optimizer` as its attribute.")
+            raise type_error(f"{name}: scheduler at index {place} should have `optimizer` as its attribute.")
         if isinstance(scheduler, ReduceLROnPlateau) and name == "SequentialLR":
-            raise ValueError(
+            raise value_error(
                 f"{name}: does not support `ReduceLROnPlateau`, as it requires additional kwargs. Step it alone."
             )
         if scheduler.optimizer is not optimizer:
-            raise ValueError(
+            raise value_error(
                 f"{name}: expects all schedulers to belong to the same optimizer, but got scheduler at index {place} "
                 "of another one."
             )
@@ -67,10 +68,10 @@ class SequentialLR(_Combined):
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
     ) -> None:
         if len(schedulers) < 1:
-            raise ValueError("SequentialLR: expects at least one scheduler, but got none. Pass a list of them.")
+            raise value_error("SequentialLR: expects at least one scheduler, but got none. Pass a list of them.")
         _check_schedulers("SequentialLR", schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
-            raise ValueError(
+            raise value_error(
                 "SequentialLR: expects number of schedulers provided to be one more than the number of milestone "
                 f"points, but got number of schedulers {len(schedulers)} and milestones {len(milestones)}."
             )
@@ -107,7 +108,7 @@ class ChainedScheduler(_Combined):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:
-            raise ValueError("ChainedScheduler: expects at least one scheduler to be chained, but got no scheduler.")
+            raise value_error("ChainedScheduler: expects at least one scheduler to be chained, but got no scheduler.")
         optimizer = optimizer or schedulers[0].optimizer
         _check_schedulers("ChainedScheduler", schedulers, optimizer)
         self._schedulers = list(schedulers)

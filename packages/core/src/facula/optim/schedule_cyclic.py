@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from facula.errors import type_error, value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.optim.schedule_base import LRScheduler, per_group, set_value
 
@@ -50,11 +51,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
-            raise ValueError(f"CosineAnnealingWarmRestarts: Expected positive integer T_0, but got {T_0}.")
+            raise value_error(f"CosineAnnealingWarmRestarts: Expected positive integer T_0, but got {T_0}.")
         if T_mult < 1 or not isinstance(T_mult, int):
-            raise ValueError(f"CosineAnnealingWarmRestarts: Expected integer T_mult >= 1, but got {T_mult}.")
+            raise value_error(f"CosineAnnealingWarmRestarts: Expected integer T_mult >= 1, but got {T_mult}.")
         if not isinstance(eta_min, (float, int)):
-            raise ValueError(f"CosineAnnealingWarmRestarts: Expected float or int eta_min, but got {eta_min!r}.")
+            raise value_error(f"CosineAnnealingWarmRestarts: Expected float or int eta_min, but got {eta_min!r}.")
         self.T_0 = T_0
         self.T_i = T_0
         self.T_mult = T_mult
@@ -89,7 +90,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def _jump(self, epoch: float) -> None:
         if epoch < 0:
-            raise ValueError(f"CosineAnnealingWarmRestarts: Expected non-negative epoch, but got {epoch}.")
+            raise value_error(f"CosineAnnealingWarmRestarts: Expected non-negative epoch, but got {epoch}.")
         if epoch < self.T_0:
             self.T_i, self.T_cur = self.T_0, epoch
         elif self.T_mult == 1:
@@ -105,7 +106,7 @@ def _momentum_key(name: str, optimizer: Optimizer) -> str:
     for key in ("betas", "momentum"):
         if key in optimizer.defaults:
             return key
-    raise ValueError(
+    raise value_error(
         f"{name}: optimizer must support momentum or beta1 with `cycle_momentum` option enabled. Switch it off."
     )
 
@@ -137,7 +138,7 @@ class CyclicLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError(f"CyclicLR: mode is invalid and scale_fn is None, got {mode!r}. Use 'triangular'.")
+            raise value_error(f"CyclicLR: mode is invalid and scale_fn is None, got {mode!r}. Use 'triangular'.")
         self.optimizer = optimizer
         lows = per_group("CyclicLR", optimizer, base_lr, "base_lr")
         if last_epoch == -1:
@@ -222,13 +223,13 @@ class OneCycleLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
+            raise type_error(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
         self.optimizer = optimizer
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise ValueError(f"OneCycleLR: Expected float between 0 and 1 pct_start, but got {pct_start}.")
+            raise value_error(f"OneCycleLR: Expected float between 0 and 1 pct_start, but got {pct_start}.")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
+            raise value_error(
                 f"OneCycleLR: anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}."
             )
         top = float(pct_start * self.total_steps) - 1
@@ -267,7 +268,7 @@ class OneCycleLR(LRScheduler):
         self._warn_outside_step()
         t = self.last_epoch
         if t > self.total_steps:
-            raise ValueError(
+            raise value_error(
                 f"OneCycleLR: Tried to step {t} times. The specified number of total steps is {self.total_steps}."
             )
         rates = []
@@ -287,13 +288,13 @@ class OneCycleLR(LRScheduler):
 def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
     if total_steps is not None:
         if total_steps <= 0 or not isinstance(total_steps, int):
-            raise ValueError(f"OneCycleLR: Expected positive integer total_steps, but got {total_steps}.")
+            raise value_error(f"OneCycleLR: Expected positive integer total_steps, but got {total_steps}.")
         return total_steps
     if epochs is None or steps_per_epoch is None:
-        raise ValueError(
+        raise value_error(
             "OneCycleLR: You must define either total_steps OR (epochs AND steps_per_epoch), got neither. Pass one."
         )
     for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         if not isinstance(value, int) or value <= 0:
-            raise ValueError(f"OneCycleLR: Expected positive integer {name}, but got {value}.")
+            raise value_error(f"OneCycleLR: Expected positive integer {name}, but got {value}.")
     return epochs * steps_per_epoch

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from facula.errors import value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.optim.schedule_base import LRScheduler, per_group
 
@@ -110,7 +111,7 @@ class ConstantLR(LRScheduler):
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
         if not 0 <= factor <= 1.0:
-            raise ValueError(
+            raise value_error(
                 f"ConstantLR: Constant multiplicative factor expected to be between 0 and 1, got {factor}."
             )
         self.factor = factor
@@ -140,12 +141,12 @@ class LinearLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if not 0 < start_factor <= 1.0:
-            raise ValueError(
+            raise value_error(
                 "LinearLR: Starting multiplicative factor expected to be greater than 0 and less or equal to 1, "
                 f"got {start_factor}."
             )
         if not 0 <= end_factor <= 1.0:
-            raise ValueError(
+            raise value_error(
                 f"LinearLR: Ending multiplicative factor expected to be between 0 and 1, got {end_factor}."
             )
         self.start_factor = start_factor

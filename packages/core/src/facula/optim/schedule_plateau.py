@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from facula.errors import runtime_error, type_error, value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.optim.schedule_base import LRScheduler, per_group, set_value
 
@@ -34,13 +35,13 @@ class ReduceLROnPlateau(LRScheduler):
         eps: float = 1e-8,
     ) -> None:
         if factor >= 1.0:
-            raise ValueError(f"ReduceLROnPlateau: Factor should be < 1.0, got {factor}. Use e.g. 0.1.")
+            raise value_error(f"ReduceLROnPlateau: Factor should be < 1.0, got {factor}. Use e.g. 0.1.")
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
+            raise type_error(f"{type(optimizer).__name__} is not an Optimizer. Pass the optimizer itself.")
         if mode not in ("min", "max"):
-            raise ValueError(f"ReduceLROnPlateau: mode {mode} is unknown! Use 'min' or 'max'.")
+            raise value_error(f"ReduceLROnPlateau: mode {mode} is unknown! Use 'min' or 'max'.")
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"ReduceLROnPlateau: threshold mode {threshold_mode} is unknown! Use 'rel' or 'abs'.")
+            raise value_error(f"ReduceLROnPlateau: threshold mode {threshold_mode} is unknown! Use 'rel' or 'abs'.")
         self.optimizer = optimizer
         self.factor = factor
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
@@ -82,7 +83,7 @@ class ReduceLROnPlateau(LRScheduler):
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
-                raise RuntimeError(
+                raise runtime_error(
                     f"ReduceLROnPlateau: expected {len(self.min_lrs)} parameter groups, got {len(groups)}. "
                     "Extend the `min_lrs` list when param groups are added."
                 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import runtime_error, value_error
 from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number
 from facula.tensors.tensor import Tensor
 
@@ -43,12 +44,12 @@ class SparseAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         for group in self.param_groups:
             if any(p.is_sparse for p in group["params"]):
-                raise ValueError("SparseAdam: expected dense parameter tensors, got a sparse one. Use .to_dense().")
+                raise value_error("SparseAdam: expected dense parameter tensors, got a sparse one. Use .to_dense().")
 
     def _gradient(self, p: Tensor) -> Any:
         grad: Any = p.grad
         if not grad.is_sparse:
-            raise RuntimeError(
+            raise runtime_error(
                 "SparseAdam: SparseAdam does not support dense gradients, expected one of layout facula.sparse_coo. Please consider Adam instead."
             )
         return grad.coalesce()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from facula.autograd.state import no_grad
+from facula.errors import value_error
 from facula.nn.batchnorm import _BatchNorm
 from facula.nn.module import Module
 from facula.optim.optimizer import Optimizer
@@ -30,7 +31,7 @@ MultiAverage = Callable[[list[Tensor], list[Tensor], Any], None]
 
 def _check_decay(name: str, decay: float) -> None:
     if decay < 0.0 or decay > 1.0:
-        raise ValueError(f"{name}: Invalid decay value {decay} provided, expected one in [0, 1]. Use e.g. 0.999.")
+        raise value_error(f"{name}: Invalid decay value {decay} provided, expected one in [0, 1]. Use e.g. 0.999.")
 
 
 def _floats(t: Tensor) -> bool:
@@ -196,11 +197,13 @@ class SWALR(LRScheduler):
         for group, rate in zip(optimizer.param_groups, per_group("SWALR", optimizer, swa_lr, "swa_lr"), strict=True):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
+            raise value_error(
                 f"SWALR: anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}. Use 'cos'."
             )
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(f"SWALR: anneal_epochs must be equal or greater than 0, got {anneal_epochs}. Use e.g. 10.")
+            raise value_error(
+                f"SWALR: anneal_epochs must be equal or greater than 0, got {anneal_epochs}. Use e.g. 10."
+            )
         self.anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
         super().__init__(optimizer, last_epoch)
 

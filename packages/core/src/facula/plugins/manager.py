@@ -19,7 +19,7 @@ from time import perf_counter
 import pluggy
 
 from facula import config
-from facula.errors import PluginWarning, unknown
+from facula.errors import PluginWarning, runtime_error, unknown, value_error
 from facula.plugins import hookspecs
 from facula.plugins.tables import TABLES
 from facula.registry import LOCK, Entry, Registrar, canonical
@@ -95,7 +95,7 @@ class _Host:
         if self.state == "loaded":
             return
         if self.state == "loading":
-            raise RuntimeError(
+            raise runtime_error(
                 "plugins: expected no look-up by a plugin that is being loaded, got one. "
                 "Move it from the plugin's module into the function that needs it."
             )
@@ -123,7 +123,7 @@ class _Host:
             plugin.file = getattr(module, "__file__", None) or ""
             required = getattr(module, "requires_api", "")
             if not api_matches(hookspecs.API_VERSION, required):
-                raise RuntimeError(
+                raise runtime_error(
                     f"expected plugin API {required}, got {hookspecs.API_VERSION}. "
                     f"Install a version of {plugin.distribution} made for this Facula."
                 )
@@ -203,7 +203,7 @@ def api_matches(api: str, required: str) -> bool:
         operator = next((symbol for symbol in (">=", "<=", "==", "!=", ">", "<") if clause.startswith(symbol)), "")
         want = _parts(clause[len(operator) :]) if operator else ()
         if not want:
-            raise ValueError(
+            raise value_error(
                 f"requires_api: expected clauses such as '>=1.0,<2', got {required!r}. Correct {clause!r}."
             )
         width = max(len(have), len(want))

@@ -10,6 +10,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.state import no_grad
+from facula.errors import value_error
 from facula.nn.linear import Linear
 from facula.nn.module import Module
 from facula.tensors.tensor import Tensor, wrap
@@ -81,13 +82,13 @@ def quantize_dynamic(
     )
     """
     if dtype is not qint8:
-        raise ValueError(
+        raise value_error(
             f"quantize_dynamic: expected dtype facula.qint8, got {dtype!r}. Other types are not supported yet."
         )
     classes = tuple(qconfig_spec) if qconfig_spec is not None else (Linear,)
     for c in classes:
         if not (isinstance(c, type) and issubclass(c, Linear)):
-            raise ValueError(
+            raise value_error(
                 f"quantize_dynamic: expected the class Linear, got {c!r}. Only Linear layers have an int8 form."
             )
     model = model if inplace else copy.deepcopy(model)

@@ -12,6 +12,7 @@ from facula.autograd.primitives import cast, clone, region
 from facula.autograd.state import births, state
 from facula.autograd.tape import Leaf, Node, current, version_of
 from facula.devices import base as devices
+from facula.errors import runtime_error, type_error
 from facula.tensors.tensor import Tensor, wrap
 
 
@@ -33,7 +34,7 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
         what = (
             "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
         )
-        raise RuntimeError(
+        raise runtime_error(
             f"{writer}: {what} is being used in an in-place operation. Use no_grad(), or write to a clone."
         )
     return recorded
@@ -45,7 +46,7 @@ def _copy(target: Any, value: Any) -> None:
         return
     if type(target) is np.ndarray:
         if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
-            raise RuntimeError(
+            raise runtime_error(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() it before writing."
             )
         with np.errstate(all="ignore"):
@@ -94,12 +95,12 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
 def check_result(name: str, target: Tensor, value: Tensor) -> None:
     """An in-place result must fit its target's shape and be castable to its type."""
     if value.array.shape != target.array.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: output with shape {list(target.shape)} doesn't match the broadcast shape {list(value.shape)}. Write out of place instead."
         )
     have, want = value.array.dtype, target.array.dtype
     if have != want and dtypes.category(have) > dtypes.category(want):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: result type {dtypes.of(have).name} can't be cast to the desired output type {dtypes.of(want).name}. Convert the target with .to() first."
         )
 
@@ -132,14 +133,14 @@ def write_out(out: Any, result: Any) -> Any:
             write_out(target, value)
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
-        raise TypeError(f"out: expected a Tensor, got {type(out).__name__}. Allocate it with facula.empty(0).")
+        raise type_error(f"out: expected a Tensor, got {type(out).__name__}. Allocate it with facula.empty(0).")
     if state.grad and (out.requires_grad or result.requires_grad):
-        raise RuntimeError(
+        raise runtime_error(
             "out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Use no_grad() or leave out= away."
         )
     have, want = result.array.dtype, out.array.dtype
     if dtypes.category(have) > dtypes.category(want):
-        raise RuntimeError(
+        raise runtime_error(
             f"out: result type {dtypes.of(have).name} can't be cast to the desired output type {dtypes.of(want).name}. Allocate out with that dtype."
         )
     if out.array.shape != result.array.shape:

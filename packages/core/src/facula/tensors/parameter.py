@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facula.autograd.tape import Leaf
+from facula.errors import type_error
 from facula.tensors.tensor import Tensor, wrap
 
 
@@ -16,7 +17,7 @@ def _of(cls: type, data: Any) -> Any:
 
         data = wrap(np.empty(0, dtypes.default().numpy))
     if not isinstance(data, Tensor):
-        raise TypeError(
+        raise type_error(
             f"{cls.__name__}: expected a Tensor as data, got {type(data).__name__}. Wrap it with facula.tensors first."
         )
     out: Any = object.__new__(cls)

@@ -11,6 +11,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices import base as devices
+from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 
@@ -52,7 +53,7 @@ def set_printoptions(
     chosen: dict[str, Any] = {}
     if profile is not None:
         if profile not in _PROFILES:
-            raise ValueError(f"set_printoptions: expected profile {', '.join(_PROFILES)}, got {profile!r}. Use one.")
+            raise value_error(f"set_printoptions: expected profile {', '.join(_PROFILES)}, got {profile!r}. Use one.")
         chosen.update(_PROFILES[profile])
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     chosen.update({name: value for name, value in given.items() if value is not None})

@@ -9,6 +9,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.tape import Leaf, Node, Pick, RemovableHandle, current, version_of, writes
 from facula.devices import base as devices
+from facula.errors import index_error, runtime_error, type_error
 
 
 class Size(tuple[int, ...]):
@@ -163,7 +164,7 @@ class Tensor:
     def _check_dim(self, name: str, dim: int) -> None:
         n = max(self.array.ndim, 1)
         if not -n <= dim < n or not self.array.ndim:
-            raise IndexError(
+            raise index_error(
                 f"{name}: Dimension out of range, expected dim in [{-n}, {n - 1}], got {dim}. The shape is {tuple(self.shape)}."
             )
 
@@ -237,7 +238,7 @@ class Tensor:
         if requires_grad:
             if node is None:
                 if not dtypes.is_differentiable(self.array.dtype):
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"requires_grad: only Tensors of floating point and complex dtype can require gradients, got {self.dtype}. "
                         "Convert it with .float() first."
                     )
@@ -245,7 +246,7 @@ class Tensor:
         elif type(node) is Leaf:
             self.node = None
         elif node is not None:
-            raise RuntimeError(
+            raise runtime_error(
                 "requires_grad: you can only change requires_grad flags of leaf variables, got a computed tensor. Use .detach() instead."
             )
         return self
@@ -288,7 +289,7 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
-            raise TypeError(
+            raise type_error(
                 f"data: expected a Tensor, got {type(value).__name__}. Wrap it with facula.as_tensor first."
             )
         self.array = value.array
@@ -301,7 +302,7 @@ class Tensor:
 
     def detach_(self) -> Any:
         if self.root is not None:
-            raise RuntimeError("detach_: expected a tensor that is not a view, got a view. Use detach() instead.")
+            raise runtime_error("detach_: expected a tensor that is not a view, got a view. Use detach() instead.")
         self.node = None
         return self
 
@@ -317,7 +318,7 @@ class Tensor:
         """Call `hook(grad)` when this tensor's gradient is known; a tensor it returns replaces the gradient."""
         node = (self if self.root is None else current(self)).node
         if node is None:
-            raise RuntimeError(
+            raise runtime_error(
                 "register_hook: cannot register a hook on a tensor that doesn't require gradient. Call requires_grad_() first."
             )
         if node.hooks is None:
@@ -327,7 +328,7 @@ class Tensor:
     def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
         """Call `hook(tensor)` after `.grad` of this leaf has been accumulated."""
         if type(self.node) is not Leaf:
-            raise RuntimeError(
+            raise runtime_error(
                 "register_post_accumulate_grad_hook: expected a leaf that requires grad. Register it on a parameter."
             )
         if self.node.post_hooks is None:
@@ -338,7 +339,7 @@ class Tensor:
         """Keep `.grad` of this non-leaf tensor in backward."""
         node = (self if self.root is None else current(self)).node
         if node is None:
-            raise RuntimeError(
+            raise runtime_error(
                 "retain_grad: can't retain_grad on Tensor that has requires_grad=False. Call requires_grad_() on an input."
             )
         if type(node) is not Leaf and not self.retains_grad:
@@ -351,7 +352,7 @@ class Tensor:
     def item(self) -> Any:
         """The Python number in a tensor of one element."""
         if self.array.size != 1:
-            raise RuntimeError(
+            raise runtime_error(
                 f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar. Reduce it first, e.g. with .mean()."
             )
         self._no_meta("item")
@@ -360,7 +361,7 @@ class Tensor:
 
     def _no_meta(self, name: str) -> None:
         if self.is_meta:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: expected a tensor with data, got one on the meta device. Create it on the cpu, or use to_empty()."
             )
 
@@ -374,11 +375,11 @@ class Tensor:
         if force:
             return np.asarray(devices.to_host(self.array))
         if self.requires_grad:
-            raise RuntimeError(
+            raise runtime_error(
                 "numpy: can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
         if not self.is_cpu:
-            raise TypeError(
+            raise type_error(
                 f"numpy: can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy it to host memory first."
             )
         array: np.ndarray[Any, Any] = self.array
@@ -386,7 +387,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise TypeError(
+            raise type_error(
                 "len() of a 0-d tensor: expected at least one dimension. Use .numel() for the count of elements."
             )
         return int(self.array.shape[0])
@@ -394,7 +395,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.array.size != 1:
             what = "no values" if not self.array.size else "more than one value"
-            raise RuntimeError(f"bool: Boolean value of Tensor with {what} is ambiguous. Use .any() or .all().")
+            raise runtime_error(f"bool: Boolean value of Tensor with {what} is ambiguous. Use .any() or .all().")
         return bool(self.item())
 
     def __float__(self) -> float:
@@ -408,7 +409,7 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError(
+            raise type_error(
                 f"index: only integer tensors of a single element can be converted to an index, got {self.dtype} of shape {tuple(self.shape)}. Use .item()."
             )
         return int(self.array.item())
@@ -428,7 +429,7 @@ class Tensor:
         if id(self) in memo:
             return memo[id(self)]
         if not self.is_leaf:
-            raise RuntimeError(
+            raise runtime_error(
                 "deepcopy: only Tensors created explicitly by the user (graph leaves) can be copied deeply. Use .detach().clone()."
             )
         out = object.__new__(type(self))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from facula.autograd import no_grad
+from facula.errors import runtime_error
 from facula.ops import maximum, stack, zeros
 from facula.tensors.tensor import Tensor
 
@@ -32,7 +33,7 @@ def get_total_norm(
     with no_grad():
         total = _norm(listed, norm_type)
     if error_if_nonfinite and not math.isfinite(float(total)):
-        raise RuntimeError(
+        raise runtime_error(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
             "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
             "`error_if_nonfinite=False`."

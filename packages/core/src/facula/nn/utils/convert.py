@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from facula.autograd import no_grad
+from facula.errors import runtime_error, type_error
 from facula.nn.module import Module
 from facula.ops import cat
 from facula.tensors.tensor import Tensor
@@ -25,7 +26,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Write the numbers of a vector back into the parameters."""
     if not isinstance(vec, Tensor):
-        raise TypeError(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}. Pass one vector.")
+        raise type_error(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}. Pass one vector.")
     start = 0
     with no_grad():
         for parameter in parameters:
@@ -37,9 +38,9 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Module:
     """Build a module without filling its parameters: on the meta device first, then empty where it is wanted."""
     if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
-        raise RuntimeError(f"skip_init: Expected a Module; got {module_cls}. Pass the class.")
+        raise runtime_error(f"skip_init: Expected a Module; got {module_cls}. Pass the class.")
     if "device" not in inspect.signature(module_cls).parameters:
-        raise RuntimeError("skip_init: Module must support a 'device' arg to skip initialization. Build it as usual.")
+        raise runtime_error("skip_init: Module must support a 'device' arg to skip initialization. Build it as usual.")
     device = kwargs.pop("device", None) or "cpu"
     build: Any = module_cls
     module: Module = build(*args, **kwargs, device="meta")

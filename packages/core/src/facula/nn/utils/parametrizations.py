@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facula.autograd.state import no_grad
+from facula.errors import index_error, not_implemented_error, value_error
 from facula.nn import functional as F
 from facula.nn.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from facula.nn.module import Module
@@ -18,7 +19,7 @@ __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 def _tensor_of(module: Module, name: str) -> Tensor:
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
-        raise ValueError(
+        raise value_error(
             f"Module '{module}' has no parameter or buffer with name '{name}', expected one. Check the name."
         )
     return weight
@@ -75,11 +76,11 @@ class _SpectralNorm(Module):
     def __init__(self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
         super().__init__()
         if not -weight.ndim <= dim < weight.ndim:
-            raise IndexError(
+            raise index_error(
                 f"spectral_norm: Dimension out of range, expected dim in [-{weight.ndim}, {weight.ndim - 1}], got {dim}. Use 0."
             )
         if n_power_iterations <= 0:
-            raise ValueError(
+            raise value_error(
                 f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}. Use 1."
             )
         self.dim = dim % weight.ndim
@@ -163,7 +164,7 @@ class _Orthogonal(Module):
     def __init__(self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool = True) -> None:
         super().__init__()
         if weight.is_complex() and orthogonal_map == "householder":
-            raise ValueError(
+            raise value_error(
                 "The householder parametrization does not support complex tensors, expected a real one. Use 'matrix_exp'."
             )
         self.shape, self.orthogonal_map, self.use_trivialization = weight.shape, orthogonal_map, use_trivialization
@@ -201,7 +202,7 @@ class _Orthogonal(Module):
     @no_grad()
     def right_inverse(self, Q: Tensor) -> Tensor:
         if Q.shape != self.shape:
-            raise ValueError(
+            raise value_error(
                 f"Expected a matrix or batch of matrices of shape {self.shape}, got a tensor of shape {Q.shape}. Reshape it."
             )
         n, k = Q.shape[-2:]
@@ -222,7 +223,7 @@ class _Orthogonal(Module):
 
     def _reflectors(self, q: Tensor, wide: bool) -> Tensor:
         if self.orthogonal_map != "householder":
-            raise NotImplementedError(
+            raise not_implemented_error(
                 "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
                 "use_trivialization=False. Use the trivialization."
             )
@@ -248,14 +249,14 @@ def orthogonal(
     """
     weight = _tensor_of(module, name)
     if weight.ndim < 2:
-        raise ValueError(
+        raise value_error(
             f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions. Reshape the weight."
         )
     if orthogonal_map is None:
         square = weight.shape[-2] == weight.shape[-1] or weight.is_complex()
         orthogonal_map = "matrix_exp" if square else "householder"
     if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
-        raise ValueError(
+        raise value_error(
             f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}. Use one of these.'
         )
     made = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)

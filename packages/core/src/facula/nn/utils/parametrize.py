@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from facula.autograd.state import no_grad
+from facula.errors import runtime_error, value_error
 from facula.nn.container import ModuleDict, ModuleList
 from facula.nn.module import Module
 from facula.tensors.parameter import Parameter
@@ -50,15 +51,15 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
 
 def _check_alike(what: str, found: Any, wanted: Tensor) -> None:
     if not isinstance(found, Tensor):
-        raise ValueError(
+        raise value_error(
             f"{what} must return a tensor, expected one like the original, got {type(found).__name__}. Return a Tensor."
         )
     if found.dtype is not wanted.dtype:
-        raise ValueError(
+        raise value_error(
             f"{what} may not change the dtype of the tensor, expected {wanted.dtype}, got {found.dtype}. Pass unsafe=True to allow it."
         )
     if found.shape != wanted.shape:
-        raise ValueError(
+        raise value_error(
             f"{what} may not change the shape of the tensor, expected {tuple(wanted.shape)}, got {tuple(found.shape)}. "
             "Pass unsafe=True to allow it."
         )
@@ -74,7 +75,7 @@ class ParametrizationList(ModuleList):
 
     def __init__(self, modules: Sequence[Module], original: Tensor | Parameter, unsafe: bool = False) -> None:
         if not modules:
-            raise ValueError("ParametrizationList requires one or more modules, got none. Pass at least one.")
+            raise value_error("ParametrizationList requires one or more modules, got none. Pass at least one.")
         super().__init__(modules)
         self.unsafe = unsafe
         wanted = original.detach()
@@ -87,14 +88,14 @@ class ParametrizationList(ModuleList):
                     except NotImplementedError:
                         continue  # the parametrization begins at the present value
         if not isinstance(new, (Tensor, Sequence)):
-            raise ValueError(
+            raise value_error(
                 f"'right_inverse' must return a Tensor or a Sequence of tensors, got {type(new).__name__}. Return one of these."
             )
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if self.is_tensor else len(new)
         if isinstance(new, Tensor):
             if new.dtype is not original.dtype:
-                raise ValueError(
+                raise value_error(
                     "When `right_inverse` outputs one tensor, it may not change the dtype, expected "
                     f"{original.dtype}, got {new.dtype}. Convert it back."
                 )
@@ -109,7 +110,7 @@ class ParametrizationList(ModuleList):
     @staticmethod
     def _part(part: Any, original: Tensor) -> Tensor:
         if not isinstance(part, Tensor):
-            raise ValueError(
+            raise value_error(
                 f"'right_inverse' must return a Tensor or a Sequence of tensors, got one of {type(part).__name__}. Return tensors."
             )
         part = part.detach()
@@ -126,20 +127,20 @@ class ParametrizationList(ModuleList):
             found: Any = value
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"parametrization {type(module).__name__} does not implement right_inverse, expected it for an "
                         "assignment. Define it, or write to the original."
                     )
                 found = module.right_inverse(found)
             parts = [found] if self.is_tensor else found
             if not isinstance(parts, Sequence) or len(parts) != self.ntensors:
-                raise ValueError(
+                raise value_error(
                     f"'right_inverse' must return a sequence of {self.ntensors} tensors, got {type(found).__name__}. Return as many "
                     "as at registration."
                 )
             for target, part in zip(self._originals(), parts, strict=True):
                 if not isinstance(part, Tensor) or part.dtype is not target.dtype:
-                    raise ValueError(
+                    raise value_error(
                         f"'right_inverse' must return tensors of dtype {target.dtype}, got {getattr(part, 'dtype', type(part))}. "
                         "Convert them."
                     )
@@ -185,7 +186,7 @@ def _with_own_class(module: Module) -> None:
         return twin
 
     def reduced(self: Any, protocol: int) -> Any:
-        raise RuntimeError(
+        raise runtime_error(
             "Serialization of parametrized modules is only supported through state_dict(), got the module. Save its state_dict()."
         )
 
@@ -242,7 +243,7 @@ def register_parametrization(
         module.parametrizations[tensor_name] = made
         setattr(type(module), tensor_name, _value_of(tensor_name))
     else:
-        raise ValueError(
+        raise value_error(
             f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'. "
             "Register it first."
         )
@@ -252,7 +253,7 @@ def register_parametrization(
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
     """Make a parametrized tensor an ordinary one again: with its present value, or with the original's."""
     if not is_parametrized(module, tensor_name):
-        raise ValueError(
+        raise value_error(
             f"Module {module} does not have a parametrization on {tensor_name}, expected one. Check the name."
         )
     table: Any = module.parametrizations
@@ -266,7 +267,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         value = getattr(module, tensor_name)
         original = Parameter(value.detach().clone()) if value.requires_grad else value
     else:
-        raise ValueError(
+        raise value_error(
             "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of "
             "tensors. Leave it parametrized."
         )

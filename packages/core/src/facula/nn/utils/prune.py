@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from facula.errors import index_error, type_error, value_error
 from facula.nn.module import Module
 from facula.ops import PUBLIC
 from facula.tensors.tensor import Tensor
@@ -24,9 +25,9 @@ __all__ = [
 
 def _check_amount(amount: Any) -> None:
     if not isinstance(amount, numbers.Real):
-        raise TypeError(f"Invalid type for amount: {amount}. Must be int or float. Pass e.g. 0.3.")
+        raise type_error(f"Invalid type for amount: {amount}. Must be int or float. Pass e.g. 0.3.")
     if amount < 0 or (not isinstance(amount, numbers.Integral) and float(amount) > 1.0):
-        raise ValueError(
+        raise value_error(
             f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer. Use 0.3."
         )
 
@@ -35,7 +36,7 @@ def _count(amount: Any, size: int) -> int:
     """How many of `size` units an amount means."""
     count = int(amount) if isinstance(amount, numbers.Integral) else round(amount * size)
     if count > size:
-        raise ValueError(
+        raise value_error(
             f"amount={count} should be smaller than the number of parameters to prune={size}. Pass a smaller one."
         )
     return count
@@ -141,9 +142,9 @@ class PruningContainer(BasePruningMethod):
     def add_pruning_method(self, method: BasePruningMethod) -> None:
         """Append a pruning of the same tensor."""
         if not isinstance(method, BasePruningMethod):
-            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass. Derive it from BasePruningMethod.")
+            raise type_error(f"{type(method)} is not a BasePruningMethod subclass. Derive it from BasePruningMethod.")
         if self._tensor_name != method._tensor_name:
-            raise ValueError(
+            raise value_error(
                 f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to {self}, got "
                 f"'{method._tensor_name}'. Use another container."
             )
@@ -169,7 +170,7 @@ class PruningContainer(BasePruningMethod):
             left = default_mask.sum([d for d in range(t.ndim) if d != dim]) != 0
             kept = (*[slice(None)] * dim, left)
         else:
-            raise ValueError(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}, expected one of three. Use 'global'.")
+            raise value_error(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}, expected one of three. Use 'global'.")
         mask[kept] = method.compute_mask(t[kept], default_mask[kept])
         return mask
 
@@ -236,12 +237,12 @@ class _Structured(_ByAmount):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if t.ndim <= 1:
-            raise ValueError(
+            raise value_error(
                 "Structured pruning can only be applied to multidimensional tensors, got one of shape "
                 f"{tuple(t.shape)}. Use an unstructured method."
             )
         if not -t.ndim <= self.dim < t.ndim:
-            raise IndexError(f"Invalid index {self.dim} for tensor of size {tuple(t.shape)}. Use a dim that it has.")
+            raise index_error(f"Invalid index {self.dim} for tensor of size {tuple(t.shape)}. Use a dim that it has.")
         dim = self.dim % t.ndim
         count = _count(self.amount, t.shape[dim])
         if not count:
@@ -337,12 +338,12 @@ def global_unstructured(
 ) -> None:
     """Prune several tensors as one: `amount` is a share of all their elements together."""
     if not isinstance(parameters, Iterable):
-        raise TypeError("global_unstructured(): parameters is not an Iterable, expected pairs of module and name.")
+        raise type_error("global_unstructured(): parameters is not an Iterable, expected pairs of module and name.")
     places = list(parameters)
     scores = importance_scores or {}
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
-        raise TypeError(
+        raise type_error(
             f'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method {pruning_method} of type '
             f"{method.PRUNING_TYPE}. Use e.g. L1Unstructured."
         )
@@ -362,7 +363,7 @@ def remove(module: Module, name: str) -> Module:
     """Make the pruning of `module.<name>` permanent: a plain parameter again, with zeros where it was pruned."""
     found = _method_of(module, name)
     if found is None:
-        raise ValueError(
+        raise value_error(
             f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed. Check the name."
         )
     key, method = found

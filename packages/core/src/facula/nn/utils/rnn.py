@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from facula.dtypes import int64
+from facula.errors import runtime_error, value_error
 from facula.ops import cat, tensor
 from facula.tensors.tensor import Tensor
 
@@ -34,7 +35,7 @@ class PackedSequence(_PackedFields):
         unsorted_indices: Tensor | None = None,
     ) -> PackedSequence:
         if batch_sizes is None:
-            raise ValueError(
+            raise value_error(
                 "PackedSequence: expected batch_sizes, got None. Use pack_sequence or pack_padded_sequence."
             )
         if unsorted_indices is None and sorted_indices is not None:
@@ -108,21 +109,21 @@ def pack_padded_sequence(
         input = input.index_select(0 if batch_first else 1, order)
     sequence = input.transpose(0, 1) if batch_first else input
     if len(counts) != sequence.shape[1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"pack_padded_sequence: Expected `len(lengths)` to be equal to batch_size, got {len(counts)} lengths and "
             f"a batch of {sequence.shape[1]}. Check batch_first."
         )
     if min(counts, default=0) <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             "pack_padded_sequence: Length of all samples has to be greater than 0, got an empty one. Leave it out."
         )
     if any(a < b for a, b in itertools.pairwise(counts)):
-        raise RuntimeError(
+        raise runtime_error(
             "pack_padded_sequence: `lengths` array must be sorted in decreasing order when `enforce_sorted` is True, "
             f"got {counts}. Pass enforce_sorted=False."
         )
     if counts[0] > sequence.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"pack_padded_sequence: expected lengths up to {sequence.shape[0]}, got {counts[0]}. Check batch_first."
         )
     sizes = [sum(n > t for n in counts) for t in range(counts[0])]
@@ -147,7 +148,7 @@ def pad_packed_sequence(
     steps = len(sizes)
     if total_length is not None:
         if total_length < steps:
-            raise ValueError(
+            raise value_error(
                 "pad_packed_sequence: Expected total_length to be at least the length of the longest sequence, "
                 f"but got total_length={total_length} and max sequence length being {steps}. Use a longer one."
             )
@@ -183,9 +184,9 @@ def pad_sequence(
         sequences = sequences.unbind(0)
     parts = list(sequences)
     if not parts:
-        raise RuntimeError("pad_sequence: expected at least one sequence, got an empty list. Skip empty batches.")
+        raise runtime_error("pad_sequence: expected at least one sequence, got an empty list. Skip empty batches.")
     if padding_side not in ("left", "right"):
-        raise ValueError(f"pad_sequence: padding_side should be one of 'right' or 'left', got {padding_side!r}.")
+        raise value_error(f"pad_sequence: padding_side should be one of 'right' or 'left', got {padding_side!r}.")
     longest = max(part.shape[0] for part in parts)
     padded = []
     for part in parts:
