@@ -12,7 +12,7 @@ from facula.autograd.primitives import clone
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "index", "join", "gather", "masks", "layout",
     "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_orthogonal", "linalg_norms", "fft", "stft", "windows", "masked",
-    "random", "clamp", "extremes", "scan", "activation", "softmax", "loss", "loss_class",
+    "random", "clamp", "extremes", "scan", "activation", "activation_hard", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
     "attention", "loss_ctc", "recurrent",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",

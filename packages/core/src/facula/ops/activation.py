@@ -9,6 +9,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.threads import blockwise
+from facula.errors import runtime_error
 from facula.ops.checks import floating, refused, special, uniform
 from facula.ops.compare import where
 from facula.ops.rules import same, wrap_dim
@@ -45,7 +46,7 @@ relu_ = _writing(relu, "relu_")
 
 
 def functional_relu(input, inplace=False):
-    """max(input, 0), element by element.
+    """max(input, 0), element by element.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.nn.functional.relu(facula.tensor([-1., 2.]))
@@ -103,7 +104,7 @@ def gelu(xp, input, /, *, approximate="none"):
     """
     floating("gelu", input)
     if approximate not in ("none", "tanh"):
-        raise RuntimeError(
+        raise runtime_error(
             f"gelu: approximate argument must be either none or tanh, got {approximate!r}. Use 'none' or 'tanh'."
         )
     return blockwise(xp, _gelu_values if approximate == "none" else _gelu_estimate, input)
@@ -204,7 +205,7 @@ _silu_ = in_place(silu_op, "silu_")
 
 
 def silu(input, inplace=False):
-    """input * sigmoid(input) (Elfwing et al., 2017).
+    """input * sigmoid(input) (Elfwing et al., 2017).   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.nn.functional.silu(facula.tensor([1.]))
@@ -225,7 +226,7 @@ leaky_relu_op.array_vjp(input=lambda g, input, slope: g * ((input > 0) * g.dtype
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
-    """input where it is positive, negative_slope * input elsewhere.
+    """input where it is positive, negative_slope * input elsewhere.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.nn.functional.leaky_relu(facula.tensor([-1., 2.]), 0.1)
@@ -285,7 +286,12 @@ _SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.
 
 
 def elu(input, alpha=1.0, inplace=False):
-    """input where it is positive, alpha * (exp(input) - 1) elsewhere (Clevert et al., 2015)."""
+    """input where it is positive, alpha * (exp(input) - 1) elsewhere (Clevert et al., 2015).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.elu(facula.tensor([-1., 2.]))
+    tensor([-0.6321,  2.0000])
+    """
     return elu_(input, alpha) if inplace else elu_op(input, alpha, 1.0, 1.0)
 
 
@@ -295,7 +301,12 @@ def elu_(input, alpha=1.0):
 
 
 def selu(input, inplace=False):
-    """1.0507 * elu(input, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """1.0507 * elu(input, 1.6733): keeps mean 0 and variance 1 (Klambauer et al., 2017).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.selu(facula.tensor([-1., 2.]))
+    tensor([-1.1113,  2.1014])
+    """
     return selu_(input) if inplace else elu_op(input, *_SELU)
 
 
@@ -305,9 +316,14 @@ def selu_(input):
 
 
 def celu(input, alpha=1.0, inplace=False):
-    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1)) (Barron, 2017)."""
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1)) (Barron, 2017).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.celu(facula.tensor([-1., 2.]))
+    tensor([-0.6321,  2.0000])
+    """
     if alpha == 0:
-        raise RuntimeError(
+        raise runtime_error(
             "celu: ZeroDivisionError: alpha cannot be 0 for CELU, expected another number. Pass e.g. alpha=1.0."
         )
     return celu_(input, alpha) if inplace else elu_op(input, alpha, 1.0, 1 / alpha)
@@ -350,7 +366,12 @@ logsigmoid.vjp(input=lambda g, input: g * (-input).sigmoid())
 
 
 def mish(input, inplace=False):
-    """input * tanh(softplus(input)) (Misra, 2019)."""
+    """input * tanh(softplus(input)) (Misra, 2019).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.mish(facula.tensor([-1., 2.]))
+    tensor([-0.3034,  1.9440])
+    """
     return _mish_(input) if inplace else _mish(input)
 
 
@@ -361,155 +382,40 @@ def _mish(input):
 _mish_ = in_place(_mish, "mish_")
 
 
-def _bounds(array, *numbers):
-    """Python numbers of an array's kind: ints for integers."""
-    return [int(n) if array.dtype.kind in "iu" else n for n in numbers]
-
-
-@op(same, onnx="Clip", samples=[sample((3, 4), min_val=-1.0, max_val=1.0), sample((3,), min_val=0.0, max_val=6.0)])
-def hardtanh_op(xp, input, /, min_val, max_val):
-    """input held between min_val and max_val."""
-    if input.dtype.kind not in "fiu":
-        raise refused("hardtanh", input)
-    if input.dtype.kind in "iu":
-        min_val, max_val = _bounds(input, min_val, max_val)
-    return xp.minimum(xp.maximum(input, min_val), max_val)
-
-
-hardtanh_op.vjp(input=lambda g, input, min_val, max_val: g * ((input > min_val) & (input < max_val)))
-hardtanh_op.array_vjp()
-_hardtanh_ = in_place(hardtanh_op, "hardtanh_")
-
-
-def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
-    """input held between min_val and max_val."""
-    if min_val > max_val:
-        raise ValueError(
-            f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}. Exchange them."
-        )
-    return _hardtanh_(input, min_val, max_val) if inplace else hardtanh_op(input, min_val, max_val)
-
-
-def hardtanh_(input, min_val=-1.0, max_val=1.0):
-    """In-place version of `hardtanh`."""
-    return hardtanh(input, min_val, max_val, True)
-
-
-def relu6(input, inplace=False):
-    """min(max(input, 0), 6)."""
-    return hardtanh(input, 0.0, 6.0, inplace)
-
-
-@op(same, onnx="HardSigmoid", samples=_ANY)
-def hardsigmoid_op(xp, input, /):
-    """min(max(input + 3, 0), 6) / 6."""
-    floating("hardsigmoid", input)
-    return xp.minimum(xp.maximum(input + 3, 0), 6) / 6
-
-
-hardsigmoid_op.vjp(input=lambda g, input: g * ((input > -3) & (input < 3)) / 6)
-hardsigmoid_op.array_vjp()
-_hardsigmoid_ = in_place(hardsigmoid_op, "hardsigmoid_")
-
-
-def hardsigmoid(input, inplace=False):
-    """min(max(input + 3, 0), 6) / 6."""
-    return _hardsigmoid_(input) if inplace else hardsigmoid_op(input)
-
-
-@op(same, onnx="HardSwish", samples=_ANY)
-def hardswish_op(xp, input, /):
-    """input * hardsigmoid(input)."""
-    floating("hardswish", input)
-    return input * (xp.minimum(xp.maximum(input + 3, 0), 6) / 6)
-
-
-hardswish_op.vjp(input=lambda g, input: g * (input / 3 + 0.5).masked_fill(input <= -3, 0).masked_fill(input >= 3, 1))
-_hardswish_ = in_place(hardswish_op, "hardswish_")
-
-
-def hardswish(input, inplace=False):
-    """input * hardsigmoid(input) (Howard et al., 2019)."""
-    return _hardswish_(input) if inplace else hardswish_op(input)
-
-
-@op(
-    same,
-    onnx="ThresholdedRelu",
-    samples=[sample((3, 4), threshold=0.1, value=0.5), sample((3,), threshold=-1.0, value=0.0)],
-)
-def threshold_op(xp, input, /, threshold, value):
-    """input where it is above threshold, value elsewhere."""
-    if input.dtype.kind not in "fiu":
-        raise refused("threshold", input)
-    return xp.where(input <= threshold, input.dtype.type(value), input)
-
-
-threshold_op.vjp(input=lambda g, input, threshold: g * ~(input <= threshold))
-threshold_op.array_vjp()
-_threshold_ = in_place(threshold_op, "threshold_")
-
-
-def threshold(input, threshold, value, inplace=False):
-    """input where it is above threshold, value elsewhere."""
-    return _threshold_(input, threshold, value) if inplace else threshold_op(input, threshold, value)
-
-
-def threshold_(input, threshold, value):
-    """In-place version of `threshold`."""
-    return _threshold_(input, threshold, value)
-
-
-@op(same, onnx="Shrink", samples=[*_ANY, sample((3,), lambd=1.0)])
-def hardshrink(xp, input, /, lambd=0.5):
-    """input where |input| > lambd, 0 elsewhere."""
-    floating("hardshrink", input)
-    return input * ~((input >= -lambd) & (input <= lambd))
-
-
-hardshrink.vjp(input=lambda g, input, lambd: g * ~((input >= -lambd) & (input <= lambd)))
-hardshrink.array_vjp()
-
-
-@op(same, onnx="Shrink", samples=[*_ANY, sample((3,), lambd=1.0)])
-def softshrink(xp, input, /, lambd=0.5):
-    """input moved by lambd towards 0, and 0 where it would cross it."""
-    floating("softshrink", input)
-    if lambd < 0:
-        raise RuntimeError(
-            f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}. Pass a non-negative number."
-        )
-    return input - xp.minimum(xp.maximum(input, -lambd), lambd)
-
-
-softshrink.vjp(input=lambda g, input, lambd: g * ~((input >= -lambd) & (input <= lambd)))
-softshrink.array_vjp()
-
-
 def tanhshrink(input):
-    """input - tanh(input)."""
+    """input - tanh(input).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.tanhshrink(facula.tensor([1.]))
+    tensor([0.2384])
+    """
     return input - input.tanh()
 
 
 def softsign(input):
-    """input / (1 + |input|)."""
+    """input / (1 + |input|).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.softsign(facula.tensor([-1., 3.]))
+    tensor([-0.5000,  0.7500])
+    """
     return input / (input.abs() + 1)
 
 
 def _prelu_shape(input, weight):
     if weight.ndim > 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}. Give one number, "
             "or one per channel."
         )
     if weight.size != 1:
         channels = input.shape[1] if input.ndim > 1 else 1
         if not input.ndim:
-            raise RuntimeError(
+            raise runtime_error(
                 "prelu: Not allow zero-dim input tensor, expected channels for several weights. Use one weight."
             )
         if channels != weight.size:
-            raise RuntimeError(
+            raise runtime_error(
                 "prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
                 f"{weight.size} and channel size = {channels}. "
                 f"Build the layer with num_parameters={channels}."
@@ -517,7 +423,14 @@ def _prelu_shape(input, weight):
 
 
 def prelu(input, weight):
-    """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015)."""
+    """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015).
+
+    Shape: (N, C, *) or (), weight (1) or (C) -> the same as input.
+
+    >>> import facula
+    >>> facula.nn.functional.prelu(facula.tensor([-2., 2.]), facula.tensor([0.25]))
+    tensor([-0.5000,  2.0000])
+    """
     _prelu_shape(input.array, weight.array)
     if weight.ndim:
         weight = weight.reshape(
@@ -526,16 +439,19 @@ def prelu(input, weight):
             else (1,) * input.ndim
         )
     if input.dtype != weight.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}. Convert one with .to()."
         )
     return where(input > 0, input, weight * input)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """leaky_relu with a slope drawn anew from [lower, upper) for each element in training, their mean otherwise (Xu et al., 2015)."""
+    """leaky_relu with a slope drawn anew from [lower, upper) for each element in training, their mean otherwise (Xu et al., 2015).
+
+    Shape: (*) -> (*).
+    """
     if not lower <= upper:
-        raise RuntimeError(
+        raise runtime_error(
             f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}. Exchange "
             "them."
         )
@@ -558,15 +474,22 @@ def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
 
 
 def glu(input, dim=-1):
-    """The first half of input along dim times the sigmoid of the second (Dauphin et al., 2016)."""
+    """The first half of input along dim times the sigmoid of the second (Dauphin et al., 2016).
+
+    Shape: (*, 2 n, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.nn.functional.glu(facula.tensor([4., 0.]))
+    tensor([2.])
+    """
     if not input.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             "glu: glu does not support 0-dimensional tensors, expected at least one dimension. Reshape it first."
         )
     d = wrap_dim(dim, input.ndim)
     size = input.shape[d]
     if size % 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"glu: Halving dimension must be even, but dimension {d} is size {size}. Choose another dim."
         )
     return input.narrow(d, 0, size // 2) * input.narrow(d, size // 2, size // 2).sigmoid()

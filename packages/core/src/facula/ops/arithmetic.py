@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.errors import runtime_error
 from facula.ops.compare import where
 from facula.ops.rules import broadcast, broadcast_float, same, to_real
 
@@ -14,7 +15,7 @@ _TWO = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 2.5)]
 def _reject_bool(name, *arrays):
     for a in arrays:
         if getattr(a, "dtype", None) == np.bool_ or isinstance(a, bool):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Subtraction, the `-` operator, with a bool tensor is not supported. Use `^` or logical_xor() instead."
             )
 
@@ -78,7 +79,7 @@ def floor_divide(xp, input, other, /):
     if out.dtype.kind == "f":
         out = xp.where(xp.equal(other, 0), xp.true_divide(input, other), out)
     elif xp.any(xp.equal(other, 0)):
-        raise RuntimeError(
+        raise runtime_error(
             "floor_divide: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
         )
     return out
@@ -92,7 +93,7 @@ def trunc_divide(xp, input, other, /):
     """input / other rounded towards zero."""
     if getattr(input, "dtype", np.dtype(float)).kind in "iub" and getattr(other, "dtype", np.dtype(int)).kind in "iub":
         if xp.any(xp.equal(other, 0)):
-            raise RuntimeError(
+            raise runtime_error(
                 "div: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
             )
         quotient = xp.floor_divide(input, other)
@@ -107,6 +108,8 @@ trunc_divide.vjp(input=lambda g: g * 0, other=lambda g: g * 0)
 def div(input, other, *, rounding_mode=None, out=None):
     """input / other; `rounding_mode` "floor" or "trunc" rounds the quotient.
 
+    Shape: (*), (*) that broadcast together -> their common shape.
+
     >>> import facula
     >>> facula.div(facula.tensor([7., -7.]), 2, rounding_mode="floor")
     tensor([ 3., -4.])
@@ -114,7 +117,7 @@ def div(input, other, *, rounding_mode=None, out=None):
     if rounding_mode is None:
         return true_divide(input, other, out=out)
     if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(
+        raise runtime_error(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
     return (floor_divide if rounding_mode == "floor" else trunc_divide)(input, other, out=out)
@@ -125,7 +128,7 @@ def remainder(xp, input, other, /):
     """input - other * floor(input / other): the sign of the divisor."""
     out = xp.remainder(input, other)
     if out.dtype.kind in "iu" and xp.any(xp.equal(other, 0)):
-        raise RuntimeError(
+        raise runtime_error(
             "remainder: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
         )
     return out
@@ -139,7 +142,7 @@ def fmod(xp, input, other, /):
     """input - other * trunc(input / other): the sign of the dividend."""
     out = xp.fmod(input, other)
     if out.dtype.kind in "iu" and xp.any(xp.equal(other, 0)):
-        raise RuntimeError(
+        raise runtime_error(
             "fmod: expected a divisor without zeros, got ZeroDivisionError. Convert to a floating-point dtype first."
         )
     return out
@@ -159,7 +162,7 @@ def pow(xp, input, exponent, /):
         if exponent == 2:
             return xp.multiply(input, input)
         if exponent < 0 and getattr(input, "dtype", np.dtype(float)).kind in "iu":
-            raise RuntimeError(
+            raise runtime_error(
                 "pow: Integers to negative integer powers are not allowed. Convert to a floating-point dtype first."
             )
     if getattr(exponent, "dtype", None) is not None and exponent.dtype.kind == "i":
@@ -274,7 +277,7 @@ minimum.array_vjp(
 def neg(xp, input, /):
     """-input."""
     if input.dtype == np.bool_:
-        raise RuntimeError(
+        raise runtime_error(
             "neg: Negation, the `-` operator, on a bool tensor is not supported. Use `~` or logical_not() instead."
         )
     return xp.negative(input)
@@ -285,7 +288,12 @@ neg.array_vjp()
 
 
 def rsub(input, other, *, alpha=1):
-    """other - alpha * input."""
+    """other - alpha * input.   Shape: (*), (*) that broadcast together -> their common shape.
+
+    >>> import facula
+    >>> facula.rsub(facula.tensor([1., 2.]), 5)
+    tensor([4., 3.])
+    """
     return sub(other, input, alpha=alpha)
 
 

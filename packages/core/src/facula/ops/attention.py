@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from facula.errors import runtime_error
 from facula.ops.dropout import dropout
 from facula.ops.join import cat
 from facula.ops.matmul import linear, matmul
@@ -17,22 +18,22 @@ from facula.tensors.tensor import wrap
 def _check_attention(query, key, value):
     name = "scaled_dot_product_attention"
     if min(query.ndim, key.ndim, value.ndim) < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected query, key, and value to all be at least 2 dimensional, but got {query.ndim}, "
             f"{key.ndim} and {value.ndim}. Shape: (*, L, E)."
         )
     if not query.dtype == key.dtype == value.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected query, key, and value to have the same dtype, but got {query.dtype}, {key.dtype}, and "
             f"{value.dtype} instead. Convert them with .to()."
         )
     if query.shape[-1] != key.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected query and key of one last size, got {tuple(query.shape)} and {tuple(key.shape)}. "
             "Project them to one size."
         )
     if key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected key and value of one length, got {tuple(key.shape)} and {tuple(value.shape)}. Give one "
             "value per key."
         )
@@ -64,16 +65,20 @@ def scaled_dot_product_attention(
     attn_mask: booleans (True: attend) or numbers to add; is_causal: each query sees the keys up to its own place; scale: 1 / sqrt(E) if None;
     enable_gqa: fewer heads of keys and values than of queries.
     Shape: (*, L, E), (*, S, E), (*, S, V) -> (*, L, V).
+
+    >>> import facula
+    >>> facula.nn.functional.scaled_dot_product_attention(facula.ones(1, 2, 4), facula.ones(1, 3, 4), facula.ones(1, 3, 5)).shape
+    facula.Size([1, 2, 5])
     """
     _check_attention(query, key, value)
     if is_causal and attn_mask is not None:
-        raise RuntimeError(
+        raise runtime_error(
             "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True. Leave one out."
         )
     if enable_gqa and query.shape[-3] != key.shape[-3]:
         heads = query.shape[-3]
         if heads % key.shape[-3] or heads % value.shape[-3]:
-            raise RuntimeError(
+            raise runtime_error(
                 "scaled_dot_product_attention: Number of heads in key and value must divide the number of heads in "
                 f"query, got {heads} and {key.shape[-3]}. Change the heads."
             )
@@ -179,7 +184,7 @@ def multi_head_attention_forward(
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     _check_heads(query, key, value, embed_dim_to_check, num_heads, key_padding_mask, attn_mask, separate)
     if is_causal and attn_mask is None:
-        raise RuntimeError(
+        raise runtime_error(
             "multi_head_attention_forward: Need attn_mask if specifying the is_causal hint, got None. Pass the causal "
             "mask too."
         )

@@ -6,6 +6,7 @@ import builtins
 import math
 import string
 
+from facula.errors import runtime_error
 from facula.ops import rules
 from facula.ops.arithmetic import mul
 from facula.ops.matmul import bmm, matmul, mm, mv
@@ -18,13 +19,13 @@ from facula.tensors.tensor import Tensor
 def _plus(name, input, product, beta, alpha):
     """beta * input + alpha * product; with beta 0, nan and inf of `input` do not spread."""
     if input.array.dtype != product.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: self and mat2 must have the same dtype, expected {product.dtype}, got {input.dtype}. Convert one with .to()."
         )
     if product.array.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)
     if len(rules.broadcast_shapes(input.shape, product.shape, name=name)) != product.ndim or input.ndim > product.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: input of shape {list(input.shape)} cannot be expanded to {list(product.shape)}. Reshape it."
         )
     product = product if alpha == 1 else product * alpha
@@ -37,6 +38,8 @@ def _plus(name, input, product, beta, alpha):
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2) for matrices.
 
+    Shape: input that broadcasts to (n, p), (n, m), (m, p) -> (n, p).
+
     >>> import facula
     >>> facula.addmm(facula.ones(1), facula.eye(2), facula.eye(2))
     tensor([[2., 1.],
@@ -47,13 +50,24 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 
 @takes_out
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat @ vec)."""
+    """beta * input + alpha * (mat @ vec).   Shape: input that broadcasts to (n), (n, m), (m) -> (n).
+
+    >>> import facula
+    >>> facula.addmv(facula.ones(2), facula.eye(2), facula.tensor([1., 2.]))
+    tensor([2., 3.])
+    """
     return _plus("addmv", input, mv(mat, vec), beta, alpha)
 
 
 @takes_out
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
-    """beta * input + alpha * outer(vec1, vec2)."""
+    """beta * input + alpha * outer(vec1, vec2).   Shape: input that broadcasts to (n, m), (n), (m) -> (n, m).
+
+    >>> import facula
+    >>> facula.addr(facula.zeros(2, 2), facula.tensor([1., 2.]), facula.tensor([3., 4.]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     product = outer(vec1, vec2)
     if product.array.dtype.kind == "b":
         return ((input & builtins.bool(beta)) | (product & builtins.bool(alpha))).expand(product.shape)
@@ -62,13 +76,23 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
 
 @takes_out
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * bmm(batch1, batch2)."""
+    """beta * input + alpha * bmm(batch1, batch2).
+
+    Shape: input that broadcasts to (B, n, p), (B, n, m), (B, m, p) -> (B, n, p).
+
+    >>> import facula
+    >>> facula.baddbmm(facula.ones(1), facula.zeros(2, 3, 4), facula.zeros(2, 4, 5)).shape
+    facula.Size([2, 3, 5])
+    """
     return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
 @takes_out
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * the sum of bmm(batch1, batch2) over the batch."""
+    """beta * input + alpha * the sum of bmm(batch1, batch2) over the batch.
+
+    Shape: input that broadcasts to (n, p), (B, n, m), (B, m, p) -> (n, p).
+    """
     if batch1.ndim != 3 or batch2.ndim != 3 or batch1.shape[0] != batch2.shape[0]:
         return bmm(batch1, batch2)
     b, n, m = batch1.shape
@@ -78,7 +102,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 @takes_out
 def outer(input, vec2):
-    """The matrix of all products of an element of `input` with one of `vec2`.
+    """The matrix of all products of an element of `input` with one of `vec2`.   Shape: (n), (m) -> (n, m).
 
     >>> import facula
     >>> facula.outer(facula.tensor([1, 2]), facula.tensor([3, 4]))
@@ -86,7 +110,7 @@ def outer(input, vec2):
             [6, 8]])
     """
     if input.ndim != 1 or vec2.ndim != 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"outer: Expected 1-D argument self and vec2, but got {input.ndim}-D and {vec2.ndim}-D. Flatten them."
         )
     return mul(input.unsqueeze(1), vec2)
@@ -97,11 +121,16 @@ ger = outer
 
 @takes_out
 def inner(input, other):
-    """The sum of products over the last dimension of both."""
+    """The sum of products over the last dimension of both.   Shape: (*a, n), (*b, n) -> (*a, *b).
+
+    >>> import facula
+    >>> facula.inner(facula.tensor([1., 2.]), facula.tensor([3., 4.]))
+    tensor(11.)
+    """
     if not input.ndim or not other.ndim:
         return mul(input, other)
     if input.shape[-1] != other.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"inner: inner() the last dimension must match on both input tensors but got shapes {list(input.shape)} and {list(other.shape)}."
         )
     return tensordot(input, other, dims=([-1], [-1]))
@@ -109,7 +138,12 @@ def inner(input, other):
 
 @takes_out
 def vdot(input, other):
-    """The dot product of two vectors with the first one conjugated."""
+    """The dot product of two vectors with the first one conjugated.   Shape: (n), (n) -> ().
+
+    >>> import facula
+    >>> facula.vdot(facula.tensor([1j, 2]), facula.tensor([1j, 1]))
+    tensor(3.+0.j)
+    """
     from facula.ops.matmul import dot
 
     return dot(input.conj(), other)
@@ -117,12 +151,19 @@ def vdot(input, other):
 
 @takes_out
 def tensordot(a, b, dims=2):
-    """The sum of products of `a` and `b` over the dims listed for each (an int: the last of `a`, the first of `b`)."""
+    """The sum of products of `a` and `b` over the dims listed for each (an int: the last of `a`, the first of `b`).
+
+    Shape: (*a, *s), (*s, *b) -> (*a, *b), *s being the dims summed over.
+
+    >>> import facula
+    >>> facula.tensordot(facula.ones(2, 3), facula.ones(3, 4), dims=1).shape
+    facula.Size([2, 4])
+    """
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0 or dims > min(a.ndim, b.ndim):
-            raise RuntimeError(
+            raise runtime_error(
                 f"tensordot: tensordot expects dims >= 0 and <= {min(a.ndim, b.ndim)}, but got dims={dims}."
             )
         over_a, over_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
@@ -130,7 +171,7 @@ def tensordot(a, b, dims=2):
         over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
     over_a, over_b = [wrap_dim(d, a.ndim) for d in over_a], [wrap_dim(d, b.ndim) for d in over_b]
     if len(over_a) != len(over_b):
-        raise RuntimeError("tensordot: both dimension lists should have same length, got lists of different lengths.")
+        raise runtime_error("tensordot: both dimension lists should have same length, got lists of different lengths.")
     for i, j in zip(over_a, over_b, strict=True):
         if a.shape[i] != b.shape[j]:
             if a.shape[i] == 1:
@@ -138,7 +179,7 @@ def tensordot(a, b, dims=2):
             elif b.shape[j] == 1:
                 a = a.sum(i, keepdim=True)
             else:
-                raise RuntimeError(
+                raise runtime_error(
                     f"tensordot: contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has "
                     f"size {b.shape[j]} in dim {j}"
                 )
@@ -152,7 +193,14 @@ def tensordot(a, b, dims=2):
 
 @takes_out
 def kron(input, other):
-    """The Kronecker product: a copy of `other` scaled by each element of `input`."""
+    """The Kronecker product: a copy of `other` scaled by each element of `input`.
+
+    Shape: (a1, ..., an), (b1, ..., bn) -> (a1 b1, ..., an bn).
+
+    >>> import facula
+    >>> facula.kron(facula.tensor([1, 10]), facula.tensor([1, 2]))
+    tensor([ 1,  2, 10, 20])
+    """
     n = max(input.ndim, other.ndim)
     a, b = (1,) * (n - input.ndim) + tuple(input.shape), (1,) * (n - other.ndim) + tuple(other.shape)
     left = reshape(input, [k for size in a for k in (size, 1)])
@@ -165,10 +213,10 @@ def _three(name, input, other, dim):
     if dim is None:
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
-            raise RuntimeError(f"{name}: no dimension of size 3 in input of shape {list(input.shape)}. Give dim=.")
+            raise runtime_error(f"{name}: no dimension of size 3 in input of shape {list(input.shape)}. Give dim=.")
     d = wrap_dim(dim, len(shape))
     if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: inputs dimension {d} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}. Choose another dim."
         )
     a, b = expand(input, shape), expand(other, shape)
@@ -177,24 +225,43 @@ def _three(name, input, other, dim):
 
 @takes_out
 def cross(input, other, dim=None):
-    """The cross product of 3-vectors along `dim` (default: the first dimension of size 3)."""
+    """The cross product of 3-vectors along `dim` (default: the first dimension of size 3).
+
+    Shape: (*), (*) that broadcast together, 3 at `dim` -> their common shape.
+
+    >>> import facula
+    >>> facula.cross(facula.tensor([1, 0, 0]), facula.tensor([0, 1, 0]))
+    tensor([0, 0, 1])
+    """
     return _three("cross", input, other, dim)
 
 
 @takes_out
 def linalg_cross(input, other, *, dim=-1):
-    """The cross product of 3-vectors along `dim`."""
+    """The cross product of 3-vectors along `dim`.
+
+    Shape: (*), (*) that broadcast together, 3 at `dim` -> their common shape.
+
+    >>> import facula
+    >>> facula.linalg.cross(facula.tensor([1, 0, 0]), facula.tensor([0, 1, 0]))
+    tensor([0, 0, 1])
+    """
     if input.ndim != other.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.cross: inputs must have the same number of dimensions, got {input.ndim} and {other.ndim}."
         )
     return _three("linalg.cross", input, other, dim)
 
 
 def trace(input):
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix.   Shape: (n, m) -> ().
+
+    >>> import facula
+    >>> facula.trace(facula.tensor([[1., 2.], [3., 4.]]))
+    tensor(5.)
+    """
     if input.ndim != 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"trace: expected a matrix, but got tensor with dim {input.ndim}. Use diagonal().sum(-1) for batches."
         )
     return input.diagonal().sum()
@@ -202,10 +269,17 @@ def trace(input):
 
 @takes_out
 def linalg_multi_dot(tensors):
-    """The product of several matrices (the first and last may be vectors), multiplied in the cheapest order."""
+    """The product of several matrices (the first and last may be vectors), multiplied in the cheapest order.
+
+    Shape: (n1, n2), (n2, n3), ..., (nk, nk+1) -> (n1, nk+1).
+
+    >>> import facula
+    >>> facula.linalg.multi_dot([facula.ones(2, 3), facula.ones(3, 4), facula.ones(4)])
+    tensor([12., 12.])
+    """
     tensors = list(tensors)
     if len(tensors) < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.multi_dot: multi_dot(): expected at least 2 tensors but got {len(tensors)}. Pass more."
         )
     row, column = tensors[0].ndim == 1, tensors[-1].ndim == 1
@@ -215,7 +289,7 @@ def linalg_multi_dot(tensors):
         tensors[-1] = tensors[-1].unsqueeze(-1)
     for i, t in enumerate(tensors):
         if t.ndim != 2:
-            raise RuntimeError(
+            raise runtime_error(
                 f"linalg.multi_dot: multi_dot(): tensor {i} must be 2D but got {t.ndim}D. Only the ends may be vectors."
             )
     out = _product(tensors, _cheapest(tensors), 0, len(tensors) - 1)
@@ -244,7 +318,10 @@ def _product(tensors, cut, i, j):
 
 
 def chain_matmul(*matrices, out=None):
-    """The product of several matrices, multiplied in the cheapest order."""
+    """The product of several matrices, multiplied in the cheapest order.
+
+    Shape: (n1, n2), (n2, n3), ..., (nk, nk+1) -> (n1, nk+1).
+    """
     if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
         matrices = tuple(matrices[0])
     return matrices[0] if len(matrices) == 1 else linalg_multi_dot(matrices, out=out)
@@ -252,7 +329,7 @@ def chain_matmul(*matrices, out=None):
 
 @takes_out
 def matrix_power(input, n):
-    """input @ input @ ... (n times); a negative n multiplies the inverse.
+    """input @ input @ ... (n times); a negative n multiplies the inverse.   Shape: (*, n, n) -> (*, n, n).
 
     >>> import facula
     >>> facula.matrix_power(facula.tensor([[1., 1.], [0., 1.]]), 3)
@@ -260,7 +337,7 @@ def matrix_power(input, n):
             [0., 1.]])
     """
     if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.matrix_power: A must be batches of square matrices, but they are {tuple(input.shape)}. Pass square matrices."
         )
     if n < 0:
@@ -298,7 +375,7 @@ def _parsed(equation, tensors):
     terms = left.split(",")
     if len(terms) != len(tensors):
         what = "fewer" if len(terms) > len(tensors) else "more"
-        raise RuntimeError(
+        raise runtime_error(
             f"einsum: einsum(): {what} operands were provided than specified in the equation, got {len(tensors)} for {equation!r}."
         )
     named, wide = [], 0
@@ -306,11 +383,11 @@ def _parsed(equation, tensors):
         head, dots, tail = term.partition("...")
         extra = t.ndim - len(head) - len(tail)
         if not all(c in _LETTERS for c in head + tail):
-            raise RuntimeError(
+            raise runtime_error(
                 f"einsum: einsum(): invalid subscript given in the equation {equation!r}, subscripts must be in [a-zA-Z]."
             )
         if extra < 0 or (extra and not dots):
-            raise RuntimeError(
+            raise runtime_error(
                 f"einsum: einsum(): the number of subscripts in the equation ({len(head + tail)}) does not match the number of "
                 f"dimensions ({t.ndim}) for an operand{'' if dots else ' and no ellipsis was given'}, in {equation!r}."
             )
@@ -324,7 +401,7 @@ def _parsed(equation, tensors):
     for c in head + tail:
         if (head + tail).count(c) > 1 or c not in flat:
             why = "appears more than once" if (head + tail).count(c) > 1 else "does not appear in any operand"
-            raise RuntimeError(
+            raise runtime_error(
                 f"einsum: einsum(): output subscript {c} {why}, in {equation!r}. Correct the part after '->'."
             )
     return labels, [*head, *(range(wide) if dots else ()), *tail]
@@ -338,7 +415,7 @@ def _single(t, labels):
             i = labels.index(x)
             j = labels.index(x, i + 1)
             if t.shape[i] != t.shape[j]:
-                raise RuntimeError(
+                raise runtime_error(
                     f"einsum: einsum(): subscript {x} is repeated for operand but the sizes don't match, {t.shape[j]} != {t.shape[i]}."
                 )
             t = t.diagonal(0, i, j)
@@ -389,6 +466,8 @@ def _pair(a, la, b, lb, wanted):
 def einsum(equation, *operands):
     """The sum of products that an equation describes, e.g. "bij,bjk->bik" for a batched matrix product.
 
+    Shape: one letter per dimension; those after the arrow remain.
+
     >>> import facula
     >>> facula.einsum("i,j->ij", facula.tensor([1, 2]), facula.tensor([3, 4]))
     tensor([[3, 4],
@@ -399,7 +478,7 @@ def einsum(equation, *operands):
     elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:
-        raise RuntimeError(
+        raise runtime_error(
             "einsum: einsum(): must provide at least one operand, got none. Pass tensors after the equation."
         )
     labels, result = _parsed(equation, operands)
@@ -419,7 +498,7 @@ def _check_sizes(terms):
     for t, entries in terms:
         for x, n in zip(entries, t.shape, strict=True):
             if n != 1 and size.setdefault(x, n) != n:
-                raise RuntimeError(
+                raise runtime_error(
                     f"einsum: einsum(): subscript {x} has size {n} for an operand which does not broadcast with previously "
                     f"seen size {size[x]}. Check the shapes."
                 )

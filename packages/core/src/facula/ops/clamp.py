@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops.rules import broadcast, same
 from facula.tensors.inplace import write_out
 from facula.tensors.tensor import Tensor
@@ -64,14 +65,16 @@ def _number(x):
 def clamp(input, min=None, max=None, *, out=None):
     """min(max(input, min), max): every element brought into [min, max]; bounds are numbers, tensors or None.
 
+    Shape: (*), bounds that broadcast with it -> (*).
+
     >>> import facula
     >>> facula.clamp(facula.tensor([-2., 0.5, 3.]), min=0, max=1)
     tensor([0.0000, 0.5000, 1.0000])
     """
     if min is None and max is None:
-        raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None, got neither. Pass min= or max=.")
+        raise runtime_error("clamp: At least one of 'min' or 'max' must not be None, got neither. Pass min= or max=.")
     if input.array.dtype.kind == "c":
-        raise NotImplementedError(
+        raise not_implemented_error(
             "clamp: clamp is not supported for complex types, expected real numbers. Clamp .real and .imag."
         )
     if not (_number(min) and _number(max)):
@@ -92,12 +95,22 @@ def clamp(input, min=None, max=None, *, out=None):
 
 
 def clamp_min(input, min, *, out=None):
-    """max(input, min)."""
+    """max(input, min).   Shape: (*), bound that broadcasts with it -> (*).
+
+    >>> import facula
+    >>> facula.clamp_min(facula.tensor([-1., 2.]), 0)
+    tensor([0., 2.])
+    """
     return clamp(input, min, None, out=out)
 
 
 def clamp_max(input, max, *, out=None):
-    """min(input, max)."""
+    """min(input, max).   Shape: (*), bound that broadcasts with it -> (*).
+
+    >>> import facula
+    >>> facula.clamp_max(facula.tensor([-1., 2.]), 0)
+    tensor([-1.,  0.])
+    """
     return clamp(input, None, max, out=out)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import arg, op, sample
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops import arithmetic
 from facula.ops.checks import floating
 from facula.ops.compare import where
@@ -22,7 +23,7 @@ _INTEGERS = [
 
 @takes_out
 def addcmul(input, tensor1, tensor2, *, value=1):
-    """input + value * tensor1 * tensor2.
+    """input + value * tensor1 * tensor2.   Shape: (*), (*), (*) that broadcast together -> their common shape.
 
     >>> import facula
     >>> facula.addcmul(facula.ones(2), facula.ones(2), facula.ones(2), value=3)
@@ -33,9 +34,14 @@ def addcmul(input, tensor1, tensor2, *, value=1):
 
 @takes_out
 def addcdiv(input, tensor1, tensor2, *, value=1):
-    """input + value * tensor1 / tensor2."""
+    """input + value * tensor1 / tensor2.   Shape: (*), (*), (*) that broadcast together -> their common shape.
+
+    >>> import facula
+    >>> facula.addcdiv(facula.ones(2), facula.tensor([1., 2.]), facula.tensor([2., 4.]), value=2)
+    tensor([2., 2.])
+    """
     if not any(dtypes.is_differentiable(t.array.dtype) for t in (tensor1, tensor2)):
-        raise RuntimeError(
+        raise runtime_error(
             f"addcdiv: Integer division with addcdiv is no longer supported, expected floating-point tensors, got {tensor1.dtype}. "
             f"Convert them with .float()."
         )
@@ -46,13 +52,15 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
 def lerp(input, end, weight):
     """input + weight * (end - input), exactly `end` at weight 1.
 
+    Shape: (*), (*), (*) that broadcast together -> their common shape.
+
     >>> import facula
     >>> facula.lerp(facula.zeros(2), facula.ones(2), 0.25)
     tensor([0.2500, 0.2500])
     """
     for what, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.array.dtype != input.array.dtype:
-            raise RuntimeError(
+            raise runtime_error(
                 f"lerp: expected dtype {input.dtype.name} for `{what}` but got dtype {t.dtype.name}. Convert it with .to()."
             )
     step = end - input
@@ -100,9 +108,16 @@ def _heaviside(xp, input, other, /):
 
 @takes_out
 def heaviside(input, values):
-    """0 where input < 0, 1 where input > 0, `values` where input is 0."""
+    """0 where input < 0, 1 where input > 0, `values` where input is 0.
+
+    Shape: (*), (*) that broadcast together -> their common shape.
+
+    >>> import facula
+    >>> facula.heaviside(facula.tensor([-1., 0., 2.]), facula.tensor([0.5]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     if input.array.dtype != values.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"heaviside: heaviside is not yet implemented for tensors with different dtypes, got {input.dtype} and {values.dtype}. Convert one with .to()."
         )
     return _heaviside(input, values)
@@ -122,7 +137,7 @@ def _integers(name, ufunc, doc):
     def forward(xp, input, other, /):
         for x in (input, other):
             if getattr(x, "dtype", np.dtype(type(x))).kind not in "iu":
-                raise NotImplementedError(
+                raise not_implemented_error(
                     f"{name}: \"{name}\" not implemented for '{getattr(x, 'dtype', type(x).__name__)}', expected integers. Convert with .long()."
                 )
         return getattr(xp, ufunc)(input, other)
@@ -136,9 +151,9 @@ lcm = _integers("lcm", "lcm", "The least common multiple.")
 
 
 def positive(input):
-    """+input: the tensor itself."""
+    """+input: the tensor itself.   Shape: (*) -> (*)."""
     if input.array.dtype == np.bool_:
-        raise RuntimeError(
+        raise runtime_error(
             "positive: The `+` operator, on a bool tensor is not supported, expected numbers. Convert it first."
         )
     return input

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
+from facula.errors import runtime_error
 from facula.ops.rules import broadcast, compare, to_bool
 
 _PAIRS = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 0.5)]
@@ -41,7 +42,7 @@ def _bitwise(name, ufunc, doc):
     def forward(xp, input, other, /):
         for x in (input, other):
             if getattr(x, "dtype", np.dtype(type(x))).kind not in "biu":
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: expected integral or bool tensors, got {getattr(x, 'dtype', type(x).__name__)}. Convert them first."
                 )
         return getattr(xp, ufunc)(input, other)
@@ -73,7 +74,7 @@ isfinite = _test("isfinite", "Which elements are finite.")
 
 
 def equal(input, other):
-    """Whether two tensors have the same shape and elements.
+    """Whether two tensors have the same shape and elements.   Shape: (*), (*) -> bool.
 
     >>> import facula
     >>> facula.equal(facula.ones(2), facula.ones(2))
@@ -91,14 +92,24 @@ def _isclose(xp, input, other, /, *, rtol, atol, equal_nan):
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """|input - other| <= atol + rtol * |other|."""
+    """|input - other| <= atol + rtol * |other|.   Shape: (*), (*) that broadcast together -> their common shape, bool.
+
+    >>> import facula
+    >>> facula.isclose(facula.tensor([1., 1.]), facula.tensor([1. + 1e-9, 2.]))
+    tensor([ True, False])
+    """
     if input.array.dtype != other.array.dtype:
-        raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them with .to().")
+        raise runtime_error(f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them with .to().")
     return _isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether all elements of two tensors are close (see `isclose`)."""
+    """Whether all elements of two tensors are close (see `isclose`).   Shape: (*), (*) that broadcast together -> bool.
+
+    >>> import facula
+    >>> facula.allclose(facula.ones(2), facula.ones(2) + 1e-9)
+    True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan).all().item())
 
 
@@ -122,6 +133,8 @@ _where.array_vjp(
 def where(condition, input=None, other=None, *, out=None):
     """`input` where `condition` holds, else `other`; with one argument, the indices where it holds.
 
+    Shape: (*), (*), (*) that broadcast together -> their common shape; condition (*) alone -> one index vector per dimension.
+
     >>> import facula
     >>> facula.where(facula.tensor([True, False]), 1.0, 2.0)
     tensor([1., 2.])
@@ -138,7 +151,7 @@ def where(condition, input=None, other=None, *, out=None):
     )
     if condition.array.dtype != np.bool_:
         if condition.array.dtype != np.uint8:
-            raise RuntimeError(
+            raise runtime_error(
                 f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}. Compare it first, e.g. != 0."
             )
         condition = condition.bool()
@@ -148,7 +161,7 @@ def where(condition, input=None, other=None, *, out=None):
 def _floating_test(name, doc, test):
     def forward(xp, input, /):
         if input.dtype.kind == "c":
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: {name} does not support complex inputs, got {input.dtype.name}. Test .real and .imag."
             )
         return test(xp, input)

@@ -8,6 +8,7 @@ import math
 from facula import dtypes
 from facula.autograd.op import Rule, arg, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.rules import broadcast_shapes, to_real
 from facula.tensors.inplace import write_out
 
@@ -31,7 +32,7 @@ imag_op.vjp(input=lambda g: _complex(g * 0, g))
 
 
 def real(input):
-    """The real part, as a view; a real tensor as it is.
+    """The real part, as a view; a real tensor as it is.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.real(facula.tensor([1 + 2j]))
@@ -41,9 +42,14 @@ def real(input):
 
 
 def imag(input):
-    """The imaginary part of a complex tensor, as a view."""
+    """The imaginary part of a complex tensor, as a view.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.imag(facula.tensor([1 + 2j]))
+    tensor([2.])
+    """
     if input.array.dtype.kind != "c":
-        raise RuntimeError(
+        raise runtime_error(
             f"imag: imag is not implemented for tensors with non-complex dtypes, got {input.dtype}. Its imaginary part is zero."
         )
     return imag_op(input)
@@ -51,7 +57,7 @@ def imag(input):
 
 def _complex_rule(real, imag):
     if real.dtype != imag.dtype or not dtypes.is_float(real.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"complex: Expected both inputs to be Half, Float or Double tensors of one dtype, got {real.dtype.name} and {imag.dtype.name}. Use .to()."
         )
     return Meta(broadcast_shapes(real.shape, imag.shape, name="complex"), dtypes.complex_of(real.dtype))
@@ -70,7 +76,7 @@ _complex.vjp(real=lambda g: real_op(g), imag=lambda g: imag_op(g))
 
 
 def complex(real, imag, *, out=None):
-    """real + 1j * imag.
+    """real + 1j * imag.   Shape: (*), (*) -> (*).
 
     >>> import facula
     >>> facula.complex(facula.tensor([1.]), facula.tensor([2.]))
@@ -81,9 +87,14 @@ def complex(real, imag, *, out=None):
 
 
 def polar(abs, angle, *, out=None):
-    """The complex numbers of given absolute value and angle: abs * exp(1j * angle)."""
+    """The complex numbers of given absolute value and angle: abs * exp(1j * angle).   Shape: (*), (*) -> (*).
+
+    >>> import facula
+    >>> facula.polar(facula.tensor([2.]), facula.tensor([0.]))
+    tensor([2.+0.j])
+    """
     if abs.array.dtype != angle.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"polar: Expected object of scalar type {abs.dtype.name} but got scalar type {angle.dtype.name} for second argument. Convert it with .to()."
         )
     return complex(abs * angle.cos(), abs * angle.sin(), out=out)
@@ -111,7 +122,7 @@ angle.vjp(input=_angle_back)
 
 def _pairs(input):
     if input.dtype.kind != "c":
-        raise RuntimeError(
+        raise runtime_error(
             f"view_as_real: view_as_real is only supported for complex tensors, got {input.dtype.name}. It is real already."
         )
     return Meta((*input.shape, 2), dtypes.real_of(input.dtype))
@@ -119,17 +130,17 @@ def _pairs(input):
 
 @op(_pairs, view=True, onnx=None, samples=_COMPLEX)
 def view_as_real(xp, input, /):
-    """A view of complex numbers as pairs (real, imaginary) in a new last dimension."""
+    """A view of complex numbers as pairs (real, imaginary) in a new last dimension.   Shape: (*) -> (*, 2)."""
     return input[..., None].view(_pairs(input).dtype)
 
 
 def _joined(input):
     if not dtypes.is_float(input.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"view_as_complex: view_as_complex is only supported for floating point tensors, got {input.dtype.name}. Convert it with .float()."
         )
     if not input.ndim or input.shape[-1] != 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"view_as_complex: Tensor must have a last dimension of size 2, got shape {tuple(input.shape)}. Stack real and imaginary parts last."
         )
     step = input.dtype.itemsize
@@ -137,7 +148,7 @@ def _joined(input):
         input.strides[-1] != step
         or builtins.any(s % (2 * step) for s, n in zip(input.strides[:-1], input.shape, strict=False) if n > 1)
     ):
-        raise RuntimeError(
+        raise runtime_error(
             "view_as_complex: Tensor must have a last dimension with stride 1, got other strides. Call .contiguous() first."
         )
     return Meta(input.shape[:-1], dtypes.complex_of(input.dtype))
@@ -145,7 +156,7 @@ def _joined(input):
 
 @op(_joined, view=True, onnx=None, samples=[sample((3, 4, 2)), sample((5, 2))])
 def view_as_complex(xp, input, /):
-    """A view of pairs (real, imaginary) in the last dimension as complex numbers."""
+    """A view of pairs (real, imaginary) in the last dimension as complex numbers.   Shape: (*, 2) -> (*)."""
     return input.view(_joined(input).dtype)[..., 0]
 
 
@@ -154,17 +165,17 @@ view_as_complex.vjp(input=lambda g: view_as_real(g.contiguous()))
 
 
 def resolve_conj(input):
-    """The tensor itself: conjugates are never lazy here."""
+    """The tensor itself: conjugates are never lazy here.   Shape: (*) -> (*)."""
     return input
 
 
 def resolve_neg(input):
-    """The tensor itself: negations are never lazy here."""
+    """The tensor itself: negations are never lazy here.   Shape: (*) -> (*)."""
     return input
 
 
 def isreal(input):
-    """Which elements have no imaginary part.
+    """Which elements have no imaginary part.   Shape: (*) -> (*), bool.
 
     >>> import facula
     >>> facula.isreal(facula.tensor([1 + 1j, 2 + 0j]))

@@ -13,6 +13,7 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
 from facula.devices.threads import share, shares
+from facula.errors import runtime_error
 from facula.ops.checks import sizes
 from facula.ops.conv_runs import from_runs, run_columns, run_length
 
@@ -27,38 +28,38 @@ def out_size(n, k, stride, low, high, dilation):
 def _check(name, input, weight, bias, stride, padding, dilation, groups):
     spatial = weight.ndim - 2
     if input.ndim != weight.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but "
             f"got input of size: {list(input.shape)}. Reshape it first, e.g. x.view(-1, {weight.shape[1] * groups}, "
             f"{', '.join('DHW'[3 - spatial :])})."
         )
     if groups <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: non-positive groups is not supported, expected at least 1, got {groups}. Use groups=1."
         )
     if min(stride) <= 0 or min(dilation) <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: non-positive stride is not supported, expected positive stride and dilation, got {stride} and "
             f"{dilation}. Use 1."
         )
     if any(p < 0 for pair in padding for p in pair):
-        raise RuntimeError(f"{name}: negative padding is not supported, got {padding}. Crop the input instead.")
+        raise runtime_error(f"{name}: negative padding is not supported, got {padding}. Crop the input instead.")
     channels, outs = weight.shape[1] * groups, weight.shape[0]
     if outs % groups or outs < groups:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
             f"it, but got weight of size {list(weight.shape)}. "
             "Change out_channels or groups."
         )
     if input.shape[1] != channels:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
             f"to have {channels} channels, but got "
             f"{input.shape[1]} channels instead. Build the layer with in_channels={input.shape[1]}, or change the "
             "input."
         )
     if bias is not None and tuple(bias.shape) != (outs,):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outs} "
             f"elements, but got bias of size {list(bias.shape)} instead. "
             "Give one number per output channel."
@@ -71,13 +72,13 @@ def _conv_shape(input, weight, bias=None, stride=(1,), padding=((0, 0),), dilati
     spans = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
     padded = [n + low + high for n, (low, high) in zip(input.shape[2:], padding, strict=True)]
     if any(n < s for n, s in zip(padded, spans, strict=True)):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
             f"({' x '.join(map(str, spans))}). "
             "Kernel size can't be greater than actual input size. Pad the input or use a smaller kernel."
         )
     if input.dtype != weight.dtype or (bias is not None and bias.dtype != input.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Input type ({input.dtype}) and weight type ({weight.dtype}) and bias type should be the same. "
             "Convert one with .to()."
         )
@@ -423,11 +424,11 @@ def _pads_of(name, padding, kernel, stride, dilation):
         if padding == "valid":
             return ((0, 0),) * rank
         if padding != "same":
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Invalid padding string: '{padding}', expected 'valid' or 'same'. Or give numbers."
             )
         if max(stride) != 1:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: padding='same' is not supported for strided convolutions, got stride={stride}. Give numbers."
             )
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
@@ -438,7 +439,7 @@ def _pads_of(name, padding, kernel, stride, dilation):
 def _convolve(rank, input, weight, bias, stride, padding, dilation, groups):
     name = f"conv{rank}d"
     if weight.ndim != rank + 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {rank + 2}-dimensional weight, got {weight.ndim}-dimensional weight of size "
             f"{list(weight.shape)}. Use the convolution of its rank."
         )
@@ -472,39 +473,44 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Slides `weight` over volumes.   Shape: (N, C, D, H, W), weight (O, C / groups, kD, kH, kW) -> (N, O, D', H', W')."""
+    """Slides `weight` over volumes.   Shape: (N, C, D, H, W), weight (O, C / groups, kD, kH, kW) -> (N, O, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.conv3d(facula.ones(1, 2, 5, 5, 5), facula.ones(4, 2, 3, 3, 3)).shape
+    facula.Size([1, 4, 3, 3, 3])
+    """
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def _transposed(rank, input, weight, bias, stride, padding, output_padding, groups, dilation):
     name = f"conv_transpose{rank}d"
     if input.ndim not in (rank + 1, rank + 2) or weight.ndim != rank + 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of "
             f"size: {list(input.shape)}. Reshape it."
         )
     stride, dilation = sizes(stride, rank, name, "stride"), sizes(dilation, rank, name, "dilation")
     pads, extra = sizes(padding, rank, name, "padding"), sizes(output_padding, rank, name, "output_padding")
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: output padding must be smaller than either stride or dilation, but got output_padding: {extra} "
             f"stride: {stride} dilation: {dilation}. Reduce it."
         )
     batched = input if input.ndim == rank + 2 else input.unsqueeze(0)
     if batched.shape[1] != weight.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given transposed=1, weight of size {list(weight.shape)}, expected input{list(batched.shape)} to "
             f"have {weight.shape[0]} channels, but got "
             f"{batched.shape[1]} channels instead. Build the layer with in_channels={batched.shape[1]}."
         )
     if weight.shape[0] % groups:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given groups={groups}, expected weight to be divisible by it at dimension 0, got "
             f"{list(weight.shape)}. Change groups."
         )
     outs = weight.shape[1] * groups
     if bias is not None and tuple(bias.shape) != (outs,):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given transposed=1, expected bias to be 1-dimensional with {outs} elements, but got bias of "
             f"size {list(bias.shape)} instead. Give one number per channel."
         )
@@ -513,7 +519,7 @@ def _transposed(rank, input, weight, bias, stride, padding, output_padding, grou
         for n, s, p, d, k, e in zip(batched.shape[2:], stride, pads, dilation, weight.shape[2:], extra, strict=True)
     )
     if min(size) <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given input size per channel: {tuple(batched.shape[2:])}. Calculated output size per channel: "
             f"{size}. Output size is too small. Pad less."
         )
@@ -524,12 +530,22 @@ def _transposed(rank, input, weight, bias, stride, padding, output_padding, grou
 
 
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    """The adjoint of `conv1d`, also called fractionally strided convolution.   Shape: (N, C, L), weight (C, O / groups, K) -> (N, O, L')."""
+    """The adjoint of `conv1d`, also called fractionally strided convolution.   Shape: (N, C, L), weight (C, O / groups, K) -> (N, O, L').
+
+    >>> import facula
+    >>> facula.nn.functional.conv_transpose1d(facula.ones(1, 1, 2), facula.ones(1, 1, 2), stride=2)
+    tensor([[[1., 1., 1., 1.]]])
+    """
     return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    """The adjoint of `conv2d`.   Shape: (N, C, H, W), weight (C, O / groups, kH, kW) -> (N, O, H', W')."""
+    """The adjoint of `conv2d`.   Shape: (N, C, H, W), weight (C, O / groups, kH, kW) -> (N, O, H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.conv_transpose2d(facula.ones(1, 2, 4, 4), facula.ones(2, 3, 2, 2), stride=2).shape
+    facula.Size([1, 3, 8, 8])
+    """
     return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
@@ -539,12 +555,18 @@ def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_paddi
 
 
 def conv_tbc(input, weight, bias, pad=0):
-    """`conv1d` of (time, batch, channels) with a weight (kernel, channels, out)."""
+    """`conv1d` of (time, batch, channels) with a weight (kernel, channels, out).
+
+    Shape: (T, N, C), weight (K, C, O) -> (T', N, O).
+    """
     return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad).permute(2, 0, 1)
 
 
 def convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
-    """A convolution or its transpose, of the weight's rank."""
+    """A convolution or its transpose, of the weight's rank.
+
+    Shape: (N, C, *), weight (O, C / groups, *kernel) -> (N, O, *).
+    """
     rank = weight.ndim - 2
     if transposed:
         return _transposed(rank, input, weight, bias, stride, padding, output_padding, groups, dilation)

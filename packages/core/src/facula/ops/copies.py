@@ -30,17 +30,19 @@ globals().update({f"{view}_copy": _twin(view) for view in VIEWS})
 
 
 def alias_copy(input, *, out=None):
-    """A copy of `input`."""
+    """A copy of `input`.   Shape: (*) -> (*)."""
     return _copied(input, out)
 
 
 def detach_copy(input, *, out=None):
-    """A copy of `input` without history."""
+    """A copy of `input` without history.   Shape: (*) -> (*)."""
     return _copied(input.detach(), out)
 
 
 def slice_copy(input, dim=0, start=None, end=None, step=1, *, out=None):
     """A copy of the positions start, start + step, ... below end along `dim`.
+
+    Shape: (*, n, *) -> (*, (end - start) / step rounded up, *).
 
     >>> import facula
     >>> facula.slice_copy(facula.arange(5), 0, 1, 4, 2)

@@ -10,6 +10,7 @@ from facula import dtypes
 from facula.autograd.primitives import cast, clone
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, type_error, value_error
 from facula.ops.shape import size_of
 from facula.tensors.tensor import Tensor, wrap
 
@@ -25,7 +26,7 @@ def _new(shape, dtype, device, requires_grad, fill):
     """A filled tensor; on the meta device no memory is touched."""
     to = devices.default() if device is None else devices.device(device)
     if any(n < 0 for n in shape):
-        raise RuntimeError(
+        raise runtime_error(
             f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}. Sizes must be zero or more."
         )
     if to.type == "meta":
@@ -62,12 +63,12 @@ def _from_data(data, dtype):
     try:
         array = _numpy_data(data)
     except ValueError as error:
-        raise ValueError(
+        raise value_error(
             f"tensor: expected sequences of equal length at every dimension, got ragged data ({error}). Pad the rows first."
         ) from None
     if array.dtype == object or array.dtype.kind in "SUmM":
         kind = type(data[0]).__name__ if isinstance(data, (list, tuple)) and data else type(data).__name__
-        raise TypeError(
+        raise type_error(
             f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (invalid data type). Convert it to numbers first."
         )
     if dtype is not None:
@@ -82,7 +83,7 @@ def _from_data(data, dtype):
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
-    """A new tensor that copies `data`: numbers, nested sequences, arrays.
+    """A new tensor that copies `data`: numbers, nested sequences, arrays.   Shape: the nesting of `data`.
 
     >>> import facula
     >>> facula.tensor([[1, 2], [3, 4]])
@@ -108,7 +109,12 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
 
 def as_tensor(data, dtype=None, device=None):
-    """`data` as a tensor, sharing its memory where that is possible."""
+    """`data` as a tensor, sharing its memory where that is possible.   Shape: the shape of `data`.
+
+    >>> import facula
+    >>> facula.as_tensor([1, 2])
+    tensor([1, 2])
+    """
     if isinstance(data, Tensor):
         return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
     if isinstance(data, np.ndarray):
@@ -120,19 +126,24 @@ def as_tensor(data, dtype=None, device=None):
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
-    """`obj` as a tensor; `copy` forces (True) or forbids (False) a copy."""
+    """`obj` as a tensor; `copy` forces (True) or forbids (False) a copy.   Shape: the shape of `obj`.
+
+    >>> import facula
+    >>> facula.asarray([1.5, 2])
+    tensor([1.5000, 2.0000])
+    """
     out = as_tensor(obj, dtype, device)
     source = obj.array if isinstance(obj, Tensor) else obj if isinstance(obj, np.ndarray) else None
     shared = source is not None and np.shares_memory(source, out.array)
     if copy is True and shared:
         out = out.clone()
     if copy is False and not shared:
-        raise ValueError(f"asarray: can't alias {type(obj).__name__} without a copy. Leave copy=None to allow one.")
+        raise value_error(f"asarray: can't alias {type(obj).__name__} without a copy. Leave copy=None to allow one.")
     return out.detach().requires_grad_() if requires_grad else out
 
 
 def from_numpy(ndarray):
-    """A tensor over the memory of a NumPy array: a write to either is seen by both.
+    """A tensor over the memory of a NumPy array: a write to either is seen by both.   Shape: the shape of the array.
 
     >>> import facula, numpy
     >>> a = numpy.zeros(2); t = facula.from_numpy(a); a[0] = 1
@@ -140,12 +151,12 @@ def from_numpy(ndarray):
     tensor([1., 0.], dtype=facula.float64)
     """
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(
+        raise type_error(
             f"from_numpy: expected np.ndarray (got {type(ndarray).__name__}). Use facula.tensor() for other data."
         )
     dtypes.of(ndarray.dtype)
     if any(s < 0 for s in ndarray.strides):
-        raise ValueError(
+        raise value_error(
             "from_numpy: At least one stride in the given numpy array is negative, expected none. Use array.copy() first."
         )
     if type(ndarray) is not np.ndarray or not ndarray.dtype.isnative:
@@ -154,7 +165,12 @@ def from_numpy(ndarray):
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
-    """A one-dimensional tensor over the memory of a buffer."""
+    """A one-dimensional tensor over the memory of a buffer.   Shape: (count), or as many as the buffer holds.
+
+    >>> import facula
+    >>> facula.frombuffer(bytes([1, 0, 2, 0]), dtype=facula.int16)
+    tensor([1, 2], dtype=facula.int16)
+    """
     out = wrap(np.frombuffer(buffer, dtypes.numpy_of(dtype), count, offset))
     return out.requires_grad_() if requires_grad else out
 
@@ -165,7 +181,12 @@ def as_scalar_tensor(value, dtype, like):
 
 
 def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False):
-    """A 0-dim tensor of a number."""
+    """A 0-dim tensor of a number.   Shape: ().
+
+    >>> import facula
+    >>> facula.scalar_tensor(3.)
+    tensor(3.)
+    """
     return _place(np.asarray(s, _float(dtype)), device, requires_grad)
 
 
@@ -183,7 +204,7 @@ def _factory(name, fill, doc):
     ):
         size = size_of(size or (kwargs.pop("size"),), name)
         if kwargs:
-            raise TypeError(
+            raise type_error(
                 f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'. Use dtype=, device=, requires_grad=."
             )
         made = _new(
@@ -196,7 +217,13 @@ def _factory(name, fill, doc):
         return write_out(out, made)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__, make.__module__ = doc, __name__
+    make.__module__ = __name__
+    make.__doc__ = f"""{doc}   Shape: (*size).
+
+    >>> import facula
+    >>> facula.{name}(2, 3).shape
+    facula.Size([2, 3])
+    """
     return make
 
 
@@ -206,7 +233,7 @@ empty = _factory("empty", np.empty, "A tensor with the shape `size` whose elemen
 
 
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
-    """A tensor with the shape `size` filled with `fill_value`.
+    """A tensor with the shape `size` filled with `fill_value`.   Shape: (*size).
 
     >>> import facula
     >>> facula.full((2,), 7)
@@ -228,7 +255,13 @@ def _like(name, fill, doc):
         return _new(input.array.shape, d, input.device if device is None else device, requires_grad, fill)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__, make.__module__ = doc, __name__
+    make.__module__ = __name__
+    make.__doc__ = f"""{doc}   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.{name}(facula.ones(2, 3)).shape
+    facula.Size([2, 3])
+    """
     return make
 
 
@@ -248,7 +281,12 @@ def full_like(
     requires_grad=False,
     memory_format=None,
 ):
-    """`fill_value` everywhere, with the shape, type and device of `input`."""
+    """`fill_value` everywhere, with the shape, type and device of `input`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.full_like(facula.ones(2), 7)
+    tensor([7., 7.])
+    """
     d = input.dtype if dtype is None else dtype
     return full(
         input.shape, fill_value, dtype=d, device=input.device if device is None else device, requires_grad=requires_grad
@@ -262,7 +300,8 @@ def _new_method(name, fill):
         return _new(size, d, self.device if device is None else device, requires_grad, fill)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__, make.__module__ = f"`{name.removeprefix('new_')}` with the type and device of this tensor.", __name__
+    make.__module__ = __name__
+    make.__doc__ = f"`{name.removeprefix('new_')}` with the type and device of this tensor.   Shape: (*size)."
     return make
 
 
@@ -274,7 +313,7 @@ new_zeros, new_ones, new_empty = (
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
-    """Uninitialised memory seen with the given sizes and strides (in elements)."""
+    """Uninitialised memory seen with the given sizes and strides (in elements).   Shape: (*size)."""
     from facula.ops.strided import as_strided
 
     count = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if math.prod(size) else 0
@@ -285,7 +324,10 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_mem
 def empty_permuted(
     size, physical_layout, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """Uninitialised memory of shape `size` whose dimensions lie in memory in the order `physical_layout`."""
+    """Uninitialised memory of shape `size` whose dimensions lie in memory in the order `physical_layout`.
+
+    Shape: (*size).
+    """
     strides, step = [0] * len(size), 1
     for d in reversed(list(physical_layout)):
         strides[d] = step
@@ -296,7 +338,7 @@ def empty_permuted(
 def new_empty_strided(
     self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """`empty_strided` with the type and device of this tensor."""
+    """`empty_strided` with the type and device of this tensor.   Shape: (*size)."""
     dtype, device = self.dtype if dtype is None else dtype, self.device if device is None else device
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
 
@@ -304,7 +346,7 @@ def new_empty_strided(
 def range(
     start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """start, start + step, ... up to and including `end`."""
+    """start, start + step, ... up to and including `end`.   Shape: ((end - start) / step + 1)."""
     start, end = (0, start) if end is None else (start, end)
     count = math.floor((end - start) / step) + 1
     made = _place((start + np.arange(count) * step).astype(_float(dtype)), device, requires_grad)
@@ -316,7 +358,12 @@ def range(
 
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
-    """`full` with the type and device of this tensor."""
+    """`full` with the type and device of this tensor.   Shape: (*size).
+
+    >>> import facula
+    >>> facula.ones(2).new_full((2,), 7)
+    tensor([7., 7.])
+    """
     return full(
         size,
         fill_value,
@@ -327,7 +374,12 @@ def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=F
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
-    """`tensor` with the type and device of this tensor."""
+    """`tensor` with the type and device of this tensor.   Shape: the nesting of `data`.
+
+    >>> import facula
+    >>> facula.ones(2).new_tensor([1, 2])
+    tensor([1., 2.])
+    """
     data = data.detach().array if isinstance(data, Tensor) else data
     return tensor(
         data,
@@ -344,7 +396,7 @@ def _number(x):
 def arange(
     start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """start, start + step, ... below `end`.
+    """start, start + step, ... below `end`.   Shape: ((end - start) / step), rounded up.
 
     >>> import facula
     >>> facula.arange(1, 4)
@@ -354,9 +406,9 @@ def arange(
     if end is None:
         start, end = 0, start
     if step == 0:
-        raise RuntimeError("arange: step must be nonzero, got 0. Pass a positive or negative step.")
+        raise runtime_error("arange: step must be nonzero, got 0. Pass a positive or negative step.")
     if (step > 0) != (end >= start) and end != start:
-        raise RuntimeError(
+        raise runtime_error(
             f"arange: upper bound and lower bound inconsistent with step sign, got start={start}, end={end}, step={step}. Change the sign of step."
         )
     if out is not None and dtype is None:
@@ -393,10 +445,15 @@ def _spaced(start, end, steps, dtype):
 def linspace(
     start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """`steps` numbers from `start` to `end`, evenly spaced, both included."""
+    """`steps` numbers from `start` to `end`, evenly spaced, both included.   Shape: (steps).
+
+    >>> import facula
+    >>> facula.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     start, end = _number(start), _number(end)
     if steps < 0:
-        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}. Pass the count of numbers.")
+        raise runtime_error(f"linspace: number of steps must be non-negative, got {steps}. Pass the count of numbers.")
     d = _float(dtype)
     if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
         d = dtypes.complex_of(d)
@@ -421,7 +478,12 @@ def logspace(
     pin_memory=False,
     requires_grad=False,
 ):
-    """base ** linspace(start, end, steps)."""
+    """base ** linspace(start, end, steps).   Shape: (steps).
+
+    >>> import facula
+    >>> facula.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
     d = _float(dtype)
     start, end = _number(start), _number(end)
     if d.kind in "iu":
@@ -436,7 +498,13 @@ def logspace(
 
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
-    """The n x m matrix with ones on its diagonal."""
+    """The n x m matrix with ones on its diagonal.   Shape: (n, m), m = n unless given.
+
+    >>> import facula
+    >>> facula.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     made = _new(
         (n, n if m is None else m), _float(dtype), device, requires_grad, lambda shape, d: np.eye(*shape, dtype=d)
     )
@@ -461,7 +529,7 @@ def _moved(self, device):
 
 
 def to(self, *args, **kwargs):
-    """This tensor with another type and/or on another device; itself if nothing changes.
+    """This tensor with another type and/or on another device; itself if nothing changes.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.ones(2).to(facula.float64).dtype
@@ -504,15 +572,25 @@ CONVERSIONS = {
 
 
 def type_as(self, other):
-    """This tensor with the type of `other`."""
+    """This tensor with the type of `other`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.tensor([1, 2]).type_as(facula.ones(1))
+    tensor([1., 2.])
+    """
     return cast(self, other.array.dtype)
 
 
 def cpu(self, memory_format=None):
-    """This tensor in host memory."""
+    """This tensor in host memory.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.ones(2).cpu().device
+    device(type='cpu')
+    """
     return _moved(self, "cpu")
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
-    """This tensor on a GPU."""
+    """This tensor on a GPU.   Shape: (*) -> (*)."""
     return _moved(self, "cuda" if device is None else device)

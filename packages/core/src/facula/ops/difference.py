@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula.errors import runtime_error
 from facula.ops.join import cat, stack
 from facula.ops.outputs import takes_out
 from facula.ops.rules import dims_of, wrap_dim
@@ -19,7 +20,7 @@ def _along(input, dim, step, order):
     """The derivative along one dimension: second-order central differences inside, one-sided ones at the edges."""
     n = input.shape[dim]
     if n < order + 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"gradient: expected each dimension size to be at least edge_order+1, got {n} along "
             f"dimension {dim}. Use more points."
         )
@@ -55,7 +56,7 @@ def _edge(y0, y1, y2, near, far):
 def _spacings(spacing, dims):
     if isinstance(spacing, (list, tuple)):
         if len(spacing) != len(dims):
-            raise RuntimeError(
+            raise runtime_error(
                 f"gradient: expected spacing to be unspecified, a scalar, or it's equal to the number of "
                 f"dimensions, expected {len(dims)}, got {len(spacing)}. Give one per dimension."
             )
@@ -68,12 +69,14 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
 
     `spacing`: a distance, one per dimension, or a tensor of coordinates per dimension.
 
+    Shape: (*) -> one (*) per dimension.
+
     >>> import facula
     >>> facula.gradient(facula.tensor([1., 4., 9., 16.]))[0]
     tensor([3., 4., 6., 7.])
     """
     if edge_order not in (1, 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"gradient: gradient only supports edge_order=1 and edge_order=2, got {edge_order}. Use one of these."
         )
     dims = dims_of(dim, input.ndim, "gradient")
@@ -82,7 +85,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
 
 @takes_out
 def renorm(input, p, dim, maxnorm):
-    """Each slice along `dim` scaled down so that its p-norm is at most `maxnorm`.
+    """Each slice along `dim` scaled down so that its p-norm is at most `maxnorm`.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.renorm(facula.tensor([[3., 4.], [0., 1.]]), 2, 0, 1.0)
@@ -90,11 +93,11 @@ def renorm(input, p, dim, maxnorm):
             [0.0000, 1.0000]])
     """
     if p <= 0:
-        raise RuntimeError(f"renorm: renorm: non-positive-norm not supported, got p={p}. Pass p > 0.")
+        raise runtime_error(f"renorm: renorm: non-positive-norm not supported, got p={p}. Pass p > 0.")
     if maxnorm < 0:
-        raise RuntimeError(f"renorm: renorm: expected maxnorm to be >= 0 but got {maxnorm}. Pass a bound.")
+        raise runtime_error(f"renorm: renorm: expected maxnorm to be >= 0 but got {maxnorm}. Pass a bound.")
     if input.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"renorm: renorm: input needs at least 2 dimensions, got {input.ndim} dimensions. Unsqueeze it."
         )
     dim = wrap_dim(dim, input.ndim)
@@ -106,7 +109,7 @@ def renorm(input, p, dim, maxnorm):
 
 def _lengths(lengths, offsets):
     if lengths is None and offsets is None:
-        raise RuntimeError(
+        raise runtime_error(
             "segment_reduce: segment_reduce(): Either lengths or offsets must be defined, got neither. Pass lengths=."
         )
     if lengths is not None:
@@ -117,25 +120,27 @@ def _lengths(lengths, offsets):
 def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, axis=0, unsafe=False, initial=None):
     """Reduce ("sum", "mean", "max", "min", "prod") the segments of `axis` whose lengths (or offsets) are given.
 
+    Shape: (*, n, *), lengths (*, segments) -> (*, segments, *).
+
     >>> import facula
     >>> facula.segment_reduce(facula.tensor([1., 2., 3.]), "sum", lengths=facula.tensor([2, 1]))
     tensor([3., 3.])
     """
     if reduce not in _EMPTY:
-        raise RuntimeError(
+        raise runtime_error(
             f"segment_reduce: unsupported reduction given! expected one of {sorted(_EMPTY)}, got {reduce!r}. Use one of these."
         )
     sizes = _lengths(lengths, offsets)
     if sizes.ndim != axis + 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"segment_reduce: expected lengths with axis + 1 = {axis + 1} dimensions, got {sizes.ndim}. Give one row per batch."
         )
     if not unsafe and (sizes < 0).any():
-        raise RuntimeError(
+        raise runtime_error(
             "segment_reduce: lengths contains negative value, expected zero or more. Check the segments."
         )
     if not unsafe and (sizes.sum(-1) != data.shape[axis]).any():
-        raise RuntimeError(
+        raise runtime_error(
             f"segment_reduce: Expected all rows of lengths along axis to sum to data.size(axis) {data.shape[axis]}, got other sums. Check the lengths."
         )
     return _rows(data, sizes, reduce, initial)

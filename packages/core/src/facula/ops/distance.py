@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.errors import runtime_error, value_error
 from facula.ops.compare import where
 from facula.ops.index import index_op
 from facula.ops.matmul import matmul
@@ -68,7 +69,7 @@ def p_norm(input, p, dim, keepdim=False):
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
-    """The p-norm of x1 - x2 + eps over the last dimension.
+    """The p-norm of x1 - x2 + eps over the last dimension.   Shape: (*, n), (*, n) -> (*), or (*, 1) with keepdim.
 
     >>> import facula
     >>> facula.nn.functional.pairwise_distance(facula.tensor([[0., 0.]]), facula.tensor([[3., 4.]]))
@@ -80,12 +81,14 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between x1 and x2 along dim: x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)).
 
+    Shape: (*), (*) that broadcast together -> their common shape without `dim`.
+
     >>> import facula
     >>> facula.cosine_similarity(facula.tensor([1., 0.]), facula.tensor([1., 1.]), dim=0)
     tensor(0.7071)
     """
     if not (x1.is_floating_point() or x1.is_complex() or x2.is_floating_point()):
-        raise RuntimeError(
+        raise runtime_error(
             f"cosine_similarity: expected common dtype to be floating point, yet common dtype is {x1.dtype}. Convert "
             "with .float()."
         )
@@ -103,24 +106,24 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     tensor([[5.]])
     """
     if x1.ndim < 2 or x2.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"cdist: cdist only supports at least 2D tensors, X1 got: {x1.ndim}D and X2 got: {x2.ndim}D. Add "
             "dimensions with .unsqueeze()."
         )
     if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"cdist: X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}. Compare "
             "vectors of one length."
         )
     if p < 0:
-        raise RuntimeError(f"cdist: cdist only supports non-negative p values, got {p}. Use e.g. p=2.0.")
+        raise runtime_error(f"cdist: cdist only supports non-negative p values, got {p}. Use e.g. p=2.0.")
     if compute_mode not in (
         None,
         "use_mm_for_euclid_dist_if_necessary",
         "use_mm_for_euclid_dist",
         "donot_use_mm_for_euclid_dist",
     ):
-        raise ValueError(
+        raise value_error(
             f"cdist: {compute_mode} is not a valid value for compute_mode, expected one of the three modes. Leave it "
             "out."
         )
@@ -137,9 +140,9 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 def pdist(input, p=2.0):
     """The p-norm distances of all pairs of rows, row by row.   Shape: (N, M) -> (N (N - 1) / 2)."""
     if input.ndim != 2:
-        raise RuntimeError(f"pdist: pdist only supports 2D tensors, got: {input.ndim}D. Reshape it to (N, M).")
+        raise runtime_error(f"pdist: pdist only supports 2D tensors, got: {input.ndim}D. Reshape it to (N, M).")
     if p < 0:
-        raise RuntimeError(f"pdist: pdist only supports non-negative p values, got {p}. Use e.g. p=2.0.")
+        raise runtime_error(f"pdist: pdist only supports non-negative p values, got {p}. Use e.g. p=2.0.")
     first, second = np.triu_indices(input.shape[0], 1)
     return p_norm(index_op(input, wrap(first), positions=(0,)) - index_op(input, wrap(second), positions=(0,)), p, -1)
 
@@ -147,12 +150,12 @@ def pdist(input, p=2.0):
 def bilinear(input1, input2, weight, bias=None):
     """input1 @ weight[o] @ input2 + bias[o].   Shape: (*, I), (*, J), weight (O, I, J) -> (*, O)."""
     if input1.shape[:-1] != input2.shape[:-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"bilinear: bilinear(): input batch dimensions do not match, got {list(input1.shape)} and "
             f"{list(input2.shape)}. Give one pair per row."
         )
     if weight.ndim != 3 or input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"bilinear: bilinear(): input sizes do not match weight size: got {list(input1.shape)} and "
             f"{list(input2.shape)} for weight {list(weight.shape)}. Change in1_features or in2_features."
         )

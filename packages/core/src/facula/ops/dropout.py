@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 
+from facula.errors import runtime_error, value_error
 from facula.ops.checks import uniform
 from facula.tensors.inplace import write
 
 
 def _probability(name, p):
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"{name}: dropout probability has to be between 0 and 1, but got {p}. Pass e.g. p=0.5.")
+        raise value_error(f"{name}: dropout probability has to be between 0 and 1, but got {p}. Pass e.g. p=0.5.")
 
 
 def _kept(input, p, shape=None):
@@ -28,7 +29,7 @@ def _drop(name, input, p, training, inplace, shape=None):
     if not training or p == 0:
         return input
     if not input.is_floating_point() and not input.is_complex():
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: result type Float can't be cast to the desired output type {input.dtype}, expected "
             "floating-point input. Convert it with .float()."
         )
@@ -42,6 +43,8 @@ def _drop(name, input, p, training, inplace, shape=None):
 
 def dropout(input, p=0.5, training=True, inplace=False):
     """In training, sets each element to 0 with probability p and divides the others by 1 - p (Hinton et al., 2012).
+
+    Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.nn.functional.dropout(facula.ones(3), 0.5, training=False)
@@ -62,10 +65,15 @@ def _channels(input, unbatched):
 
 
 def dropout1d(input, p=0.5, training=True, inplace=False):
-    """Drops whole channels of (N, C, L) or (C, L) (Tompson et al., 2015)."""
+    """Drops whole channels of (N, C, L) or (C, L) (Tompson et al., 2015).   Shape: (N, C, L) or (C, L) -> the same.
+
+    >>> import facula
+    >>> facula.nn.functional.dropout1d(facula.ones(1, 2, 3), p=0.).shape
+    facula.Size([1, 2, 3])
+    """
     _probability("dropout1d", p)
     if input.ndim not in (2, 3):
-        raise RuntimeError(
+        raise runtime_error(
             f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Reshape it to (N, C, L)."
         )
     return _drop("dropout1d", input, p, training, inplace, _channels(input, 2))
@@ -81,7 +89,7 @@ def _whole(name, input, p, training, inplace, known):
             stacklevel=3,
         )
     if input.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. Reshape it to "
             "(N, C, ...)."
         )
@@ -89,17 +97,22 @@ def _whole(name, input, p, training, inplace, known):
 
 
 def dropout2d(input, p=0.5, training=True, inplace=False):
-    """Drops whole channels of (N, C, H, W) (Tompson et al., 2015)."""
+    """Drops whole channels of (N, C, H, W) (Tompson et al., 2015).   Shape: (N, C, H, W) or (C, H, W) -> the same.
+
+    >>> import facula
+    >>> facula.nn.functional.dropout2d(facula.ones(1, 2, 3, 3), p=0.).shape
+    facula.Size([1, 2, 3, 3])
+    """
     return _whole("dropout2d", input, p, training, inplace, (3, 4))
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False):
-    """Drops whole channels of (N, C, D, H, W)."""
+    """Drops whole channels of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> the same."""
     return _whole("dropout3d", input, p, training, inplace, (4, 5))
 
 
 def feature_dropout(input, p, train):
-    """Drops whole channels: dropout over the first two dimensions."""
+    """Drops whole channels: dropout over the first two dimensions.   Shape: (N, C, *) -> (N, C, *)."""
     return _drop("feature_dropout", input, p, train, False, (*input.shape[:2], *(1,) * (input.ndim - 2)))
 
 
@@ -119,7 +132,7 @@ def _alpha(name, input, p, training, inplace, shape=None):
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """Dropout that keeps mean 0 and variance 1 of what selu gives (Klambauer et al., 2017)."""
+    """Dropout that keeps mean 0 and variance 1 of what selu gives (Klambauer et al., 2017).   Shape: (*) -> (*)."""
     return _alpha("alpha_dropout", input, p, training, inplace)
 
 
@@ -129,9 +142,9 @@ def alpha_dropout_(input, p=0.5, training=False):
 
 
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """alpha_dropout of whole channels."""
+    """alpha_dropout of whole channels.   Shape: (N, C, *) -> (N, C, *)."""
     if input.ndim < 2 and training:
-        raise RuntimeError(
+        raise runtime_error(
             f"feature_alpha_dropout: Feature dropout requires at least 2 dimensions in the input, got {input.ndim}. "
             "Reshape it to (N, C, ...)."
         )

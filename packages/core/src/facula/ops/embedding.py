@@ -10,6 +10,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
+from facula.errors import index_error, not_implemented_error, runtime_error, value_error
 from facula.ops.index import add_at, index_op, put_op, row_sums
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import wrap
@@ -19,9 +20,11 @@ _IDS: Any = {"dtype": "int64", "low": 0, "high": 4}
 
 def _embedding_shape(weight, indices, padding_idx, scale_grad_by_freq):
     if weight.ndim != 2:
-        raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {tuple(weight.shape)}. Give one row per index.")
+        raise runtime_error(
+            f"embedding: 'weight' must be 2-D, got shape {tuple(weight.shape)}. Give one row per index."
+        )
     if indices.dtype.kind not in "iu":
-        raise RuntimeError(
+        raise runtime_error(
             "embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
             f"Int; but got {indices.dtype.name} instead. Convert it with .long()."
         )
@@ -32,7 +35,7 @@ def check_rows(name, indices, rows):
     """Refuse indices that are no rows of the table."""
     if indices.size and (indices.min() < 0 or indices.max() >= rows):
         bad = indices.min() if indices.min() < 0 else indices.max()
-        raise IndexError(
+        raise index_error(
             f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. Enlarge "
             "num_embeddings, or check the data."
         )
@@ -141,19 +144,22 @@ def functional_embedding(
 
 
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
-    """The rows of `weight` that `indices` names."""
+    """The rows of `weight` that `indices` names.   Shape: weight (V, D), indices (*) -> (*, D)."""
     return embedding_op(weight, indices, padding_idx, scale_grad_by_freq)
 
 
 def embedding_renorm_(self, indices, max_norm, norm_type):
-    """Scale the rows of this table that `indices` names down to the norm max_norm, in place."""
+    """Scale the rows of this table that `indices` names down to the norm max_norm, in place.
+
+    Shape: (V, D), indices (*) -> (V, D).
+    """
     _renorm_rows(self, indices, max_norm, norm_type)
     return self
 
 
 @lanewise
 def one_hot(tensor, num_classes=-1):
-    """A last dimension with 1 at each class index and 0 elsewhere, int64.
+    """A last dimension with 1 at each class index and 0 elsewhere, int64.   Shape: (*) -> (*, num_classes).
 
     >>> import facula
     >>> facula.nn.functional.one_hot(facula.tensor([0, 2]))
@@ -163,21 +169,21 @@ def one_hot(tensor, num_classes=-1):
     from facula.ops.create import arange
 
     if tensor.array.dtype != np.int64:
-        raise RuntimeError(
+        raise runtime_error(
             f"one_hot: one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}. Convert it "
             "with .long()."
         )
     if not tensor.numel() and num_classes <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             "one_hot: Can not infer total number of classes from empty tensor, expected num_classes. Pass it."
         )
     lowest = 0 if tensor.is_meta or not tensor.numel() else int(tensor.array.min())
     if lowest < 0:
-        raise RuntimeError(f"one_hot: Class values must be non-negative, got {lowest}. Count classes from 0.")
+        raise runtime_error(f"one_hot: Class values must be non-negative, got {lowest}. Count classes from 0.")
     if num_classes == -1:
         num_classes = int(tensor.array.max()) + 1
     elif not tensor.is_meta and tensor.numel() and int(tensor.array.max()) >= num_classes:
-        raise RuntimeError(
+        raise runtime_error(
             f"one_hot: Class values must be smaller than num_classes, got {int(tensor.array.max())} and "
             f"{num_classes}. Raise num_classes."
         )
@@ -188,28 +194,28 @@ def _bags(input, offsets, include_last_offset):
     """(flat indices, the bag of each index, the number of bags)."""
     if input.ndim == 2:
         if offsets is not None:
-            raise ValueError(
+            raise value_error(
                 "embedding_bag: if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
                 "fixed length sequences. Leave it out."
             )
         n, length = input.shape
         return input.reshape(-1), np.repeat(np.arange(n), length), n
     if input.ndim != 1:
-        raise ValueError(
+        raise value_error(
             f"embedding_bag: input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}. Reshape it."
         )
     if offsets is None:
-        raise ValueError("embedding_bag: offsets has to be a 1D Tensor but got None. Say where each bag starts.")
+        raise value_error("embedding_bag: offsets has to be a 1D Tensor but got None. Say where each bag starts.")
     if offsets.ndim != 1:
-        raise ValueError(f"embedding_bag: offsets has to be a 1D Tensor, got {offsets.ndim}D. Reshape it.")
+        raise value_error(f"embedding_bag: offsets has to be a 1D Tensor, got {offsets.ndim}D. Reshape it.")
     starts = np.asarray(offsets.cpu().array)
     if starts.size and starts[0] != 0:
-        raise RuntimeError(
+        raise runtime_error(
             "embedding_bag: offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
             f"position 0. However, got {starts[0]}."
         )
     if starts.size and starts[-1] > input.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"embedding_bag: offsets[-1] can not be greater than input's length {input.shape[0]}, got {starts[-1]}. "
             "Check the offsets."
         )
@@ -222,18 +228,25 @@ def functional_embedding_bag(
     input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean", sparse=False, per_sample_weights=None,
     include_last_offset=False, padding_idx=None,
 ):  # fmt: skip
-    """The sum, mean or maximum of each bag of rows of `weight`; a bag is a row of a 2-D input, or begins at each offset."""
+    """The sum, mean or maximum of each bag of rows of `weight`; a bag is a row of a 2-D input, or begins at each offset.
+
+    Shape: input (B, n), or (n) with offsets (B), weight (V, D) -> (B, D).
+
+    >>> import facula
+    >>> facula.nn.functional.embedding_bag(facula.tensor([[0, 1]]), facula.tensor([[1., 2.], [3., 4.]]))
+    tensor([[2., 3.]])
+    """
     if weight.array.dtype.kind in "iu" and input.array.dtype.kind == "f":
         input, weight = weight, input
     if per_sample_weights is not None and mode != "sum":
-        raise NotImplementedError(
+        raise not_implemented_error(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
             f"(got mode='{mode}'). Use mode='sum'."
         )
     if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}. Choose one of these.")
+        raise value_error(f"embedding_bag: mode has to be one of sum, mean or max, got {mode!r}. Choose one of these.")
     if per_sample_weights is not None and tuple(per_sample_weights.shape) != tuple(input.shape):
-        raise ValueError(
+        raise value_error(
             f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have "
             f"the same shape as the input ({tuple(input.shape)}). Reshape it."
         )

@@ -10,6 +10,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops import arithmetic
 from facula.ops.maker import ANY, PAIR, POSITIVE, numpy_unary, scipy_binary
 from facula.ops.results import result
@@ -106,7 +107,7 @@ def _doubled(x):
 
 
 def float_power(input, exponent, *, out=None):
-    """input ** exponent in double precision.
+    """input ** exponent in double precision.   Shape: (*), (*) that broadcast together -> their common shape.
 
     >>> import facula
     >>> facula.float_power(facula.tensor([4]), 0.5)
@@ -120,17 +121,20 @@ def float_power(input, exponent, *, out=None):
 
 
 def float_power_(self, exponent):
-    """Raise this tensor to a power; it must be of double precision already."""
+    """Raise this tensor to a power; it must be of double precision already.
+
+    Shape: (*), (*) that broadcasts to it -> (*).
+    """
     value = float_power(self, exponent)
     if value.array.dtype != self.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"float_power_: the base given has dtype {self.dtype.name} but the operation's result requires dtype {value.dtype.name}. Use float_power()."
         )
     return self.copy_(value)
 
 
 def ldexp(input, other, *, out=None):
-    """input * 2 ** other.
+    """input * 2 ** other.   Shape: (*), (*) that broadcast together -> their common shape.
 
     >>> import facula
     >>> facula.ldexp(facula.tensor([1.5]), facula.tensor([2]))
@@ -141,7 +145,7 @@ def ldexp(input, other, *, out=None):
 
 def _frexp_rule(input):
     if not dtypes.is_float(input.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"frexp: frexp() only supports floating-point dtypes, got {input.dtype.name}. Convert it with .float() first."
         )
     return input, Meta(input.shape, np.int32)
@@ -158,6 +162,13 @@ frexp_op.vjp(input=lambda g, out: None if g[0] is None else ldexp(g[0], -out[1].
 
 
 def frexp(input, *, out=None):
-    """(mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1."""
+    """(mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1.   Shape: (*) -> (*), (*).
+
+    >>> import facula
+    >>> facula.frexp(facula.tensor([6.]))
+    facula.return_types.frexp(
+    mantissa=tensor([0.7500]),
+    exponent=tensor([3], dtype=facula.int32))
+    """
     found = frexp_op(input)
     return found if out is None else write_out(out, found)

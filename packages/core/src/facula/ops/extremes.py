@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import index_error, not_implemented_error, runtime_error
 from facula.ops.arithmetic import maximum, minimum
 from facula.ops.gather import scatter_add
 from facula.ops.reduce import amax, amin
@@ -24,11 +25,11 @@ def selected(name):
 
     def rule(input, dim, keepdim, **_):
         if input.dtype.kind == "c":
-            raise NotImplementedError(
+            raise not_implemented_error(
                 f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected real numbers. Compare .abs() instead."
             )
         if input.ndim and not input.shape[wrap_dim(dim, input.ndim)]:
-            raise IndexError(
+            raise index_error(
                 f"{name}: Expected reduction dim {dim} to have non-zero size, got shape {input.shape}. Check that the input is not empty."
             )
         meta = reduced.shape(input, dim, keepdim) if input.ndim else input
@@ -97,7 +98,7 @@ def _three_forms(name, whole, along, pair):
             found = along(input, dim, keepdim)
             return found if out is None else write_out(out, found)
         if not input.array.size:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
             )
         return whole(input, out=out)
@@ -105,6 +106,8 @@ def _three_forms(name, whole, along, pair):
     function.__name__ = function.__qualname__ = name
     function.__module__ = __name__
     function.__doc__ = f"""The {name}imum of all elements; with `dim`, (values, indices) along it; with a tensor, elementwise.
+
+    Shape: (*) -> (); with dim two of (*) without it (kept as 1 by keepdim); two tensors: their common shape.
 
     >>> import facula
     >>> facula.{name}(facula.tensor([[1, 5], [7, 2]]), dim=1).values
@@ -119,12 +122,14 @@ max, min = _three_forms("max", amax, _max_along, maximum), _three_forms("min", a
 def aminmax(input, *, dim=None, keepdim=False, out=None):
     """(min, max) of all elements, or along `dim`; ties share the gradient.
 
+    Shape: (*) -> two of (), or of (*) without `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.aminmax(facula.tensor([3, 1, 2])).max
     tensor(3)
     """
     if not input.array.size and (dim is None or not input.array.shape[wrap_dim(dim, input.ndim)]):
-        raise RuntimeError(
+        raise runtime_error(
             "aminmax: aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape."
         )
     over = () if dim is None else dim
@@ -172,7 +177,13 @@ def _running(name, kind, better):
         return found if out is None else write_out(out, found)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__, function.__module__ = forward.__doc__, __name__
+    function.__module__ = __name__
+    function.__doc__ = f"""{forward.__doc__}   Shape: (*) -> (*), (*).
+
+    >>> import facula
+    >>> facula.{name}(facula.tensor([2, 3, 1]), 0).values
+    tensor([{"2, 3, 3" if name == "cummax" else "2, 2, 1"}])
+    """
     return function
 
 

@@ -8,6 +8,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.create import _place
 from facula.ops.index import narrow
 from facula.ops.join import cat
@@ -97,13 +98,13 @@ def _sized(x, n, dim):
 
 def _mode(norm):
     if norm not in (None, "backward", "forward", "ortho"):
-        raise RuntimeError(f'fft: Invalid normalization mode: "{norm}", expected "backward", "ortho" or "forward".')
+        raise runtime_error(f'fft: Invalid normalization mode: "{norm}", expected "backward", "ortho" or "forward".')
     return norm or "backward"
 
 
 def _real(name, input):
     if input.is_complex():
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name} expects a real input tensor, but got {input.dtype}. Use fft() for complex input."
         )
     return input if dtypes.category(input.array.dtype) >= dtypes.FLOATING else cast(input, dtypes.default().numpy)
@@ -122,18 +123,18 @@ def _arguments(name, input, s, dim):
     if s is not None:
         s = (s,) if isinstance(s, int) else tuple(s)
         if dim is not None and len(s) != len(dim):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: When given, dim and shape arguments must have the same length, got {len(dim)} and {len(s)}."
             )
         if dim is None:
             if len(s) > input.ndim:
-                raise RuntimeError(
+                raise runtime_error(
                     f"{name}: Got shape with {len(s)} values but input tensor only has {input.ndim} dimensions. Use fewer sizes."
                 )
             dim = tuple(range(input.ndim - len(s), input.ndim))
     dims = tuple(range(input.ndim)) if dim is None else tuple(wrap_dim(d, input.ndim) for d in dim)
     if len(set(dims)) != len(dims):
-        raise RuntimeError(f"{name}: FFT dims must be unique, got {dims}. Name each dim once.")
+        raise runtime_error(f"{name}: FFT dims must be unique, got {dims}. Name each dim once.")
     sizes = [None] * len(dims) if s is None else [None if n in (None, -1) else int(n) for n in s]
     return sizes, dims
 
@@ -141,7 +142,7 @@ def _arguments(name, input, s, dim):
 def _check_sizes(name, sizes):
     for n in sizes:
         if n < 1:
-            raise RuntimeError(f"{name}: Invalid number of data points ({n}) specified. Use a positive count.")
+            raise runtime_error(f"{name}: Invalid number of data points ({n}) specified. Use a positive count.")
 
 
 def _full(name, input, s, dim, norm, inverse):
@@ -158,7 +159,7 @@ def _forward_real(name, input, s, dim, norm):
     x, mode = _real(name, input), _mode(norm)
     sizes, dims = _arguments(name, x, s, dim)
     if not dims:
-        raise RuntimeError(f"{name}: {name} must transform at least one axis, got none. Pass dim=.")
+        raise runtime_error(f"{name}: {name} must transform at least one axis, got none. Pass dim=.")
     sizes = [x.shape[d] if n is None else n for n, d in zip(sizes, dims, strict=True)]
     _check_sizes(name, sizes)
     for n, d in zip(sizes, dims, strict=True):
@@ -170,7 +171,7 @@ def _backward_real(name, input, s, dim, norm, conjugate=False):
     x, mode = _complex(input), _mode(norm)
     sizes, dims = _arguments(name, x, s, dim)
     if not dims:
-        raise RuntimeError(f"{name}: {name} must transform at least one axis, got none. Pass dim=.")
+        raise runtime_error(f"{name}: {name} must transform at least one axis, got none. Pass dim=.")
     last = 2 * (x.shape[dims[-1]] - 1) if sizes[-1] is None else sizes[-1]
     sizes = [x.shape[d] if n is None else n for n, d in zip(sizes[:-1], dims[:-1], strict=True)] + [last]
     _check_sizes(name, sizes)
@@ -181,7 +182,7 @@ def _backward_real(name, input, s, dim, norm, conjugate=False):
 
 @takes_out
 def fft_fft(input, n=None, dim=-1, norm=None):
-    """The discrete Fourier transform: X[k] = sum over j of x[j] exp(-2 pi i j k / n).
+    """The discrete Fourier transform: X[k] = sum over j of x[j] exp(-2 pi i j k / n).   Shape: (*, n, *) -> (*, n, *).
 
     >>> import facula
     >>> facula.fft.fft(facula.ones(2)).real
@@ -192,120 +193,151 @@ def fft_fft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def fft_ifft(input, n=None, dim=-1, norm=None):
-    """The inverse of `fft`."""
+    """The inverse of `fft`.   Shape: (*, n, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.fft.ifft(facula.fft.fft(facula.tensor([1., 2.])))
+    tensor([1.+0.j, 2.+0.j])
+    """
     return _full("ifft", input, n if n is None else (n,), dim, norm, True)
 
 
 @takes_out
 def fft_fft2(input, s=None, dim=(-2, -1), norm=None):
-    """`fft` over two dimensions."""
+    """`fft` over two dimensions.   Shape: (*) -> (*), with the sizes `s` at `dim` if given.
+
+    >>> import facula
+    >>> facula.fft.fft2(facula.ones(2, 2))
+    tensor([[4.+0.j, 0.+0.j],
+            [0.+0.j, 0.+0.j]])
+    """
     return _full("fft2", input, s, dim, norm, False)
 
 
 @takes_out
 def fft_ifft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.   Shape: (*) -> (*), with the sizes `s` at `dim` if given."""
     return _full("ifft2", input, s, dim, norm, True)
 
 
 @takes_out
 def fft_fftn(input, s=None, dim=None, norm=None):
-    """`fft` over several (by default all) dimensions."""
+    """`fft` over several (by default all) dimensions.   Shape: (*) -> (*), with the sizes `s` at `dim` if given."""
     return _full("fftn", input, s, dim, norm, False)
 
 
 @takes_out
 def fft_ifftn(input, s=None, dim=None, norm=None):
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`.   Shape: (*) -> (*), with the sizes `s` at `dim` if given."""
     return _full("ifftn", input, s, dim, norm, True)
 
 
 @takes_out
 def fft_rfft(input, n=None, dim=-1, norm=None):
-    """`fft` of a real signal: the first n // 2 + 1 entries, the others being their conjugates."""
+    """`fft` of a real signal: the first n // 2 + 1 entries, the others being their conjugates.
+
+    Shape: (*, n, *) -> (*, n // 2 + 1, *).
+
+    >>> import facula
+    >>> facula.fft.rfft(facula.tensor([1., 2., 3., 4.]))
+    tensor([10.+0.j, -2.+2.j, -2.+0.j])
+    """
     return _forward_real("rfft", input, n if n is None else (n,), dim, norm)
 
 
 @takes_out
 def fft_irfft(input, n=None, dim=-1, norm=None):
-    """The inverse of `rfft`: a real signal of length n (default 2 * (m - 1))."""
+    """The inverse of `rfft`: a real signal of length n (default 2 * (m - 1)).   Shape: (*, m, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.fft.irfft(facula.fft.rfft(facula.tensor([1., 2., 3.])), n=3)
+    tensor([1., 2., 3.])
+    """
     return _backward_real("irfft", input, n if n is None else (n,), dim, norm)
 
 
 @takes_out
 def fft_rfft2(input, s=None, dim=(-2, -1), norm=None):
-    """`rfft` over two dimensions."""
+    """`rfft` over two dimensions.   Shape: (*, n, m) -> (*, n, m // 2 + 1)."""
     return _forward_real("rfft2", input, s, dim, norm)
 
 
 @takes_out
 def fft_irfft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `rfft2`."""
+    """The inverse of `rfft2`.   Shape: (*, n, m) -> (*, n, 2 (m - 1)), or the sizes `s`."""
     return _backward_real("irfft2", input, s, dim, norm)
 
 
 @takes_out
 def fft_rfftn(input, s=None, dim=None, norm=None):
-    """`rfft` over several dimensions."""
+    """`rfft` over several dimensions.   Shape: (*, n) -> (*, n // 2 + 1) at the last of `dim`."""
     return _forward_real("rfftn", input, s, dim, norm)
 
 
 @takes_out
 def fft_irfftn(input, s=None, dim=None, norm=None):
-    """The inverse of `rfftn`."""
+    """The inverse of `rfftn`.   Shape: (*, m) -> (*, 2 (m - 1)) at the last of `dim`, or the sizes `s`."""
     return _backward_real("irfftn", input, s, dim, norm)
 
 
 @takes_out
 def fft_hfft(input, n=None, dim=-1, norm=None):
-    """`fft` of a signal that is Hermitian in time, given by its first half: the result is real."""
+    """`fft` of a signal that is Hermitian in time, given by its first half: the result is real.
+
+    Shape: (*, m, *) -> (*, n, *), n = 2 (m - 1) by default.
+    """
     return _backward_real("hfft", input, n if n is None else (n,), dim, _ADJOINT[_mode(norm)], True)
 
 
 @takes_out
 def fft_ihfft(input, n=None, dim=-1, norm=None):
-    """The inverse of `hfft`."""
+    """The inverse of `hfft`.   Shape: (*, n, *) -> (*, n // 2 + 1, *)."""
     return _forward_real("ihfft", input, n if n is None else (n,), dim, _ADJOINT[_mode(norm)]).conj()
 
 
 @takes_out
 def fft_hfft2(input, s=None, dim=(-2, -1), norm=None):
-    """`hfft` over two dimensions."""
+    """`hfft` over two dimensions.   Shape: (*, n, m) -> (*, n, 2 (m - 1)), or the sizes `s`."""
     return _backward_real("hfft2", input, s, dim, _ADJOINT[_mode(norm)], True)
 
 
 @takes_out
 def fft_ihfft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `hfft2`."""
+    """The inverse of `hfft2`.   Shape: (*, n, m) -> (*, n, m // 2 + 1)."""
     return _forward_real("ihfft2", input, s, dim, _ADJOINT[_mode(norm)]).conj()
 
 
 @takes_out
 def fft_hfftn(input, s=None, dim=None, norm=None):
-    """`hfft` over several dimensions."""
+    """`hfft` over several dimensions.   Shape: (*, m) -> (*, 2 (m - 1)) at the last of `dim`, or the sizes `s`."""
     return _backward_real("hfftn", input, s, dim, _ADJOINT[_mode(norm)], True)
 
 
 @takes_out
 def fft_ihfftn(input, s=None, dim=None, norm=None):
-    """The inverse of `hfftn`."""
+    """The inverse of `hfftn`.   Shape: (*, n) -> (*, n // 2 + 1) at the last of `dim`."""
     return _forward_real("ihfftn", input, s, dim, _ADJOINT[_mode(norm)]).conj()
 
 
 def fft_fftshift(input, dim=None):
-    """The zero frequency moved to the middle of `dim` (default: of all dims)."""
+    """The zero frequency moved to the middle of `dim` (default: of all dims).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.fft.fftshift(facula.fft.fftfreq(4))
+    tensor([-0.5000, -0.2500,  0.0000,  0.2500])
+    """
     dims = dims_of(dim, input.ndim, "fftshift")
     return roll(input, [input.shape[d] // 2 for d in dims], dims)
 
 
 def fft_ifftshift(input, dim=None):
-    """The inverse of `fftshift`."""
+    """The inverse of `fftshift`.   Shape: (*) -> (*)."""
     dims = dims_of(dim, input.ndim, "ifftshift")
     return roll(input, [(input.shape[d] + 1) // 2 for d in dims], dims)
 
 
 def fft_fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of the n entries of `fft` for samples `d` apart.
+    """The frequencies of the n entries of `fft` for samples `d` apart.   Shape: (n).
 
     >>> import facula
     >>> facula.fft.fftfreq(4)
@@ -315,7 +347,12 @@ def fft_fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, req
 
 
 def fft_rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of the n // 2 + 1 entries of `rfft` for samples `d` apart."""
+    """The frequencies of the n // 2 + 1 entries of `rfft` for samples `d` apart.   Shape: (n // 2 + 1).
+
+    >>> import facula
+    >>> facula.fft.rfftfreq(4)
+    tensor([0.0000, 0.2500, 0.5000])
+    """
     return _frequencies(np.fft.rfftfreq(n, d), dtype, device, requires_grad, out)
 
 

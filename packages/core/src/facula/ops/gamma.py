@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops.checks import special
 from facula.ops.maker import POSITIVE, UNIT, scipy_binary, scipy_unary
 from facula.ops.outputs import takes_out
@@ -73,7 +74,7 @@ _polygamma.vjp(input=lambda g, input, order: g * _polygamma(input, order + 1))
 
 
 def polygamma(n, input, *, out=None):
-    """The n-th derivative of digamma; `n` comes first, and 0 is digamma itself.
+    """The n-th derivative of digamma; `n` comes first, and 0 is digamma itself.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.polygamma(1, facula.tensor([1.]))
@@ -82,7 +83,7 @@ def polygamma(n, input, *, out=None):
     if not isinstance(n, int):  # the method: x.polygamma(n)
         n, input = input, n
     if n < 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"polygamma: polygamma(n, x) does not support negative n, expected n >= 0, got {n}. Pass the order of the derivative."
         )
     return _polygamma(input, n, out=out) if n else digamma(input, out=out)
@@ -90,9 +91,12 @@ def polygamma(n, input, *, out=None):
 
 @takes_out
 def mvlgamma(input, p):
-    """The logarithm of the multivariate gamma function of dimension `p`: sum of lgamma(input - i / 2), plus a constant."""
+    """The logarithm of the multivariate gamma function of dimension `p`: sum of lgamma(input - i / 2), plus a constant.
+
+    Shape: (*) -> (*).
+    """
     if p < 1:
-        raise RuntimeError(f"mvlgamma: p has to be greater than or equal to 1, got {p}. Pass the dimension.")
+        raise runtime_error(f"mvlgamma: p has to be greater than or equal to 1, got {p}. Pass the dimension.")
     total = lgamma(input)
     for i in range(1, p):
         total = total + lgamma(input - i / 2)
@@ -117,7 +121,7 @@ igammac = scipy_binary(
 
 def _no_derivative(name):
     def gradient(g):
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{name}: the derivative for '{name}: input' is not implemented, expected input without gradient. Use input.detach()."
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.errors import index_error, runtime_error
 from facula.ops.arithmetic import maximum
 from facula.ops.create import as_scalar_tensor, zeros_like
 from facula.ops.index import add_at, index_op, put_op
@@ -24,21 +25,21 @@ _ROWS = arg(values=[[0, 2, 1], [2, 2, 0]])
 def _check_shapes(name, input, index, dim, src=None):
     """What gather and scatter ask of their index, in PyTorch's words."""
     if index.dtype not in (np.int64, np.int32):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype.name}. Convert it with .long()."
         )
     if input.ndim != index.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Index tensor must have the same number of dimensions as self tensor, expected {input.ndim}, "
             f"got {index.ndim}. Reshape the index."
         )
     if src is not None and any(n > have for n, have in zip(index.shape, src.shape, strict=True)):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected index {list(index.shape)} to be no larger than src {list(src.shape)}, got a larger one. "
             f"Crop the index."
         )
     if any(d != dim and n > have for d, (n, have) in enumerate(zip(index.shape, input.shape, strict=True))):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Size does not match at dimension {dim} expected index {list(index.shape)} to be no larger than "
             f"self {list(input.shape)} apart from dimension {dim}. Crop the index."
         )
@@ -246,14 +247,14 @@ def _sources(name, input, dim, index, src, cast_src=False):
         src = as_scalar_tensor(src, input.array.dtype, input).expand(index.shape)
     elif src.array.dtype != input.array.dtype:
         if not cast_src:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: {name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}. "
                 f"Convert src with .to()."
             )
         src = cast(src, input.array.dtype)
     input, index, src = _lifted(input, index, src)
     if src.ndim != index.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Index tensor must have the same number of dimensions as src tensor, expected {src.ndim}, "
             f"got {index.ndim}. Reshape one of them."
         )
@@ -263,12 +264,14 @@ def _sources(name, input, dim, index, src, cast_src=False):
 def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """`input` with `src` (a tensor or a number) written at the positions `index` along `dim`.
 
+    Shape: index and src (*i), not larger than input (*) in any dimension -> (*).
+
     >>> import facula
     >>> facula.scatter(facula.zeros(3), 0, facula.tensor([2, 0]), facula.tensor([5., 6.]))
     tensor([6., 0., 5.])
     """
     if reduce not in (None, "add", "multiply"):
-        raise RuntimeError(
+        raise runtime_error(
             f"scatter: reduce argument must be either add or multiply, got {reduce!r}. Use scatter_reduce()."
         )
     d, base, index, src = _sources("scatter", input, dim, index, value if src is None else src)
@@ -286,7 +289,14 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
 
 @takes_out
 def scatter_add(input, dim, index, src):
-    """`input` with `src` added at the positions `index` along `dim`; repeated positions add up."""
+    """`input` with `src` added at the positions `index` along `dim`; repeated positions add up.
+
+    Shape: index (*i), src not smaller in any dimension, input (*) -> (*).
+
+    >>> import facula
+    >>> facula.zeros(3).scatter_add(0, facula.tensor([0, 0, 2]), facula.ones(3))
+    tensor([2., 0., 1.])
+    """
     d, base, index, src = _sources("scatter_add", input, dim, index, src)
     result = _scatter_add(base, src, index, d) if index.array.size else base.clone()
     return result if input.ndim else result.reshape(())
@@ -316,9 +326,15 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     """`input` reduced with `src` at the positions `index`: "sum", "prod", "mean", "amax" or "amin".
 
     `include_self=False` leaves the old values at those positions out of the reduction.
+
+    Shape: as `scatter_add`.
+
+    >>> import facula
+    >>> facula.zeros(2).scatter_reduce(0, facula.tensor([0, 0, 1]), facula.tensor([1., 5., 2.]), "amax")
+    tensor([5., 2.])
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(
+        raise runtime_error(
             f"scatter_reduce: reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}."
         )
     d, base, index, src = _sources("scatter_reduce", input, dim, index, src)
@@ -329,11 +345,11 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
     """Check the one-dimensional index of the index_* functions; 0-dim tensors become vectors."""
     d = wrap_dim(dim, input.ndim)
     if index.ndim > 1:
-        raise IndexError(
+        raise index_error(
             f"{name}: {name}(): Index is supposed to be a vector, expected at most 1 dimension, got {index.ndim}."
         )
     if index.array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype}. Convert it with .long()."
         )
     input, index = _lifted(input, index)
@@ -342,12 +358,12 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
     if source is None:
         return d, input, index
     if source.array.dtype != input.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}."
         )
     (source,) = _lifted(source)
     if source.ndim == input.ndim and source.shape[d] != index.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[d]})."
         )
     return d, input, index, source.expand((*input.shape[:d], index.shape[0], *input.shape[d + 1 :]))
@@ -355,7 +371,7 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
 
 @takes_out
 def index_select(input, dim, index):
-    """The entries of `input` along `dim` at the positions `index`.
+    """The entries of `input` along `dim` at the positions `index`.   Shape: (*, n, *), index (k) -> (*, k, *).
 
     >>> import facula
     >>> facula.index_select(facula.tensor([[1, 2], [3, 4]]), 0, facula.tensor([1]))
@@ -368,7 +384,14 @@ def index_select(input, dim, index):
 
 @takes_out
 def index_add(input, dim, index, source, *, alpha=1):
-    """`input` with alpha * `source` added at the positions `index` along `dim`."""
+    """`input` with alpha * `source` added at the positions `index` along `dim`.
+
+    Shape: (*, n, *), index (k), source (*, k, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.zeros(3).index_add(0, facula.tensor([0, 2]), facula.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     d, base, index, source = _vector_index("index_add", input, dim, index, source)
     source = source if alpha == 1 else cast(source * alpha, source.array.dtype)
     return put_op(base, source, index, positions=(d,), accumulate=True).reshape(input.shape)
@@ -376,19 +399,33 @@ def index_add(input, dim, index, source, *, alpha=1):
 
 @takes_out
 def index_copy(input, dim, index, source):
-    """`input` with the entries of `source` written at the positions `index` along `dim`."""
+    """`input` with the entries of `source` written at the positions `index` along `dim`.
+
+    Shape: (*, n, *), index (k), source (*, k, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.zeros(3).index_copy(0, facula.tensor([0, 2]), facula.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     d, base, index, source = _vector_index("index_copy", input, dim, index, source)
     return put_op(base, source, index, positions=(d,), accumulate=False).reshape(input.shape)
 
 
 def index_fill(input, dim, index, value):
-    """`input` with `value` at the positions `index` along `dim`."""
+    """`input` with `value` at the positions `index` along `dim`.   Shape: (*, n, *), index (k), value () -> (*, n, *).
+
+    >>> import facula
+    >>> facula.zeros(3).index_fill(0, facula.tensor([0, 2]), 7)
+    tensor([7., 0., 7.])
+    """
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"index_fill: index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
     if isinstance(value, complex) and not input.is_complex():
-        raise RuntimeError("index_fill: index_fill_(): Converting complex Scalar to non-complex type is not supported.")
+        raise runtime_error(
+            "index_fill: index_fill_(): Converting complex Scalar to non-complex type is not supported."
+        )
     d, base, index = _vector_index("index_fill", input, dim, index, wraps=True)
     dtype = input.array.dtype
     if type(index.array) is np.ndarray:
@@ -400,9 +437,12 @@ def index_fill(input, dim, index, value):
 
 @takes_out
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
-    """`input` reduced with `source` at the positions `index` along `dim`: "prod", "mean", "amax" or "amin"."""
+    """`input` reduced with `source` at the positions `index` along `dim`: "prod", "mean", "amax" or "amin".
+
+    Shape: (*, n, *), index (k), source (*, k, *) -> (*, n, *).
+    """
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(
+        raise runtime_error(
             f"index_reduce: index_reduce(): Expected reduce to be one of prod, mean, amax or amin, got {reduce!r}."
         )
     d, base, index, source = _vector_index("index_reduce", input, dim, index, source)
@@ -413,20 +453,20 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 def _whole(name, input, index):
     """The flattened input with its index flattened too (negative ones count from the end), checked."""
     if index.array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}(): Expected a long tensor for index, but got {index.dtype}. Convert it with .long()."
         )
     n = input.numel()
     a = index.array
     if type(a) is np.ndarray and a.size and (a.max() >= n or a.min() < -n):
         bad = a.max() if a.max() >= n else a.min()
-        raise IndexError(f"{name}: out of range: tried to access index {bad} on a tensor of {n} elements.")
+        raise index_error(f"{name}: out of range: tried to access index {bad} on a tensor of {n} elements.")
     return reshape(input, -1), reshape(index, -1)
 
 
 @takes_out
 def take(input, index):
-    """The elements of the flattened `input` at `index`.
+    """The elements of the flattened `input` at `index`.   Shape: (*), index (*i) -> (*i).
 
     >>> import facula
     >>> facula.take(facula.tensor([[4, 3], [5, 6]]), facula.tensor([0, 2]))
@@ -437,13 +477,16 @@ def take(input, index):
 
 
 def put(input, index, source, accumulate=False):
-    """`input` with the elements of `source` written (or added) at `index` of the flattened tensor."""
+    """`input` with the elements of `source` written (or added) at `index` of the flattened tensor.
+
+    Shape: (*), index (*i), source (*i) -> (*).
+    """
     if source.array.dtype != input.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"put: put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}."
         )
     if index.numel() != source.numel():
-        raise RuntimeError(
+        raise runtime_error(
             f"put: put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source.numel()}, index.numel() = {index.numel()}."
         )
@@ -455,15 +498,22 @@ def put(input, index, source, accumulate=False):
 
 @takes_out
 def take_along_dim(input, indices, dim=None):
-    """`gather` with broadcasting; without `dim`, of the flattened tensors."""
+    """`gather` with broadcasting; without `dim`, of the flattened tensors.
+
+    Shape: (*), indices that broadcast to it except at `dim` -> the indices' common shape.
+
+    >>> import facula
+    >>> facula.take_along_dim(facula.tensor([[3, 1]]), facula.tensor([[1, 0]]), 1)
+    tensor([[1, 3]])
+    """
     if indices.array.dtype != np.int64:
-        raise RuntimeError(
+        raise runtime_error(
             f"take_along_dim: torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}. Use .long()."
         )
     if dim is None:
         return gather(reshape(input, -1), 0, _from_the_end(reshape(indices, -1), input.numel()))
     if input.ndim != indices.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"take_along_dim: torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices."
         )

@@ -12,6 +12,7 @@ from facula.autograd.op import op, sample
 from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops.outputs import takes_out
 from facula.ops.results import result
 from facula.tensors.inplace import write_out
@@ -23,23 +24,25 @@ _histogram, _histogramdd = result("histogram", "hist bin_edges"), result("histog
 def bincount(input, weights=None, minlength=0):
     """How often each integer from 0 on occurs, or the sum of its weights.
 
+    Shape: (n), weights (n) -> (max(input) + 1), at least (minlength).
+
     >>> import facula
     >>> facula.bincount(facula.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
     if input.ndim != 1 or input.array.dtype.kind not in "iu":
-        raise RuntimeError(
+        raise runtime_error(
             f"bincount: bincount only supports 1-d non-negative integral inputs, got {input.dtype.name} with {input.ndim} dimensions. Flatten it."
         )
     if minlength < 0:
-        raise RuntimeError(f"bincount: minlength should be >= 0, got {minlength}. Pass the least number of bins.")
+        raise runtime_error(f"bincount: minlength should be >= 0, got {minlength}. Pass the least number of bins.")
     values = devices.to_host(input.array)
     if values.size and values.min() < 0:
-        raise RuntimeError(
+        raise runtime_error(
             "bincount: bincount only supports 1-d non-negative integral inputs, got a negative one. Shift the input."
         )
     if weights is not None and weights.array.shape != values.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"bincount: weights should be 1-d and have the same length as input, expected {len(values)}, got {tuple(weights.shape)}. Check it."
         )
     out = np.bincount(values, None if weights is None else devices.to_host(weights.array), minlength)
@@ -72,20 +75,22 @@ def _histc(xp, input, /, bins, low, high):
 def histc(input, bins=100, min=0, max=0):
     """Counts of the elements in `bins` equal parts of [min, max] (of the range of the data if both are 0).
 
+    Shape: (*) -> (bins).
+
     >>> import facula
     >>> facula.histc(facula.tensor([1., 2., 1.]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])
     """
     if bins <= 0:
-        raise RuntimeError(f"histc: bins must be > 0, got {bins}. Ask for at least one bin.")
+        raise runtime_error(f"histc: bins must be > 0, got {bins}. Ask for at least one bin.")
     if min == max and input.array.size:
         min, max = input.min().item(), input.max().item()
     if min == max:
         min, max = min - 1, max + 1
     if not (math.isfinite(min) and math.isfinite(max)):
-        raise RuntimeError(f"histc: range of [{min}, {max}] is not finite. Pass min= and max=.")
+        raise runtime_error(f"histc: range of [{min}, {max}] is not finite. Pass min= and max=.")
     if min > max:
-        raise RuntimeError(f"histc: max must be larger than min, got [{min}, {max}]. Exchange them.")
+        raise runtime_error(f"histc: max must be larger than min, got [{min}, {max}]. Exchange them.")
     return _histc(input, int(bins), min, max)
 
 
@@ -102,17 +107,19 @@ def _edges(values, bins, span, kind):
 
 def _checked_histogram(name, input, weight):
     if not dtypes.is_float(input.array.dtype):
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{name}: \"{name}\" not implemented for '{input.dtype.name}', expected a floating-point tensor. Convert it with .float()."
         )
     if weight is not None and weight.array.dtype != input.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: if weight tensor is provided, input and weight should have the same dtype, got {input.dtype} and {weight.dtype}. Convert it."
         )
 
 
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """(hist, bin_edges): counts, or sums of weights, of the elements in `bins` (a number of parts, or edges).
+
+    Shape: (*) -> (bins), (bins + 1).
 
     >>> import facula
     >>> facula.histogram(facula.tensor([1., 2., 1.]), 2, range=(0., 2.)).hist
@@ -123,7 +130,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if isinstance(bins, Tensor):
         edges = devices.to_host(bins.array)
         if edges.ndim != 1 or not edges.size:
-            raise RuntimeError(
+            raise runtime_error(
                 f"histogram: bins tensor should have one dimension, but got {edges.ndim} dimensions. Pass the edges in order."
             )
     else:
@@ -156,10 +163,13 @@ def _binned(columns, edges, weight, density):
 
 
 def histogramdd(input, bins, *, range=None, weight=None, density=False, out=None):
-    """(hist, bin_edges) in several dimensions: the last dimension of `input` holds the coordinates."""
+    """(hist, bin_edges) in several dimensions: the last dimension of `input` holds the coordinates.
+
+    Shape: (*, D) -> (b1, ..., bD), D vectors (bi + 1).
+    """
     _checked_histogram("histogramdd", input, weight)
     if input.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"histogramdd: input tensor should have at least 2 dimensions, but got {input.ndim}. Give one row per point."
         )
     count = input.shape[-1]
@@ -167,7 +177,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False, out=None
     if isinstance(bins, int):
         bins = [bins] * count
     if len(bins) != count:
-        raise RuntimeError(
+        raise runtime_error(
             f"histogramdd: expected {count} sequences of bin edges or counts, but got {len(bins)}. Give one per coordinate."
         )
     spans = [None] * count if range is None else [(range[2 * d], range[2 * d + 1]) for d in builtins.range(count)]

@@ -12,6 +12,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.autograd.state import state
 from facula.devices.meta import Meta
+from facula.errors import index_error, runtime_error, value_error
 from facula.ops.rules import wrap_dim
 from facula.tensors.inplace import bump, write
 from facula.tensors.tensor import Tensor, wrap
@@ -166,7 +167,7 @@ def _is_basic(part):
 def _plain_slice(s):
     parts = [p if p is None or type(p) is int else p.__index__() for p in (s.start, s.stop, s.step)]
     if parts[2] is not None and parts[2] <= 0:
-        raise ValueError(f"index: step must be greater than zero, got {parts[2]}. Use .flip() to reverse a dimension.")
+        raise value_error(f"index: step must be greater than zero, got {parts[2]}. Use .flip() to reverse a dimension.")
     return slice(*parts)
 
 
@@ -187,7 +188,7 @@ def _parts(key, ndim, shape):
         elif isinstance(part, (bool, np.bool_)):
             key[i] = wrap(np.asarray(part))
         elif not (_is_basic(part) or isinstance(part, Tensor)):
-            raise IndexError(
+            raise index_error(
                 f"index: only integers, slices (`:`), ellipsis (`...`), None and long, byte or bool Tensors are valid indices "
                 f"(got {type(part).__name__}). Convert it with facula.as_tensor()."
             )
@@ -196,7 +197,7 @@ def _parts(key, ndim, shape):
         for k in key
     )
     if used > ndim:
-        raise IndexError(
+        raise index_error(
             f"index: too many indices for tensor of dimension {ndim}, got {used} for shape {tuple(shape)}. Remove some."
         )
     return _split(key, ndim - used, shape)
@@ -220,7 +221,7 @@ def _split(key, missing, shape):
         elif isinstance(part, Tensor):
             mask = part.array.dtype.kind == "b" or part.array.dtype == np.uint8
             if part.array.dtype.kind not in "iub":
-                raise IndexError(
+                raise index_error(
                     f"index: tensors used as indices must be long, int, byte or bool tensors, got {part.dtype}. Convert with .long()."
                 )
             if mask and not part.ndim:
@@ -231,7 +232,7 @@ def _split(key, missing, shape):
                 continue
             n = part.ndim if mask else 1
             if mask and tuple(part.shape) != tuple(shape[dim : dim + n]):
-                raise IndexError(
+                raise index_error(
                     f"index: The shape of the mask {list(part.shape)} at index 0 does not match the shape of the indexed "
                     f"tensor {list(shape)} at index {dim}. Use a mask of shape {list(shape[dim : dim + n])}."
                 )
@@ -243,7 +244,7 @@ def _split(key, missing, shape):
         else:
             size = shape[dim]
             if not -size <= part < size:
-                raise IndexError(
+                raise index_error(
                     f"index: index {part} is out of bounds for dimension {dim} with size {size}. Use {-size} to {size - 1}."
                 )
             basic.append(int(part))
@@ -256,7 +257,7 @@ def _checked(indices, positions, shape):
         a = i.array
         if type(a) is np.ndarray and a.size and (a.max() >= shape[p] or a.min() < -shape[p]):
             bad = a.max() if a.max() >= shape[p] else a.min()
-            raise IndexError(
+            raise index_error(
                 f"index: index {bad} is out of bounds for dimension {p} with size {shape[p]}. Use {-shape[p]} to {shape[p] - 1}."
             )
     return indices
@@ -267,11 +268,20 @@ def _trivial(basic):
 
 
 def getitem(self, key):
-    """`self[key]` with ints, slices, None, Ellipsis, tensors, masks, lists in any mixture."""
+    """`self[key]` with ints, slices, None, Ellipsis, tensors, masks, lists in any mixture.
+
+    Shape: (*) -> an int drops its dimension, a slice shortens it, None adds one, index tensors give theirs.
+
+    >>> import facula
+    >>> facula.tensor([[1, 2], [3, 4]])[:, 1]
+    tensor([2, 4])
+    """
     if type(key) is int and self.array.ndim:
         n = self.array.shape[0]
         if not -n <= key < n:
-            raise IndexError(f"index: index {key} is out of bounds for dimension 0 with size {n}. Use {-n} to {n - 1}.")
+            raise index_error(
+                f"index: index {key} is out of bounds for dimension 0 with size {n}. Use {-n} to {n - 1}."
+            )
         return select_op(self, (key,))
     basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     out = select_op(self, basic) if not indices or not _trivial(basic) else self
@@ -281,7 +291,7 @@ def getitem(self, key):
 
 
 def setitem(self, key, value):
-    """`self[key] = value`, recorded when gradients are."""
+    """`self[key] = value`, recorded when gradients are.   Shape: `value` broadcasts to the shape of `self[key]`."""
     basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     if not isinstance(value, Tensor):
         value = (
@@ -315,7 +325,7 @@ def _write_array(target, value):
         with np.errstate(all="ignore"):
             target[...] = value
     except ValueError as error:
-        raise RuntimeError(
+        raise runtime_error(
             f"__setitem__: The expanded size of the tensor {target.shape} must match the existing size {value.shape} ({error}). Reshape the value."
         ) from None
 
@@ -327,7 +337,10 @@ def _beside(value, like):
 
 
 def index_put_(self, indices, values, accumulate=False, *, positions=None):
-    """Write (or add) `values` at index tensors, in place."""
+    """Write (or add) `values` at index tensors, in place.
+
+    Shape: self (*), index tensors that broadcast to (*i), values that broadcast to (*i, dims not indexed) -> (*).
+    """
     if positions is None:
         _, indices, positions = _parts(tuple(slice(None) if i is None else i for i in indices), self.ndim, self.shape)
     shape = _index_shape(self.array, *[i.array for i in indices], positions=positions).shape
@@ -348,59 +361,74 @@ def index_put_(self, indices, values, accumulate=False, *, positions=None):
 
 
 def index_put(input, indices, values, accumulate=False):
-    """`input` with `values` written (or added) at index tensors."""
+    """`input` with `values` written (or added) at index tensors.   Shape: as `index_put_`.
+
+    >>> import facula
+    >>> facula.index_put(facula.zeros(3), (facula.tensor([0, 2]),), facula.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     return index_put_(input.clone(), indices, values, accumulate)
 
 
 def select(input, dim, index):
-    """The view of `input` at `index` along `dim`, without that dimension.
+    """The view of `input` at `index` along `dim`, without that dimension.   Shape: (*) -> (*) without `dim`.
 
     >>> import facula
     >>> facula.select(facula.arange(6).view(2, 3), 1, 0)
     tensor([0, 3])
     """
     if not input.ndim:
-        raise IndexError("select: select() cannot be applied to a 0-dim tensor. Index a tensor with dimensions.")
+        raise index_error("select: select() cannot be applied to a 0-dim tensor. Index a tensor with dimensions.")
     d, i = wrap_dim(dim, input.ndim), int(index)
     n = input.shape[d]
     if not -n <= i < n:
-        raise IndexError(
+        raise index_error(
             f"select: index {i} out of range for tensor of size {list(input.shape)} at dimension {d}. Use {-n} to {n - 1}."
         )
     return select_op(input, ((slice(None),) * d + (i,)))
 
 
 def narrow(input, dim, start, length):
-    """The view of `length` positions from `start` along `dim`."""
+    """The view of `length` positions from `start` along `dim`.   Shape: (*) -> (*) with `length` at `dim`.
+
+    >>> import facula
+    >>> facula.narrow(facula.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
     d = wrap_dim(dim, input.ndim)
     n, start = input.shape[d], int(start)
     if not -n <= start <= n:
-        raise IndexError(
+        raise index_error(
             f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Start within the dimension."
         )
     start = start + n if start < 0 else start
     if length < 0 or start + length > n:
-        raise RuntimeError(
+        raise runtime_error(
             f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Use a smaller length."
         )
     return select_op(input, ((slice(None),) * d + (slice(start, start + length),)))
 
 
 def masked_fill(input, mask, value):
-    """`input` with `value` where `mask` holds."""
+    """`input` with `value` where `mask` holds.   Shape: (*), mask that broadcasts to (*) -> (*).
+
+    >>> import facula
+    >>> facula.masked_fill(facula.ones(3), facula.tensor([True, False, True]), 9.)
+    tensor([9., 1., 9.])
+    """
     from facula.ops.compare import _where
     from facula.ops.create import as_scalar_tensor
 
     if mask.array.dtype != np.bool_:
-        raise RuntimeError(
+        raise runtime_error(
             f"masked_fill: expected mask dtype to be Bool but got {mask.dtype}. Convert it with .bool()."
         )
     if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             f"masked_fill: value must be a 0-dimensional tensor, but got tensor with {value.ndim} dimension(s). Use where()."
         )
     if not isinstance(value, Tensor) and isinstance(value, complex) and not input.is_complex():
-        raise RuntimeError(
+        raise runtime_error(
             "masked_fill: value cannot be converted to type without overflow, got a complex number for a real tensor. Use a real value."
         )
     value = (

@@ -9,13 +9,14 @@ from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.ops.create import as_scalar_tensor
 from facula.tensors.inplace import write
 from facula.tensors.tensor import Tensor, wrap
 
 
 def fill_(self, value):
-    """Write one number into every element of this tensor.
+    """Write one number into every element of this tensor.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.zeros(2).fill_(3)
@@ -23,13 +24,13 @@ def fill_(self, value):
     """
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(
+            raise runtime_error(
                 f"fill_: fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions. Use copy_()."
             )
         value = cast(value, self.array.dtype)
     else:
         if isinstance(value, complex) and not self.is_complex():
-            raise RuntimeError(
+            raise runtime_error(
                 f"fill_: value cannot be converted to type {self.dtype} without overflow, got {value}. Use a real number."
             )
         value = as_scalar_tensor(value, self.array.dtype, self)
@@ -37,12 +38,22 @@ def fill_(self, value):
 
 
 def zero_(self):
-    """Write zeros into every element of this tensor."""
+    """Write zeros into every element of this tensor.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return write(self, _filled(self, as_scalar_tensor(0, self.array.dtype, self)), "zero_") if self.numel() else self
 
 
 def fill(input, value):
-    """A tensor like `input` with one number everywhere."""
+    """A tensor like `input` with one number everywhere.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.fill(facula.ones(2), 5)
+    tensor([5., 5.])
+    """
     return fill_(input.clone(), value)
 
 
@@ -61,7 +72,14 @@ _filled.vjp(input=lambda g: g * 0, value=lambda g: g.sum())
 
 
 def type(self, dtype=None, non_blocking=False, **kwargs):
-    """The name of this tensor's type, or (with an argument) this tensor converted to a type."""
+    """The name of this tensor's type, or (with an argument) this tensor converted to a type.
+
+    Shape: (*) -> (*), or a string without `dtype`.
+
+    >>> import facula
+    >>> facula.ones(2).type()
+    'facula.FloatTensor'
+    """
     if dtype is None:
         prefix = "facula.cuda." if self.is_cuda else "facula."
         return prefix + _NAMES[self.dtype.name]
@@ -69,7 +87,7 @@ def type(self, dtype=None, non_blocking=False, **kwargs):
         wanted = dtype.split(".")[-1]
         found = next((name for name, title in _NAMES.items() if title == wanted), None)
         if found is None:
-            raise ValueError(
+            raise value_error(
                 f"type: invalid type: '{dtype}', expected e.g. 'facula.FloatTensor'. Use a dtype such as facula.float32."
             )
         return cast(self, dtypes.by_name(found).numpy)
@@ -85,24 +103,30 @@ _NAMES = {
 
 
 def new(self, *args):
-    """Uninitialised memory of the given sizes, or the given data, with this tensor's type and device."""
+    """Uninitialised memory of the given sizes, or the given data, with this tensor's type and device.
+
+    Shape: (*sizes).
+    """
     if len(args) == 1 and not isinstance(args[0], (int, np.integer)) and not isinstance(args[0], tuple):
         return self.new_tensor(args[0])
     return self.new_empty(*args) if args else self.new_empty((0,))
 
 
 def pin_memory(self, device=None):
-    """This tensor; host memory is not page-locked here."""
+    """This tensor; host memory is not page-locked here.   Shape: (*) -> (*)."""
     return self
 
 
 def is_pinned(self, device=None):
-    """Whether the memory is page-locked: it never is here."""
+    """Whether the memory is page-locked: it never is here.   Shape: (*) -> bool."""
     return False
 
 
 def share_memory_(self):
-    """Move this tensor's memory to a shared segment that forked processes write together; returns the tensor."""
+    """Move this tensor's memory to a shared segment that forked processes write together; returns the tensor.
+
+    Shape: (*) -> (*).
+    """
     if not self.is_cpu or is_shared(self):
         return self
     import mmap
@@ -116,7 +140,7 @@ def share_memory_(self):
 
 
 def is_shared(self):
-    """Whether this tensor's memory is in a shared segment."""
+    """Whether this tensor's memory is in a shared segment.   Shape: (*) -> bool."""
     import mmap
 
     owner = self.array
@@ -127,32 +151,49 @@ def is_shared(self):
 
 
 def apply_(self, callable):
-    """Replace each element by `callable(element)`; slow, for the CPU only."""
+    """Replace each element by `callable(element)`; slow, for the CPU only.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.tensor([1., 2.]).apply_(lambda x: x + 1)
+    tensor([2., 3.])
+    """
     flat = [callable(x) for x in self.detach().reshape(-1).tolist()]
     return write(self, wrap(np.array(flat, self.array.dtype).reshape(self.array.shape)), "apply_")
 
 
 def map_(self, tensor, callable):
-    """Replace each element by `callable(element, element of tensor)`; slow, for the CPU only."""
+    """Replace each element by `callable(element, element of tensor)`; slow, for the CPU only.
+
+    Shape: (*), tensor that broadcasts to it -> (*).
+
+    >>> import facula
+    >>> facula.tensor([1., 2.]).map_(facula.tensor([3., 4.]), lambda a, b: a * b)
+    tensor([3., 8.])
+    """
     other = tensor.expand(self.shape).reshape(-1).tolist()
     flat = [callable(x, y) for x, y in zip(self.detach().reshape(-1).tolist(), other, strict=True)]
     return write(self, wrap(np.array(flat, self.array.dtype).reshape(self.array.shape)), "map_")
 
 
 def set_(self, source=None):
-    """Let this tensor use the memory of `source` (or none)."""
+    """Let this tensor use the memory of `source` (or none).   Shape: (*) -> the shape of `source`, or (*size)."""
     self.array = np.empty(0, self.array.dtype) if source is None else source.array
     self.root = None
     return self
 
 
 def is_nonzero(input):
-    """Whether the one element of `input` is not zero."""
+    """Whether the one element of `input` is not zero.   Shape: one element -> bool.
+
+    >>> import facula
+    >>> facula.is_nonzero(facula.tensor([2.]))
+    True
+    """
     return bool(input)
 
 
 def from_dlpack(ext_tensor):
-    """A tensor over the memory of an object that speaks DLPack.
+    """A tensor over the memory of an object that speaks DLPack.   Shape: the shape of the object.
 
     >>> import facula, numpy
     >>> facula.from_dlpack(numpy.ones(2))
@@ -170,7 +211,7 @@ def from_dlpack(ext_tensor):
 
 
 def to_dlpack(tensor):
-    """A DLPack capsule of the memory of `tensor`."""
+    """A DLPack capsule of the memory of `tensor`.   Shape: (*) -> capsule."""
     return tensor.__dlpack__()
 
 

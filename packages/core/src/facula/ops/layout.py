@@ -11,6 +11,7 @@ from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import clone
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops import rules
 from facula.ops.create import _place
 from facula.ops.index import index_op
@@ -37,7 +38,7 @@ _flip.array_vjp(input=lambda g, dims, xp: xp.flip(g, dims).copy())
 
 
 def flip(input, *dims, **named):
-    """A copy with the order of elements reversed along `dims`.
+    """A copy with the order of elements reversed along `dims`.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.flip(facula.arange(3), [0])
@@ -48,16 +49,28 @@ def flip(input, *dims, **named):
 
 
 def fliplr(input):
-    """A copy with the order of columns (dim 1) reversed."""
+    """A copy with the order of columns (dim 1) reversed.   Shape: (*, n, *) -> the same.
+
+    >>> import facula
+    >>> facula.fliplr(facula.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if input.ndim < 2:
-        raise RuntimeError(f"fliplr: Input must be >= 2-d, got {input.ndim} dimension(s). Use flip().")
+        raise runtime_error(f"fliplr: Input must be >= 2-d, got {input.ndim} dimension(s). Use flip().")
     return flip(input, 1)
 
 
 def flipud(input):
-    """A copy with the order of rows (dim 0) reversed."""
+    """A copy with the order of rows (dim 0) reversed.   Shape: (n, *) -> the same.
+
+    >>> import facula
+    >>> facula.flipud(facula.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if input.ndim < 1:
-        raise RuntimeError("flipud: Input must be >= 1-d, got a 0-dim tensor. Add a dimension first.")
+        raise runtime_error("flipud: Input must be >= 1-d, got a 0-dim tensor. Add a dimension first.")
     return flip(input, 0)
 
 
@@ -77,7 +90,7 @@ _roll.array_vjp(input=lambda g, shifts, dims, xp: xp.roll(g, tuple(-s for s in s
 
 
 def roll(input, shifts, dims=()):
-    """`input` moved along `dims`; what leaves at one end enters at the other.
+    """`input` moved along `dims`; what leaves at one end enters at the other.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.roll(facula.arange(4), 1)
@@ -86,25 +99,33 @@ def roll(input, shifts, dims=()):
     shifts = size_of((shifts,), "roll") if not isinstance(shifts, int) else (shifts,)
     dims = () if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
     if not shifts:
-        raise RuntimeError("roll: `shifts` required, expected at least one shift, got none. Pass an int or several.")
+        raise runtime_error("roll: `shifts` required, expected at least one shift, got none. Pass an int or several.")
     if not dims and len(shifts) == 1:
         return reshape(_roll(reshape(input, -1), shifts, (0,)), input.shape)
     if len(shifts) != len(dims):
-        raise RuntimeError(
+        raise runtime_error(
             f"roll: shifts and dimensions must align, got shifts: {len(shifts)}, dims: {len(dims)}. Pass one shift per dim."
         )
     return _roll(input, shifts, tuple(wrap_dim(d, input.ndim) for d in dims)) if input.ndim else clone(input)
 
 
 def rot90(input, k=1, dims=(0, 1)):
-    """`input` turned by 90 degrees k times in the plane of two dims, from the first towards the second."""
+    """`input` turned by 90 degrees k times in the plane of two dims, from the first towards the second.
+
+    Shape: (*, n, *, m, *) -> the same for even k, n and m exchanged for odd.
+
+    >>> import facula
+    >>> facula.rot90(facula.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     if len(dims) != 2:
-        raise RuntimeError(f"rot90: expected total rotation dims == 2, but got dims = {len(dims)}. Pass two dims.")
+        raise runtime_error(f"rot90: expected total rotation dims == 2, but got dims = {len(dims)}. Pass two dims.")
     if input.ndim < 2:
-        raise RuntimeError(f"rot90: expected total dims >= 2, but got total dims = {input.ndim}. Add a dimension.")
+        raise runtime_error(f"rot90: expected total dims >= 2, but got total dims = {input.ndim}. Add a dimension.")
     a, b = (wrap_dim(d, input.ndim) for d in dims)
     if a == b:
-        raise RuntimeError(
+        raise runtime_error(
             f"rot90: expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}. Pass two dims."
         )
     k %= 4
@@ -116,12 +137,12 @@ def rot90(input, k=1, dims=(0, 1)):
 def _tiled(input, sizes):
     lead = len(sizes) - input.ndim
     if lead < 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor, expected "
             f"at least {input.ndim}, got {len(sizes)}. Add sizes in front."
         )
     if any(n < 0 for n in sizes):
-        raise RuntimeError(
+        raise runtime_error(
             f"repeat: Trying to create tensor with negative dimension, got sizes {list(sizes)}. Use zero or more."
         )
     return Meta(tuple(r * n for r, n in zip(sizes, (*(1,) * lead, *input.shape), strict=True)), input.dtype)
@@ -148,6 +169,8 @@ _repeat.array_vjp()
 def repeat(self, *sizes, **named):
     """A copy of this tensor laid side by side `sizes` times along each dimension.
 
+    Shape: (d1, ..., dn) -> (d1 r1, ..., dn rn) for sizes (r1, ..., rn).
+
     >>> import facula
     >>> facula.tensor([1, 2]).repeat(2, 2)
     tensor([[1, 2, 1, 2],
@@ -157,7 +180,15 @@ def repeat(self, *sizes, **named):
 
 
 def tile(input, *dims, **named):
-    """`repeat`, where missing leading counts are 1."""
+    """`repeat`, where missing leading counts are 1.
+
+    Shape: (d1, ..., dn) -> (d1 r1, ..., dn rn) for dims (r1, ..., rn).
+
+    >>> import facula
+    >>> facula.tile(facula.tensor([1, 2]), (2, 2))
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     sizes = size_of(dims or (named.pop("dims"),), "tile")
     return _repeat(input, (1,) * (input.ndim - len(sizes)) + sizes)
 
@@ -165,13 +196,15 @@ def tile(input, *dims, **named):
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each element (or entry along `dim`) repeated `repeats` times in place; with one argument, the indices that do so.
 
+    Shape: (*, n, *) -> (*, sum of repeats, *); without dim a vector.
+
     >>> import facula
     >>> facula.repeat_interleave(facula.tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
     """
     if repeats is None:
         if input.ndim != 1 or input.array.dtype.kind not in "iu":
-            raise RuntimeError(
+            raise runtime_error(
                 f"repeat_interleave: repeat_interleave only accept 1D int vectors as repeat, got {input.ndim}D {input.dtype}."
             )
         return wrap(np.repeat(np.arange(len(input.array)), _counts(input)))
@@ -181,20 +214,20 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     base = input if input.ndim else reshape(input, 1)
     if not isinstance(repeats, Tensor):
         if repeats < 0:
-            raise RuntimeError(f"repeat_interleave: Repeats must be non-negative, got {repeats}. Use zero or more.")
+            raise runtime_error(f"repeat_interleave: Repeats must be non-negative, got {repeats}. Use zero or more.")
         wide = unsqueeze(base, d + 1)
         shape = list(wide.shape)
         shape[d + 1] = int(repeats)
         return clone(flatten(expand(wide, shape), d, d + 1))
     counts = _counts(repeats)
     if counts.size not in (1, base.shape[d]):
-        raise RuntimeError(
+        raise runtime_error(
             f"repeat_interleave: repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} "
             f"and input.size({d}) = {base.shape[d]}. Pass one count per entry."
         )
     where = np.repeat(np.arange(base.shape[d]), counts.reshape(-1))
     if output_size is not None and output_size != where.size:
-        raise RuntimeError(
+        raise runtime_error(
             f"repeat_interleave: allocated size does not match required size, expected {where.size}, got {output_size}."
         )
     return index_op(base, wrap(where), positions=(d,))
@@ -203,14 +236,14 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 def _counts(repeats):
     counts = repeats.array
     if counts.size and counts.min() < 0:
-        raise RuntimeError(f"repeat_interleave: repeats can not be negative, got {counts.min()}. Use zero or more.")
+        raise runtime_error(f"repeat_interleave: repeats can not be negative, got {counts.min()}. Use zero or more.")
     return counts
 
 
 def _triangle(name, doc, upper):
     def forward(xp, input, /, diagonal):
         if input.ndim < 2:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: input tensor must have at least 2 dimensions, got {input.ndim}. Add one with .unsqueeze()."
             )
         return getattr(xp, name)(input, diagonal)
@@ -230,7 +263,7 @@ _triu = _triangle("triu", "The part on and above a diagonal.", True)
 
 @takes_out
 def tril(input, diagonal=0):
-    """The lower triangle: elements on and below the given diagonal, zeros elsewhere.
+    """The lower triangle: elements on and below the given diagonal, zeros elsewhere.   Shape: (*, n, m) -> (*, n, m).
 
     >>> import facula
     >>> facula.tril(facula.ones(2, 2))
@@ -242,36 +275,66 @@ def tril(input, diagonal=0):
 
 @takes_out
 def triu(input, diagonal=0):
-    """The upper triangle: elements on and above the given diagonal, zeros elsewhere."""
+    """The upper triangle: elements on and above the given diagonal, zeros elsewhere.   Shape: (*, n, m) -> (*, n, m).
+
+    >>> import facula
+    >>> facula.triu(facula.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     return _triu(input, int(diagonal))
 
 
 def _indices(name, function, row, col, offset, dtype, device):
     if row < 0 or col < 0:
-        raise RuntimeError(f"{name}: row and col must be non-negative, got {row} and {col}.")
+        raise runtime_error(f"{name}: row and col must be non-negative, got {row} and {col}.")
     found = np.stack(function(row, offset, col)).astype(np.int64 if dtype is None else dtypes.numpy_of(dtype))
     return _place(found, device)
 
 
 def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
-    """Rows and columns of the lower triangle of a row x col matrix, as a (2, N) tensor."""
+    """Rows and columns of the lower triangle of a row x col matrix, as a (2, N) tensor.   Shape: (2, count), int64.
+
+    >>> import facula
+    >>> facula.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
     return _indices("tril_indices", np.tril_indices, row, col, offset, dtype, device)
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
-    """Rows and columns of the upper triangle of a row x col matrix, as a (2, N) tensor."""
+    """Rows and columns of the upper triangle of a row x col matrix, as a (2, N) tensor.   Shape: (2, count), int64.
+
+    >>> import facula
+    >>> facula.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _indices("triu_indices", np.triu_indices, row, col, offset, dtype, device)
 
 
 def broadcast_tensors(*tensors):
-    """Views of all tensors with their common shape."""
+    """Views of all tensors with their common shape.
+
+    Shape: shapes that broadcast together -> views of their common shape.
+
+    >>> import facula
+    >>> [t.shape for t in facula.broadcast_tensors(facula.ones(2, 1), facula.ones(3))]
+    [facula.Size([2, 3]), facula.Size([2, 3])]
+    """
     tensors = _listed(tensors)
     shape = rules.broadcast_shapes(*[t.shape for t in tensors], name="broadcast_tensors")
     return tuple(broadcast_to(t, shape) for t in tensors)
 
 
 def broadcast_shapes(*shapes):
-    """The shape that tensors of these shapes have after broadcasting."""
+    """The shape that tensors of these shapes have after broadcasting.   Shape: tuples of ints -> Size.
+
+    >>> import facula
+    >>> facula.broadcast_shapes((2, 1), (3,))
+    facula.Size([2, 3])
+    """
     from facula.tensors.tensor import Size
 
     return Size(
@@ -286,6 +349,8 @@ def _listed(tensors):
 def meshgrid(*tensors, indexing=None):
     """Views of each vector over the grid that all of them span; `indexing` "ij" (default) or "xy".
 
+    Shape: vectors (n1), ..., (nk) -> k tensors (n1, ..., nk); "xy" exchanges the first two.
+
     >>> import facula
     >>> x, y = facula.meshgrid(facula.arange(2), facula.arange(3), indexing="ij")
     >>> x
@@ -294,17 +359,17 @@ def meshgrid(*tensors, indexing=None):
     """
     tensors = _listed(tensors)
     if not tensors:
-        raise RuntimeError("meshgrid: meshgrid expects a non-empty TensorList, got none. Pass at least one tensor.")
+        raise runtime_error("meshgrid: meshgrid expects a non-empty TensorList, got none. Pass at least one tensor.")
     if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(
+        raise runtime_error(
             f'meshgrid: torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}. Choose one.'
         )
     if any(t.ndim > 1 for t in tensors):
-        raise RuntimeError(
+        raise runtime_error(
             "meshgrid: torch.meshgrid: Expected 0D or 1D tensor in the tensor list, got more dimensions. Flatten it."
         )
     if any(t.dtype != tensors[0].dtype for t in tensors):
-        raise RuntimeError(
+        raise runtime_error(
             "meshgrid: torch.meshgrid expects all tensors to have the same dtype, got several. Convert them with .to()."
         )
     swap = indexing == "xy" and len(tensors) > 1
@@ -315,10 +380,18 @@ def meshgrid(*tensors, indexing=None):
 
 
 def cartesian_prod(*tensors):
-    """All combinations of one element of each vector, one a row."""
+    """All combinations of one element of each vector, one a row.   Shape: vectors (n1), ..., (nk) -> (n1 ... nk, k).
+
+    >>> import facula
+    >>> facula.cartesian_prod(facula.tensor([1, 2]), facula.tensor([8, 9]))
+    tensor([[1, 8],
+            [1, 9],
+            [2, 8],
+            [2, 9]])
+    """
     tensors = _listed(tensors)
     if any(t.ndim != 1 for t in tensors):
-        raise RuntimeError(
+        raise runtime_error(
             "cartesian_prod: Expect a 1D vector, but got one with another number of dimensions. Flatten it."
         )
     if len(tensors) == 1:
@@ -329,11 +402,18 @@ def cartesian_prod(*tensors):
 
 
 def combinations(input, r=2, with_replacement=False):
-    """All choices of `r` elements of a vector, one a row."""
+    """All choices of `r` elements of a vector, one a row.   Shape: (n) -> (count, r).
+
+    >>> import facula
+    >>> facula.combinations(facula.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     if input.ndim != 1:
-        raise RuntimeError(f"combinations: Expect a 1D vector, but got {input.ndim}D. Flatten it first.")
+        raise runtime_error(f"combinations: Expect a 1D vector, but got {input.ndim}D. Flatten it first.")
     if r < 0:
-        raise RuntimeError(f"combinations: Expect a non-negative number, but got {r}.")
+        raise runtime_error(f"combinations: Expect a non-negative number, but got {r}.")
     if not r:
         return input.new_empty((0,))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
@@ -344,13 +424,15 @@ def combinations(input, r=2, with_replacement=False):
 def block_diag(*tensors):
     """The matrices (numbers and vectors count as one row) along the diagonal of one matrix, zeros elsewhere.
 
+    Shape: (n1, m1), (n2, m2), ... -> (n1 + n2 + ..., m1 + m2 + ...).
+
     >>> import facula
     >>> facula.block_diag(facula.ones(1, 1), facula.ones(1, 2))
     tensor([[1., 0., 0.],
             [0., 1., 1.]])
     """
     if any(t.ndim > 2 for t in tensors):
-        raise RuntimeError("block_diag: Input tensors must have 2 or fewer dimensions, got more. Pass matrices.")
+        raise runtime_error("block_diag: Input tensors must have 2 or fewer dimensions, got more. Pass matrices.")
     from facula.autograd.primitives import cast
 
     common = dtypes.result_type(t.array for t in tensors)
@@ -364,7 +446,7 @@ def block_diag(*tensors):
 
 
 def unflatten(input, dim, sizes):
-    """A view with one dimension split into several.
+    """A view with one dimension split into several.   Shape: (*, n, *) -> (*, s1, ..., sk, *) with s1 ... sk = n.
 
     >>> import facula
     >>> facula.unflatten(facula.zeros(2, 6), 1, (3, -1)).shape
@@ -373,17 +455,22 @@ def unflatten(input, dim, sizes):
     d = wrap_dim(dim, input.ndim)
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
     if not sizes:
-        raise RuntimeError("unflatten: unflatten: sizes must be non-empty, got none. Pass the sizes to split into.")
+        raise runtime_error("unflatten: unflatten: sizes must be non-empty, got none. Pass the sizes to split into.")
     n, known = input.shape[d], math.prod(s for s in sizes if s != -1)
     if sizes.count(-1) > 1:
-        raise RuntimeError(f"unflatten: only one dimension can be inferred, got {list(sizes)}. Give all other sizes.")
+        raise runtime_error(f"unflatten: only one dimension can be inferred, got {list(sizes)}. Give all other sizes.")
     if (-1 in sizes and (not known or n % known)) or (-1 not in sizes and known != n):
-        raise RuntimeError(
+        raise runtime_error(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({n}) in the input tensor."
         )
     return view(input, (*input.shape[:d], *[n // known if s == -1 else s for s in sizes], *input.shape[d + 1 :]))
 
 
 def ravel(input):
-    """`input` as a vector: a view where memory allows it."""
+    """`input` as a vector: a view where memory allows it.   Shape: (*) -> (count of elements).
+
+    >>> import facula
+    >>> facula.ravel(facula.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return reshape(input, -1)

@@ -10,6 +10,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.create import eye
 from facula.ops.matmul import matmul
 from facula.ops.outputs import takes_out
@@ -27,7 +28,7 @@ def _floating(name, *tensors):
     for t in tensors:
         if dtypes.category(t.array.dtype) < dtypes.FLOATING:
             title = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(t.dtype.name, t.dtype.name)
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Expected a floating point or complex tensor as input. Got {title}. Convert it with .float()."
             )
 
@@ -36,7 +37,7 @@ def _matrix(name, *tensors):
     """Ask for floating-point matrices or batches of them."""
     for t in tensors:
         if t.ndim < 2:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: The input tensor A must have at least 2 dimensions, got {t.ndim}. Add one with .unsqueeze()."
             )
     _floating(name, *tensors)
@@ -45,7 +46,7 @@ def _matrix(name, *tensors):
 def _square(name, A):
     _matrix(name, A)
     if A.shape[-1] != A.shape[-2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices. Pass square matrices."
         )
 
@@ -120,7 +121,7 @@ def linalg_inv(A):
 
 @takes_out
 def inverse(input):
-    """The inverse of a matrix: `linalg.inv`."""
+    """The inverse of a matrix: `linalg.inv`.   Shape: (*, n, n) -> (*, n, n)."""
     return linalg_inv(input)
 
 
@@ -147,7 +148,7 @@ def _checked(run, A):
 
 
 def linalg_inv_ex(A, *, check_errors=False, out=None):
-    """`inv` that reports failures in `info` (0: fine) instead of raising."""
+    """`inv` that reports failures in `info` (0: fine) instead of raising.   Shape: (*, n, n) -> (*, n, n), info (*)."""
     _square("linalg.inv", A)
     found = InvEx(_inv(A), _flags(A.shape[:-2])) if check_errors else InvEx(*_checked(_inv, A))
     return found if out is None else _into(out, found)
@@ -176,17 +177,17 @@ def linalg_solve(A, B, *, left=True):
     """
     _square("linalg.solve", A)
     if A.dtype != B.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} and B of type {B.dtype} instead"
         )
     vector = _is_vector(A, B)
     if vector and not left:
-        raise RuntimeError(
+        raise runtime_error(
             "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False, expected a matrix."
         )
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2 if left else -1] != A.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.solve: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
             f"({A.shape[-2]}x{A.shape[-1]} and {right.shape[-2]}x{right.shape[-1]}). Check B."
         )
@@ -195,7 +196,7 @@ def linalg_solve(A, B, *, left=True):
 
 
 def linalg_solve_ex(A, B, *, left=True, check_errors=False, out=None):
-    """`solve` that reports failures in `info` (0: fine) instead of raising."""
+    """`solve` that reports failures in `info` (0: fine) instead of raising.   Shape: as `linalg.solve`, and info (*)."""
     _square("linalg.solve", A)
     if check_errors:
         found = SolveEx(linalg_solve(A, B, left=left), _flags(A.shape[:-2]))
@@ -248,11 +249,19 @@ def _solve_triangular_back(g, A, out, upper, unitriangular):
 
 @takes_out
 def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
-    """X with A @ X = B (or X @ A = B) for a triangular A, of which only that triangle is read."""
+    """X with A @ X = B (or X @ A = B) for a triangular A, of which only that triangle is read.
+
+    Shape: A (*, n, n), B (*, n, k) -> (*, n, k); (*, k, n) if not `left`.
+
+    >>> import facula
+    >>> facula.linalg.solve_triangular(facula.tensor([[2., 0.], [1., 1.]]), facula.tensor([[2.], [3.]]), upper=False)
+    tensor([[1.],
+            [2.]])
+    """
     _square("linalg.solve_triangular", A)
     _matrix("linalg.solve_triangular", B)
     if B.shape[-2 if left else -1] != A.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.solve_triangular: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
             f"({A.shape[-2]}x{A.shape[-1]} and {B.shape[-2]}x{B.shape[-1]}). Check B."
         )
@@ -265,7 +274,10 @@ TriangularSolve = result("triangular_solve", "solution cloned_coefficient")
 
 
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
-    """X with A @ X = b for a triangular A, and a copy of A (the older form of `linalg.solve_triangular`)."""
+    """X with A @ X = b for a triangular A, and a copy of A (the older form of `linalg.solve_triangular`).
+
+    Shape: b (*, n, k), A (*, n, n) -> (*, n, k), (*, n, n).
+    """
     _square("triangular_solve", A)
     solved = linalg_solve_triangular(A.mT if transpose else A, b, upper=upper != transpose, unitriangular=unitriangular)
     found = TriangularSolve(solved, A.expand((*solved.shape[:-2], *A.shape[-2:])).clone())
@@ -318,6 +330,8 @@ def linalg_cholesky(A, *, upper=False):
 
     Raises: facula.linalg.LinAlgError if a matrix is not positive-definite.
 
+    Shape: (*, n, n) -> (*, n, n).
+
     >>> import facula
     >>> facula.linalg.cholesky(facula.tensor([[4., 0.], [0., 9.]]))
     tensor([[2., 0.],
@@ -329,13 +343,19 @@ def linalg_cholesky(A, *, upper=False):
 
 @takes_out
 def cholesky(input, upper=False):
-    """The Cholesky factor of a positive-definite matrix (the older form of `linalg.cholesky`)."""
+    """The Cholesky factor of a positive-definite matrix (the older form of `linalg.cholesky`).
+
+    Shape: (*, n, n) -> (*, n, n).
+    """
     return linalg_cholesky(input, upper=upper)
 
 
 @lanewise
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):
-    """`cholesky` that reports in `info` the order of the first minor that is not positive (0: fine) instead of raising."""
+    """`cholesky` that reports in `info` the order of the first minor that is not positive (0: fine) instead of raising.
+
+    Shape: (*, n, n) -> (*, n, n), info (*).
+    """
     _square("linalg.cholesky", A)
     try:
         found = CholeskyEx(linalg_cholesky(A, upper=upper), _flags(A.shape[:-2]))
@@ -377,14 +397,20 @@ _cholesky_solve.prepare = lambda B, L: (B, L.tril())
 
 @takes_out
 def cholesky_solve(B, L, upper=False):
-    """X with A @ X = B, where L is the Cholesky factor of A."""
+    """X with A @ X = B, where L is the Cholesky factor of A.   Shape: B (*, n, k), L (*, n, n) -> (*, n, k).
+
+    >>> import facula
+    >>> facula.cholesky_solve(facula.tensor([[4.], [9.]]), facula.tensor([[2., 0.], [0., 3.]]))
+    tensor([[1.],
+            [1.]])
+    """
     _matrix("cholesky_solve", B, L)
     return _cholesky_solve(B, L, bool(upper))
 
 
 @takes_out
 def cholesky_inverse(L, upper=False):
-    """The inverse of A, where L is the Cholesky factor of A."""
+    """The inverse of A, where L is the Cholesky factor of A.   Shape: (*, n, n) -> (*, n, n)."""
     _square("cholesky_inverse", L)
     return cholesky_solve(eye(L.shape[-1], dtype=L.dtype, device=L.device).expand(L.shape), L, upper)
 
@@ -424,7 +450,7 @@ def _det_back(g, A, out):
 
 @takes_out
 def linalg_det(A):
-    """The determinant of a square matrix or of each of a batch.
+    """The determinant of a square matrix or of each of a batch.   Shape: (*, n, n) -> (*).
 
     >>> import facula
     >>> facula.linalg.det(facula.tensor([[2., 0.], [0., 4.]]))
@@ -435,7 +461,7 @@ def linalg_det(A):
 
 
 def det(input):
-    """The determinant: `linalg.det`."""
+    """The determinant: `linalg.det`.   Shape: (*, n, n) -> (*)."""
     return linalg_det(input)
 
 
@@ -464,20 +490,32 @@ def _slogdet_back(g, A, out):
 
 
 def linalg_slogdet(A, *, out=None):
-    """The sign of the determinant and the logarithm of its absolute value."""
+    """The sign of the determinant and the logarithm of its absolute value.   Shape: (*, n, n) -> (*), (*).
+
+    >>> import facula
+    >>> facula.linalg.slogdet(facula.tensor([[-1., 0.], [0., 1.]]))
+    facula.return_types.linalg_slogdet(
+    sign=tensor(-1.),
+    logabsdet=tensor(0.))
+    """
     _square("linalg.slogdet", A)
     found = _slogdet(A)
     return found if out is None else _into(out, found)
 
 
 def slogdet(input, *, out=None):
-    """The sign of the determinant and the logarithm of its absolute value."""
+    """The sign of the determinant and the logarithm of its absolute value.   Shape: (*, n, n) -> (*), (*)."""
     found = Slogdet(*linalg_slogdet(input))
     return found if out is None else _into(out, found)
 
 
 def logdet(input):
-    """The logarithm of the determinant (nan where it is negative)."""
+    """The logarithm of the determinant (nan where it is negative).   Shape: (*, n, n) -> (*).
+
+    >>> import facula
+    >>> facula.logdet(facula.eye(3))
+    tensor(0.)
+    """
     _square("logdet", input)
     sign, log = _slogdet(input)
     if input.is_complex():

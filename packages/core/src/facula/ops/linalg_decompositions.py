@@ -12,6 +12,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.create import eye
 from facula.ops.join import cat
 from facula.ops.linalg import LinAlgError, _each, _into, _lapack, _matrix, _solve, _solve_triangular, _square
@@ -75,7 +76,7 @@ _eigh.prepare = lambda A: ((A + A.mH) / 2,)
 def _one_triangle(A, UPLO):
     """A Hermitian matrix as LAPACK reads it: from one triangle only."""
     if UPLO.upper() not in ("L", "U"):
-        raise RuntimeError(f"linalg.eigh: Expected UPLO argument to be 'L' or 'U', but got {UPLO}. Choose one.")
+        raise runtime_error(f"linalg.eigh: Expected UPLO argument to be 'L' or 'U', but got {UPLO}. Choose one.")
     return A if UPLO.upper() == "L" else A.mH
 
 
@@ -83,6 +84,8 @@ def linalg_eigh(A, UPLO="L", *, out=None):
     """Eigenvalues (rising) and eigenvectors of a symmetric or Hermitian matrix: A = V @ diag(L) @ V.mH.
 
     The gradient of the eigenvectors is finite only where no two eigenvalues are equal.
+
+    Shape: (*, n, n) -> (*, n), (*, n, n).
 
     >>> import facula
     >>> facula.linalg.eigh(facula.tensor([[2., 0.], [0., 1.]])).eigenvalues
@@ -95,7 +98,12 @@ def linalg_eigh(A, UPLO="L", *, out=None):
 
 @takes_out
 def linalg_eigvalsh(A, UPLO="L"):
-    """The eigenvalues (rising) of a symmetric or Hermitian matrix."""
+    """The eigenvalues (rising) of a symmetric or Hermitian matrix.   Shape: (*, n, n) -> (*, n).
+
+    >>> import facula
+    >>> facula.linalg.eigvalsh(facula.tensor([[2., 0.], [0., 1.]]))
+    tensor([1., 2.])
+    """
     _square("linalg.eigvalsh", A)
     return _eigh(_one_triangle(A, UPLO))[0]
 
@@ -112,7 +120,7 @@ def linalg_eigvalsh(A, UPLO="L"):
 def _eig(xp, A, /):
     """Eigenvalues and eigenvectors of a square matrix."""
     if not xp.isfinite(A).all():
-        raise RuntimeError("linalg.eig: input tensor should not contain infs or NaNs. Check the input.")
+        raise runtime_error("linalg.eig: input tensor should not contain infs or NaNs. Check the input.")
     values, vectors = xp.linalg.eig(A)
     to = dtypes.complex_of(A.dtype)
     return values.astype(to), vectors.astype(to)
@@ -136,7 +144,14 @@ def _eig_back(g, A, out):
 
 
 def linalg_eig(A, *, out=None):
-    """Eigenvalues and eigenvectors of a square matrix, always complex: A = V @ diag(L) @ inv(V)."""
+    """Eigenvalues and eigenvectors of a square matrix, always complex: A = V @ diag(L) @ inv(V).
+
+    Shape: (*, n, n) -> (*, n), (*, n, n).
+
+    >>> import facula
+    >>> facula.linalg.eig(facula.tensor([[2., 0.], [0., 1.]])).eigenvalues
+    tensor([2.+0.j, 1.+0.j])
+    """
     _square("linalg.eig", A)
     found = _eig(A)
     return found if out is None else _into(out, found)
@@ -144,7 +159,12 @@ def linalg_eig(A, *, out=None):
 
 @takes_out
 def linalg_eigvals(A):
-    """The eigenvalues of a square matrix, always complex."""
+    """The eigenvalues of a square matrix, always complex.   Shape: (*, n, n) -> (*, n).
+
+    >>> import facula
+    >>> facula.linalg.eigvals(facula.tensor([[2., 0.], [0., 1.]]))
+    tensor([2.+0.j, 1.+0.j])
+    """
     _square("linalg.eigvals", A)
     return _eig(A)[0]
 
@@ -220,6 +240,8 @@ def linalg_svd(A, full_matrices=True, *, driver=None, out=None):
 
     The gradient is finite only where no two singular values are equal, and where U and Vh are used up to phases only.
 
+    Shape: (*, n, m) -> (*, n, n), (*, k), (*, m, m) with k = min(n, m); without full_matrices (*, n, k), (*, k), (*, k, m).
+
     >>> import facula
     >>> facula.linalg.svd(facula.tensor([[3., 0.], [0., 2.]])).S
     tensor([3., 2.])
@@ -231,13 +253,21 @@ def linalg_svd(A, full_matrices=True, *, driver=None, out=None):
 
 @takes_out
 def linalg_svdvals(A, *, driver=None):
-    """The singular values of a matrix, falling."""
+    """The singular values of a matrix, falling.   Shape: (*, n, m) -> (*, min(n, m)).
+
+    >>> import facula
+    >>> facula.linalg.svdvals(facula.tensor([[3., 0.], [0., 4.]]))
+    tensor([4., 3.])
+    """
     _matrix("linalg.svdvals", A)
     return _svd(A, False)[1]
 
 
 def svd(input, some=True, compute_uv=True, *, out=None):
-    """The singular value decomposition input = U @ diag(S) @ V.mH."""
+    """The singular value decomposition input = U @ diag(S) @ V.mH.
+
+    Shape: (*, n, m) -> (*, n, k), (*, k), (*, m, k) with k = min(n, m) if `some`.
+    """
     _matrix("svd", input)
     left, values, right = _svd(input, not some)
     if not compute_uv:
@@ -322,13 +352,16 @@ def _lu_factor_back(g, A, out):
 def _pivoting(name, A, pivot):
     _matrix(name, A)
     if not pivot:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: LU without pivoting is not implemented on the CPU, expected pivot=True. Leave pivot away."
         )
 
 
 def linalg_lu_factor(A, *, pivot=True, out=None):
-    """The factors of A = P @ L @ U packed in one matrix, and the row exchanges (counted from 1)."""
+    """The factors of A = P @ L @ U packed in one matrix, and the row exchanges (counted from 1).
+
+    Shape: (*, n, m) -> (*, n, m), pivots (*, min(n, m)).
+    """
     _pivoting("linalg.lu_factor", A, pivot)
     found = _lu_factor(A)
     return found if out is None else _into(out, found)
@@ -336,7 +369,10 @@ def linalg_lu_factor(A, *, pivot=True, out=None):
 
 @lanewise
 def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
-    """`lu_factor` with `info`: the position of the first zero on the diagonal of U (0: none)."""
+    """`lu_factor` with `info`: the position of the first zero on the diagonal of U (0: none).
+
+    Shape: (*, n, m) -> (*, n, m), pivots (*, min(n, m)), info (*).
+    """
     _pivoting("linalg.lu_factor_ex", A, pivot)
     packed, pivots = _lu_factor(A)
     zeros = np.diagonal(packed.detach().array, axis1=-2, axis2=-1) == 0
@@ -350,9 +386,12 @@ def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
 
 
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
-    """P, L and U from a packed factorization."""
+    """P, L and U from a packed factorization.
+
+    Shape: (*, n, m), pivots (*, k) -> (*, n, n), (*, n, k), (*, k, m) with k = min(n, m).
+    """
     if LU_pivots.dtype.name != "int32":
-        raise RuntimeError(
+        raise runtime_error(
             f"lu_unpack: torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, got {LU_pivots.dtype}."
         )
     m, n = LU_data.shape[-2:]
@@ -364,7 +403,15 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
 
 @lanewise
 def linalg_lu(A, *, pivot=True, out=None):
-    """A = P @ L @ U with a permutation P, a unit lower triangular L and an upper triangular U."""
+    """A = P @ L @ U with a permutation P, a unit lower triangular L and an upper triangular U.
+
+    Shape: (*, n, m) -> (*, n, n), (*, n, k), (*, k, m) with k = min(n, m).
+
+    >>> import facula
+    >>> facula.linalg.lu(facula.tensor([[0., 1.], [2., 0.]])).U
+    tensor([[2., 0.],
+            [0., 1.]])
+    """
     _pivoting("linalg.lu", A, pivot)
     found = LinalgLu(*lu_unpack(*_lu_factor(A)))
     return found if out is None else _into(out, found)
@@ -372,14 +419,20 @@ def linalg_lu(A, *, pivot=True, out=None):
 
 @lanewise
 def lu(A, pivot=True, get_infos=False, out=None):
-    """The packed LU factorization and its row exchanges (and, if asked, infos)."""
+    """The packed LU factorization and its row exchanges (and, if asked, infos).
+
+    Shape: (*, n, m) -> (*, n, m), pivots (*, min(n, m)), and info (*) if asked.
+    """
     packed, pivots, info = linalg_lu_factor_ex(A, pivot=pivot)
     return LuWithInfo(packed, pivots, info) if get_infos else (packed, pivots)
 
 
 @takes_out
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
-    """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A."""
+    """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A.
+
+    Shape: (*, n, n), pivots (*, n), B (*, n, k) -> (*, n, k).
+    """
     _square("linalg.lu_solve", LU)
     order, lower, upper = lu_unpack(LU, pivots)
     if not left:
@@ -393,7 +446,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
 
 @takes_out
 def lu_solve(b, LU_data, LU_pivots):
-    """X with A @ X = b from the packed factors of A."""
+    """X with A @ X = b from the packed factors of A.   Shape: b (*, n, k), (*, n, n), pivots (*, n) -> (*, n, k)."""
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 
@@ -415,7 +468,7 @@ def _ldl_factor(xp, A, /, hermitian):
 
 
 def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
-    """`ldl_factor` with `info` (0: fine)."""
+    """`ldl_factor` with `info` (0: fine).   Shape: (*, n, n) -> (*, n, n), pivots (*, n), info (*)."""
     _square("linalg.ldl_factor_ex", A)
     found = _ldl_factor(A, bool(hermitian))
     if check_errors and found.info.any():
@@ -426,7 +479,10 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
 
 
 def linalg_ldl_factor(A, *, hermitian=False, out=None):
-    """LAPACK's A = L @ D @ L.mT of a symmetric (or Hermitian) matrix, packed, and its pivots."""
+    """LAPACK's A = L @ D @ L.mT of a symmetric (or Hermitian) matrix, packed, and its pivots.
+
+    Shape: (*, n, n) -> (*, n, n), pivots (*, n).
+    """
     _square("linalg.ldl_factor", A)
     found = LdlFactor(*_ldl_factor(A, bool(hermitian))[:2])
     return found if out is None else _into(out, found)
@@ -455,6 +511,9 @@ _ldl_solve.vjp(
 
 @takes_out
 def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
-    """X with A @ X = B from the packed factors that `ldl_factor` gives."""
+    """X with A @ X = B from the packed factors that `ldl_factor` gives.
+
+    Shape: (*, n, n), pivots (*, n), B (*, n, k) -> (*, n, k).
+    """
     _square("linalg.ldl_solve", LD)
     return _ldl_solve(LD, B, pivots, bool(hermitian))

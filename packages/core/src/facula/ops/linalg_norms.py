@@ -14,6 +14,7 @@ from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.generator import rng_of
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.ops.create import ones_like
 from facula.ops.linalg import _floating, _matrix, _square, linalg_inv, linalg_solve
 from facula.ops.linalg_decompositions import _eigh, _svd, linalg_svd
@@ -38,6 +39,8 @@ def _typed(name, input, dtype):
 def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """(sum |x| ** ord) ** (1 / ord) over `dim`, or over all elements.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.linalg.vector_norm(facula.tensor([3., 4.]))
     tensor(5.)
@@ -47,7 +50,7 @@ def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     if not x.numel() and (ord < 0 or ord == math.inf):
         chosen = dims_of(over, x.ndim)
         if builtins.any(not x.shape[d] for d in chosen):
-            raise RuntimeError(
+            raise runtime_error(
                 f"linalg.vector_norm: cannot compute the {ord} norm on an empty tensor because the operation does not have an identity. "
                 "Check the shape."
             )
@@ -56,15 +59,22 @@ def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 @takes_out
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
-    """A norm of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
+    """A norm of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2.
+
+    Shape: (*, n, m) -> (*), or (*, 1, 1) with keepdim.
+
+    >>> import facula
+    >>> facula.linalg.matrix_norm(facula.tensor([[3., 0.], [0., 4.]]))
+    tensor(5.)
+    """
     A = _typed("linalg.matrix_norm", A, dtype)
     if A.ndim < 2:
-        raise RuntimeError(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, got {A.ndim}.")
+        raise runtime_error(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, got {A.ndim}.")
     if len(dim) != 2:
-        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple, got {tuple(dim)}. Pass (row, column).")
+        raise runtime_error(f"linalg.matrix_norm: dim must be a 2-tuple, got {tuple(dim)}. Pass (row, column).")
     row, column = (dims_of(d, A.ndim)[0] for d in dim)
     if row == column:
-        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
+        raise runtime_error(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
     if ord == "fro":
         return vector_norm_op(A, 2.0, (row, column), bool(keepdim))
     if ord in ("nuc", 2, -2):
@@ -77,7 +87,7 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
                 out = out.unsqueeze(d)
         return out
     if ord not in (1, -1, math.inf, -math.inf):
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.matrix_norm: Order {ord} not supported. Use 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2."
         )
     first, second = (row, column) if abs(ord) == 1 else (column, row)
@@ -91,31 +101,48 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
 
 @takes_out
 def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
-    """A vector or matrix norm, by the number of dims; without `ord` and `dim`, the 2-norm of all elements."""
+    """A vector or matrix norm, by the number of dims; without `ord` and `dim`, the 2-norm of all elements.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.linalg.norm(facula.tensor([3., 4.]))
+    tensor(5.)
+    """
     if dim is not None:
         dim = (dim,) if isinstance(dim, int) else tuple(dim)
     if ord is None:
         return linalg_vector_norm(A, 2, dim, keepdim, dtype=dtype)
     if dim is None and A.ndim not in (1, 2):
-        raise RuntimeError("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Pass dim=.")
+        raise runtime_error("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Pass dim=.")
     if (dim is None and A.ndim == 2) or (dim is not None and len(dim) == 2):
         return linalg_matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return linalg_vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
 
 def frobenius_norm(input, dim=(), keepdim=False):
-    """The square root of the sum of squares over `dim`."""
+    """The square root of the sum of squares over `dim`.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     return linalg_vector_norm(input, 2, dim or None, keepdim)
 
 
 def nuclear_norm(input, dim=(-2, -1), keepdim=False):
-    """The sum of the singular values."""
+    """The sum of the singular values.   Shape: (*, n, m) -> (*), or (*, 1, 1) with keepdim."""
     return linalg_matrix_norm(input, "nuc", dim, keepdim)
 
 
 @takes_out
 def linalg_cond(A, p=None):
-    """The condition number: the norm of A times the norm of its inverse (p=None: the ratio of singular values)."""
+    """The condition number: the norm of A times the norm of its inverse (p=None: the ratio of singular values).
+
+    Shape: (*, n, n) -> (*); (*, n, m) for p None, 2 and -2.
+
+    >>> import facula
+    >>> facula.linalg.cond(facula.tensor([[4., 0.], [0., 1.]]))
+    tensor(4.)
+    """
     _matrix("linalg.cond", A)
     if p in (None, 2, -2):
         values = _svd(A, False)[1]
@@ -151,7 +178,12 @@ def _threshold(A, largest, atol, rtol):
 @lanewise
 @takes_out
 def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
-    """How many singular values are larger than max(atol, rtol * the largest)."""
+    """How many singular values are larger than max(atol, rtol * the largest).   Shape: (*, n, m) -> (*), int64.
+
+    >>> import facula
+    >>> facula.linalg.matrix_rank(facula.ones(3, 3))
+    tensor(1)
+    """
     _matrix("linalg.matrix_rank", A)
     A = A.detach()
     if tol is not None:
@@ -209,7 +241,15 @@ _pinv.vjp(A=_pinv_back)
 @lanewise
 @takes_out
 def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
-    """The Moore-Penrose pseudo-inverse; singular values up to max(atol, rtol * the largest) count as zero."""
+    """The Moore-Penrose pseudo-inverse; singular values up to max(atol, rtol * the largest) count as zero.
+
+    Shape: (*, n, m) -> (*, m, n).
+
+    >>> import facula
+    >>> facula.linalg.pinv(facula.tensor([[2., 0.], [0., 0.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.0000]])
+    """
     _matrix("linalg.pinv", A)
     rtol = rcond if rtol is None else rtol
     limits = None if atol is None and rtol is None else lambda a, largest: _threshold(A, largest, atol, rtol)
@@ -220,7 +260,7 @@ def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
 
 
 def pinverse(input, rcond=1e-15):
-    """The Moore-Penrose pseudo-inverse: `linalg.pinv`."""
+    """The Moore-Penrose pseudo-inverse: `linalg.pinv`.   Shape: (*, n, m) -> (*, m, n)."""
     return linalg_pinv(input, rcond)
 
 
@@ -254,13 +294,13 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """
     _matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver}."
         )
     vector = B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2] != A.shape[-2]:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.lstsq: input.size(-2) should match other.size(-2), got {A.shape[-2]} and {right.shape[-2]}."
         )
     m, n = A.shape[-2:]
@@ -299,24 +339,33 @@ _matrix_exp.vjp(A=_matrix_exp_back)
 
 
 def linalg_matrix_exp(A):
-    """The matrix exponential: the sum of A^k / k!."""
+    """The matrix exponential: the sum of A^k / k!.   Shape: (*, n, n) -> (*, n, n).
+
+    >>> import facula
+    >>> facula.linalg.matrix_exp(facula.tensor([[0., 1.], [0., 0.]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     _square("linalg.matrix_exp", A)
     return _matrix_exp(A)
 
 
 def matrix_exp(A):
-    """The matrix exponential: `linalg.matrix_exp`."""
+    """The matrix exponential: `linalg.matrix_exp`.   Shape: (*, n, n) -> (*, n, n)."""
     return linalg_matrix_exp(A)
 
 
 @takes_out
 def linalg_tensorinv(A, ind=2):
-    """The inverse of `tensordot(A, X, ind)` as a map on tensors."""
+    """The inverse of `tensordot(A, X, ind)` as a map on tensors.
+
+    Shape: (*a, *b), the products of both being equal -> (*b, *a).
+    """
     if ind <= 0:
-        raise RuntimeError(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
+        raise runtime_error(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
     front, back = A.shape[:ind], A.shape[ind:]
     if math.prod(front) != math.prod(back):
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.tensorinv: Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{math.prod(back)} != {math.prod(front)}"
         )
@@ -325,12 +374,12 @@ def linalg_tensorinv(A, ind=2):
 
 @takes_out
 def linalg_tensorsolve(A, B, dims=None):
-    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
+    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first.   Shape: A (*b, *x), B (*b) -> (*x)."""
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     shape = A.shape[B.ndim :]
     if math.prod(shape) != math.prod(A.shape[: B.ndim]):
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
             f"but got {math.prod(shape)} != {math.prod(A.shape[: B.ndim])}"
         )
@@ -339,10 +388,17 @@ def linalg_tensorsolve(A, B, dims=None):
 
 
 def linalg_vander(x, N=None):
-    """The Vandermonde matrix: the powers 0 to N-1 of x as a new last dimension."""
+    """The Vandermonde matrix: the powers 0 to N-1 of x as a new last dimension.   Shape: (*, n) -> (*, n, N).
+
+    >>> import facula
+    >>> facula.linalg.vander(facula.tensor([1., 2., 3.]))
+    tensor([[1., 1., 1.],
+            [1., 2., 4.],
+            [1., 3., 9.]])
+    """
     n = x.shape[-1] if N is None else N
     if n < 0 or (N is not None and N <= 1):
-        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {N}.")
+        raise runtime_error(f"linalg.vander: N must be greater than 1, got {N}.")
     from facula.ops.join import cat
 
     wide = (x if x.ndim else x.reshape(1)).unsqueeze(-1)
@@ -355,9 +411,9 @@ def linalg_vander(x, N=None):
 
 
 def vander(x, N=None, increasing=False):
-    """The Vandermonde matrix of a vector, powers falling unless `increasing`."""
+    """The Vandermonde matrix of a vector, powers falling unless `increasing`.   Shape: (n) -> (n, N)."""
     if x.ndim != 1:
-        raise RuntimeError(f"vander: x must be a one-dimensional tensor, got {x.ndim} dimensions.")
+        raise runtime_error(f"vander: x must be a one-dimensional tensor, got {x.ndim} dimensions.")
     n = x.shape[0] if N is None else N
     if n < 2:
         return ones_like(x).unsqueeze(-1)[:, :n]
@@ -367,13 +423,18 @@ def vander(x, N=None, increasing=False):
 
 @takes_out
 def linalg_vecdot(x, y, *, dim=-1):
-    """The sum of conj(x) * y along `dim`."""
+    """The sum of conj(x) * y along `dim`.   Shape: (*, n), (*, n) that broadcast together -> (*).
+
+    >>> import facula
+    >>> facula.linalg.vecdot(facula.tensor([1., 2.]), facula.tensor([3., 4.]))
+    tensor(11.)
+    """
     return (x.conj() * y).sum(dim)
 
 
 @takes_out
 def linalg_matmul(input, other):
-    """The matrix product: `matmul`."""
+    """The matrix product: `matmul`.   Shape: as `matmul`."""
     return matmul(input, other)
 
 
@@ -391,7 +452,14 @@ def _low_range(A, q, niter):
 
 
 def svd_lowrank(A, q=6, niter=2, M=None):
-    """U, S and V of a matrix that is about of rank `q`, by random projection (A - M if M is given)."""
+    """U, S and V of a matrix that is about of rank `q`, by random projection (A - M if M is given).
+
+    Shape: (*, n, m) -> (*, n, q), (*, q), (*, m, q).
+
+    >>> import facula
+    >>> [t.shape for t in facula.svd_lowrank(facula.ones(5, 4), q=2)]
+    [facula.Size([5, 2]), facula.Size([2]), facula.Size([4, 2])]
+    """
     A = A if M is None else A - M
     q = builtins.min(6 if q is None else q, *A.shape[-2:])
     turned = A.shape[-2] < A.shape[-1]
@@ -403,11 +471,14 @@ def svd_lowrank(A, q=6, niter=2, M=None):
 
 
 def pca_lowrank(A, q=None, center=True, niter=2):
-    """The principal directions of the rows of A: U, S and V of A with its column means taken off."""
+    """The principal directions of the rows of A: U, S and V of A with its column means taken off.
+
+    Shape: (*, n, m) -> (*, n, q), (*, q), (*, m, q).
+    """
     m, n = A.shape[-2:]
     q = builtins.min(6, m, n) if q is None else q
     if not 0 <= q <= builtins.min(m, n):
-        raise ValueError(
+        raise value_error(
             f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={builtins.min(m, n)}"
         )
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

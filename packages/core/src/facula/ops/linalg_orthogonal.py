@@ -9,6 +9,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.create import eye
 from facula.ops.interop import fill
 from facula.ops.join import cat
@@ -59,7 +60,7 @@ def _qr_back(g, A, out, complete):
     g_q, g_r = g
     m, n = A.shape[-2:]
     if complete and m > n:
-        raise RuntimeError(
+        raise runtime_error(
             "linalg_qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols. Use mode='reduced'."
         )
     if m >= n:
@@ -73,10 +74,18 @@ def _qr_back(g, A, out, complete):
 
 
 def linalg_qr(A, mode="reduced", *, out=None):
-    """A = Q @ R with orthonormal columns in Q and an upper triangular R; `mode` "reduced", "complete" or "r"."""
+    """A = Q @ R with orthonormal columns in Q and an upper triangular R; `mode` "reduced", "complete" or "r".
+
+    Shape: (*, n, m) -> (*, n, k), (*, k, m) with k = min(n, m), or k = n if complete.
+
+    >>> import facula
+    >>> Q, R = facula.linalg.qr(facula.ones(3, 2))
+    >>> Q.shape, R.shape
+    (facula.Size([3, 2]), facula.Size([2, 2]))
+    """
     _matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.qr: qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
         )
     found = _qr(A, mode == "complete")
@@ -86,7 +95,10 @@ def linalg_qr(A, mode="reduced", *, out=None):
 
 
 def qr(input, some=True, *, out=None):
-    """input = Q @ R with orthonormal columns in Q (the older form of `linalg.qr`)."""
+    """input = Q @ R with orthonormal columns in Q (the older form of `linalg.qr`).
+
+    Shape: (*, n, m) -> (*, n, k), (*, k, m) with k = min(n, m) if `some`, else n.
+    """
     found = Qr(*linalg_qr(input, "reduced" if some else "complete"))
     return found if out is None else _into(out, found)
 
@@ -106,7 +118,10 @@ def _geqrf(xp, A, /):
 
 
 def geqrf(input, *, out=None):
-    """LAPACK's QR factorization: R above the diagonal, Householder vectors below it, and their factors tau."""
+    """LAPACK's QR factorization: R above the diagonal, Householder vectors below it, and their factors tau.
+
+    Shape: (*, n, m) -> (*, n, m), tau (*, min(n, m)).
+    """
     _matrix("geqrf", input)
     found = _geqrf(input)
     return found if out is None else _into(out, found)
@@ -131,15 +146,18 @@ def _reflect(A, tau, other, order, adjoint=False):
 
 @takes_out
 def linalg_householder_product(A, tau):
-    """The first columns of the product of the Householder reflections that `geqrf` stores."""
+    """The first columns of the product of the Householder reflections that `geqrf` stores.
+
+    Shape: (*, n, m), tau (*, k) -> (*, n, m).
+    """
     _matrix("linalg.householder_product", A)
     m, n = A.shape[-2:]
     if m < n:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}."
         )
     if tau.shape[-1] > n:
-        raise RuntimeError(
+        raise runtime_error(
             f"linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {tau.shape[-1]}."
         )
     start = fill(A, 0) + eye(m, n, dtype=A.dtype, device=A.device)
@@ -148,16 +166,19 @@ def linalg_householder_product(A, tau):
 
 @takes_out
 def orgqr(input, tau):
-    """`linalg.householder_product`."""
+    """`linalg.householder_product`.   Shape: (*, n, m), tau (*, k) -> (*, n, m)."""
     return linalg_householder_product(input, tau)
 
 
 @takes_out
 def ormqr(input, tau, other, left=True, transpose=False):
-    """The product of `other` and the orthogonal matrix whose reflections `geqrf` stores."""
+    """The product of `other` and the orthogonal matrix whose reflections `geqrf` stores.
+
+    Shape: (*, n, k), tau (*, k), other (*, n, m) -> (*, n, m); (*, m, n) if not `left`.
+    """
     _matrix("ormqr", input, other)
     if input.shape[-2] != other.shape[-2 if left else -1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2], expected {input.shape[-2]}, got {list(other.shape)}."
         )
     k = range(tau.shape[-1])

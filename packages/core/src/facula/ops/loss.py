@@ -7,6 +7,7 @@ import warnings
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.ops.checks import floating, legacy, reduction_of
 from facula.ops.compare import where
 from facula.ops.rules import broadcast, broadcast_shapes
@@ -58,7 +59,7 @@ mse_loss_op.array_vjp()
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """The mean of (input - target) ** 2.
+    """The mean of (input - target) ** 2.   Shape: (*), (*) -> (), or (*) with reduction="none".
 
     >>> import facula
     >>> facula.nn.functional.mse_loss(facula.tensor([1., 3.]), facula.tensor([1., 1.]))
@@ -78,7 +79,12 @@ def _weighted(loss, weight, reduction):
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """The mean of |input - target|."""
+    """The mean of |input - target|.   Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.l1_loss(facula.tensor([1., 4.]), facula.zeros(2))
+    tensor(2.5000)
+    """
     reduction = reduction_of("l1_loss", legacy(size_average, reduce, reduction))
     _sizes("l1_loss", input, target)
     loss = (input - target).abs()
@@ -107,9 +113,16 @@ huber_op.vjp(
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """Squares near 0, absolute values beyond delta (Huber, 1964)."""
+    """Squares near 0, absolute values beyond delta (Huber, 1964).
+
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.huber_loss(facula.tensor([1., 4.]), facula.zeros(2))
+    tensor(2.)
+    """
     if delta <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"huber_loss: huber_loss does not support non-positive values for delta, got {delta}. Pass e.g. delta=1.0."
         )
     reduction = reduction_of("huber_loss", reduction)
@@ -119,10 +132,17 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
-    """difference ** 2 / (2 beta) where |difference| < beta, |difference| - beta / 2 elsewhere (Girshick, 2015)."""
+    """difference ** 2 / (2 beta) where |difference| < beta, |difference| - beta / 2 elsewhere (Girshick, 2015).
+
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.smooth_l1_loss(facula.tensor([1., 4.]), facula.zeros(2))
+    tensor(2.)
+    """
     reduction = reduction_of("smooth_l1_loss", legacy(size_average, reduce, reduction))
     if beta < 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"smooth_l1_loss: smooth_l1_loss does not support negative values for beta, got {beta}. Pass e.g. beta=1.0."
         )
     _sizes("smooth_l1_loss", input, target)
@@ -143,7 +163,7 @@ def binary_cross_entropy_op(xp, input, target, /):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""
     floating("binary_cross_entropy", input)
     if xp.any((input < 0) | (input > 1)):
-        raise RuntimeError(
+        raise runtime_error(
             "binary_cross_entropy: all elements of input should be between 0 and 1, got others. Apply sigmoid(), or "
             "use the loss with logits."
         )
@@ -166,13 +186,15 @@ binary_cross_entropy_op.vjp(input=_bce_slope, target=_bce_target)
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target * log(input) + (1 - target) * log(1 - input)) for probabilities input.
 
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
     >>> import facula
     >>> facula.nn.functional.binary_cross_entropy(facula.tensor([0.5]), facula.tensor([1.]))
     tensor(0.6931)
     """
     reduction = reduction_of("binary_cross_entropy", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(
+        raise value_error(
             f"binary_cross_entropy: Using a target size ({tuple(target.shape)}) that is different to the input size "
             f"({tuple(input.shape)}) is deprecated. "
             "Please ensure they have the same size."
@@ -198,13 +220,15 @@ def binary_cross_entropy_with_logits(
 ):
     """binary_cross_entropy(sigmoid(input), target), computed without overflow; pos_weight counts positives more.
 
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
     >>> import facula
     >>> facula.nn.functional.binary_cross_entropy_with_logits(facula.tensor([0.]), facula.tensor([1.]))
     tensor(0.6931)
     """
     reduction = reduction_of("binary_cross_entropy_with_logits", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(
+        raise value_error(
             f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size "
             f"({tuple(input.shape)}). Reshape the target."
         )
@@ -218,11 +242,18 @@ def binary_cross_entropy_with_logits(
 
 
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
-    """(log(var) + (input - target) ** 2 / var) / 2, var held above eps."""
+    """(log(var) + (input - target) ** 2 / var) / 2, var held above eps.
+
+    Shape: (*), (*), var (*) or (*, 1) or a number -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.gaussian_nll_loss(facula.tensor([2.]), facula.tensor([0.]), facula.tensor([1.]))
+    tensor(2.)
+    """
     reduction = reduction_of("gaussian_nll_loss", reduction)
     var = _variances(input, var)
     if not input.is_meta and (var.array < 0).any():
-        raise ValueError(
+        raise value_error(
             "gaussian_nll_loss: var has negative entry/entries, expected variances. Pass exp() of a log-variance."
         )
     held = var.detach()
@@ -237,7 +268,7 @@ def _variances(input, var):
     """`var` as a tensor that broadcasts with the input."""
     if not hasattr(var, "array"):
         if var < 0:
-            raise ValueError(f"gaussian_nll_loss: var has negative entry/entries, got {var}. Pass a variance.")
+            raise value_error(f"gaussian_nll_loss: var has negative entry/entries, got {var}. Pass a variance.")
         return input.new_ones(input.shape) * var
     if tuple(var.shape) == tuple(input.shape):
         return var
@@ -245,7 +276,7 @@ def _variances(input, var):
         return var.unsqueeze(-1)
     if input.ndim == var.ndim and [m for n, m in zip(input.shape, var.shape, strict=True) if n != m] == [1]:
         return var
-    raise ValueError(
+    raise value_error(
         f"gaussian_nll_loss: var is of incorrect size, expected {tuple(input.shape)} or one number per row, got "
         f"{tuple(var.shape)}. Reshape it."
     )
@@ -254,7 +285,14 @@ def _variances(input, var):
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
 ):
-    """exp(input) - target * input, or input - target * log(input + eps) without log_input; full adds Stirling's term."""
+    """exp(input) - target * input, or input - target * log(input + eps) without log_input; full adds Stirling's term.
+
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.poisson_nll_loss(facula.tensor([0.]), facula.tensor([2.]))
+    tensor(1.)
+    """
     reduction = reduction_of("poisson_nll_loss", legacy(size_average, reduce, reduction))
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -265,7 +303,12 @@ def poisson_nll_loss(
 
 
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
-    """log(1 + exp(-target * input)), target 1 or -1."""
+    """log(1 + exp(-target * input)), target 1 or -1.   Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.soft_margin_loss(facula.tensor([0.]), facula.tensor([1.]))
+    tensor(0.6931)
+    """
     from facula.ops.activation import softplus
 
     return _reduce(softplus(-target * input), reduction_of("soft_margin_loss", legacy(size_average, reduce, reduction)))
@@ -276,17 +319,31 @@ def _positive(x):
 
 
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
-    """input where target is 1, max(0, margin - input) where it is -1 (0 elsewhere each part)."""
+    """input where target is 1, max(0, margin - input) where it is -1 (0 elsewhere each part).
+
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.hinge_embedding_loss(facula.tensor([0.25, 0.25]), facula.tensor([1., -1.]))
+    tensor(0.5000)
+    """
     reduction = reduction_of("hinge_embedding_loss", legacy(size_average, reduce, reduction))
     loss = _positive(margin - input).masked_fill(target == 1, 0) + input.masked_fill(target == -1, 0)
     return _reduce(loss, reduction)
 
 
 def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
-    """max(0, -target * (input1 - input2) + margin)."""
+    """max(0, -target * (input1 - input2) + margin).
+
+    Shape: (*), (*), (*) that broadcast together -> (), or their common shape with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.margin_ranking_loss(facula.tensor([1.]), facula.tensor([3.]), facula.tensor([1.]))
+    tensor(2.)
+    """
     reduction = reduction_of("margin_ranking_loss", legacy(size_average, reduce, reduction))
     if input1.ndim != input2.ndim or input1.ndim != target.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             "margin_ranking_loss: margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {tuple(input1.shape)}, "
             f"input2: {tuple(input2.shape)}, target: {tuple(target.shape)}. Reshape them."

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.ops.arithmetic import mul
 from facula.ops.checks import floating, legacy, reduction_of
 from facula.ops.index import index_op, put_op
@@ -30,16 +31,16 @@ def _class_rule(input, target, ignore_index, reduction):
 
 def _check_targets(name, input, target):
     if input.ndim not in (1, 2) or target.ndim != input.ndim - 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected class indices of shape {tuple(input.shape[:-1])} for input {tuple(input.shape)}, got "
             f"{tuple(target.shape)}. Reshape the target."
         )
     if target.dtype.kind not in "iu":
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected scalar type Long but found {target.dtype.name}. Convert the target with .long()."
         )
     if input.ndim == 2 and input.shape[0] != target.shape[0]:
-        raise ValueError(
+        raise value_error(
             f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}). "
             "Give one class per row."
         )
@@ -145,12 +146,12 @@ def cross_entropy(
     if input.ndim == 2 and weight is None and not label_smoothing and target.array.dtype.kind != "f":
         return cross_entropy_op(input, target, ignore_index, reduction)
     if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"cross_entropy: label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}. Use e.g. 0.1."
         )
     axis = 0 if input.ndim == 1 else 1
     if not input.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             "cross_entropy: Dimension out of range, expected input (C), (N, C) or (N, C, d1, ...), got a scalar. Add "
             "the class dimension."
         )
@@ -175,11 +176,11 @@ def _check_dense(name, input, target):
     want = input.shape[:0] if input.ndim == 1 else (input.shape[0], *input.shape[2:])
     if tuple(target.shape) != tuple(want):
         if input.ndim > 1 and target.ndim and target.shape[0] != input.shape[0]:
-            raise ValueError(
+            raise value_error(
                 f"{name}: Expected input batch_size ({input.shape[0]}) to match target batch_size "
                 f"({target.shape[0]}). Give one class per row."
             )
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected target size {list(want)}, got {list(target.shape)}. Give one class index per position."
         )
 
@@ -205,7 +206,7 @@ def _smoothing(log_p, target, weight, ignore_index, reduction, axis):
 
 def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
     if tuple(target.shape) != tuple(input.shape):
-        raise RuntimeError(
+        raise runtime_error(
             "cross_entropy: Expected floating point type for target with class probabilities of shape "
             f"{tuple(input.shape)}, got {tuple(target.shape)}. Use class indices or one row per input."
         )
@@ -229,15 +230,17 @@ def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """-weight[target] * input[target] for log-probabilities input; the mean divides by the sum of the weights.
 
+    Shape: (N, C), (C) or (N, C, d1, ...) with targets (N), () or (N, d1, ...) -> (), or the targets' shape with reduction="none".
+
     >>> import facula
     >>> facula.nn.functional.nll_loss(facula.tensor([[-1., -2.]]), facula.tensor([1]))
     tensor(2.)
     """
     reduction = reduction_of("nll_loss", legacy(size_average, reduce, reduction))
     if not input.ndim:
-        raise RuntimeError("nll_loss: input tensor should be 1D or 2D, got a scalar. Add the class dimension.")
+        raise runtime_error("nll_loss: input tensor should be 1D or 2D, got a scalar. Add the class dimension.")
     if target.array.dtype.kind not in "iu":
-        raise RuntimeError(
+        raise runtime_error(
             f"nll_loss: expected scalar type Long but found {target.dtype.name}. Convert the target with .long()."
         )
     _check_dense("nll_loss", input, target)
@@ -267,6 +270,12 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     """target * (log(target) - input) for log-probabilities input: the Kullback-Leibler divergence.
 
     reduction="batchmean" divides the sum by the batch size, which is the mathematical definition.
+
+    Shape: (*), (*) -> (), or (*) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.kl_div(facula.tensor([[0.5, 0.5]]).log(), facula.tensor([[1., 0.]]), reduction="batchmean")
+    tensor(0.6931)
     """
     reduction = legacy(size_average, reduce, reduction)
     if reduction != "batchmean":

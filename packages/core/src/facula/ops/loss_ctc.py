@@ -9,6 +9,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.state import enable_grad, state
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.checks import floating, reduction_of
 from facula.ops.compare import where
 from facula.ops.index import index_op
@@ -153,7 +154,7 @@ ctc_op.array_vjp(log_probs=_ctc_array)
 def _lengths(value, name, like):
     array = np.asarray(value.cpu().array if isinstance(value, Tensor) else value, dtype=np.int64).reshape(-1)
     if array.size != like:
-        raise RuntimeError(
+        raise runtime_error(
             f"ctc_loss: {name} must be of size batch_size, expected {like} numbers, got {array.size}. Give one length "
             "per sequence."
         )
@@ -169,7 +170,7 @@ def _padded_labels(targets, lengths, blank):
     for i, n in enumerate(lengths):
         if array.ndim == 2:
             if n > array.shape[1]:
-                raise RuntimeError(
+                raise runtime_error(
                     f"ctc_loss: Expected tensor to have size at least {n} at dimension 1, but got size "
                     f"{array.shape[1]} for argument targets. Check target_lengths."
                 )
@@ -178,7 +179,7 @@ def _padded_labels(targets, lengths, blank):
             out[i, 1 : 2 * n : 2] = array[at : at + n]
             at += n
     if array.ndim == 1 and at != array.size:
-        raise RuntimeError(
+        raise runtime_error(
             f"ctc_loss: expected targets of length {at}, the sum of target_lengths, got {array.size}. Check "
             "target_lengths."
         )
@@ -190,13 +191,17 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
 
     The mean divides each loss by its target's length first; zero_infinity replaces losses of impossible targets by 0.
     Shape: log_probs (T, N, C) or (T, C), targets (N, S) or (sum of target_lengths), lengths (N) -> scalar or (N).
+
+    >>> import facula
+    >>> facula.nn.functional.ctc_loss(facula.zeros(1, 1, 2), facula.tensor([[1]]), facula.tensor([1]), facula.tensor([1]))
+    tensor(0.)
     """
     reduction = reduction_of("ctc_loss", reduction)
     batched = log_probs.ndim == 3
     if log_probs.ndim not in (2, 3):
-        raise RuntimeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), got {log_probs.ndim}D. Reshape it.")
+        raise runtime_error(f"ctc_loss: log_probs must be (T, N, C) or (T, C), got {log_probs.ndim}D. Reshape it.")
     if not 0 <= blank < log_probs.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"ctc_loss: blank must be in label range, expected 0 to {log_probs.shape[-1] - 1}, got {blank}. Choose "
             "one of the classes."
         )
@@ -205,7 +210,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     batch = log_probs.shape[1]
     inputs, lengths = _lengths(input_lengths, "input_lengths", batch), _lengths(target_lengths, "target_lengths", batch)
     if inputs.size and inputs.max() > log_probs.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"ctc_loss: Expected input_lengths to have value at most {log_probs.shape[0]}, but got value "
             f"{inputs.max()}. Check the lengths."
         )

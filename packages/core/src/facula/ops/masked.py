@@ -11,6 +11,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.primitives import cast
+from facula.errors import index_error, not_implemented_error
 from facula.ops.arithmetic import maximum
 from facula.ops.rules import dims_of
 
@@ -32,7 +33,7 @@ def _over(name, mask, input):
     if mask.array.dtype != np.bool_:
         mask = mask.bool()
     if mask.ndim > input.ndim:
-        raise IndexError(
+        raise index_error(
             f"masked.{name}: expected mask dimensionality <= the input's {input.ndim}, got {mask.ndim}. Drop dimensions of the mask."
         )
     return mask.expand(input.shape)
@@ -71,6 +72,8 @@ def _count(name, input, dim, keepdim, mask):
 def masked_sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The sum of the elements where `mask` holds.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.masked.sum(facula.tensor([1., 2.]), 0, mask=facula.tensor([True, False]))
     tensor(1.)
@@ -79,7 +82,10 @@ def masked_sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def masked_prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The product of the elements where `mask` holds."""
+    """The product of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _filled("prod", _typed(input, dtype), mask, 1)
     chosen = sorted(dims_of(_dims(dim), x.ndim), reverse=True)
     prod = _op("prod")
@@ -91,7 +97,14 @@ def masked_prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def masked_mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The mean of the elements where `mask` holds (nan where there are none)."""
+    """The mean of the elements where `mask` holds (nan where there are none).
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.mean(facula.tensor([1., 2., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(1.5000)
+    """
     x = _typed(input, dtype)
     if dtypes.category(x.array.dtype) < dtypes.FLOATING:
         x = cast(x, dtypes.default().numpy)
@@ -99,41 +112,56 @@ def masked_mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def masked_amax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The maximum of the elements where `mask` holds."""
+    """The maximum of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     return _filled("amax", x, mask, _least(x.array.dtype)).amax(_dims(dim) if dim is not None else (), keepdim)
 
 
 def masked_amin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The minimum of the elements where `mask` holds."""
+    """The minimum of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     return _filled("amin", x, mask, _greatest(x.array.dtype)).amin(_dims(dim) if dim is not None else (), keepdim)
 
 
 def masked_argmax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """Where the maximum of the elements is where `mask` holds, in the input's type (or `dtype`)."""
+    """Where the maximum of the elements is where `mask` holds, in the input's type (or `dtype`).
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     return cast(_filled("argmax", x, mask, _least(x.array.dtype)).argmax(dim, keepdim=keepdim), x.array.dtype)
 
 
 def masked_argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """Where the minimum of the elements is where `mask` holds, in the input's type (or `dtype`)."""
+    """Where the minimum of the elements is where `mask` holds, in the input's type (or `dtype`).
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     return cast(_filled("argmin", x, mask, _greatest(x.array.dtype)).argmin(dim, keepdim=keepdim), x.array.dtype)
 
 
 def masked_median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
-    """The (lower) median of the elements where `mask` holds."""
+    """The (lower) median of the elements where `mask` holds.   Shape: (*) -> (*) without `dim` (kept as 1 by keepdim)."""
     x = _typed(input, dtype)
     if not dtypes.is_float(x.array.dtype):
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"masked.median: expected a floating-point tensor, got {x.dtype}. Convert it with .float()."
         )
     return _op("nanmedian")(_filled("median", x, mask, math.nan), dim, keepdim)[0]
 
 
 def masked_norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The vector norm of the elements where `mask` holds."""
+    """The vector norm of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     order = float(ord)
     return _op("linalg_vector_norm")(
@@ -142,7 +170,10 @@ def masked_norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=Non
 
 
 def masked_var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
-    """The variance of the elements where `mask` holds."""
+    """The variance of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     if dtypes.category(x.array.dtype) < dtypes.FLOATING:
         x = cast(x, dtypes.default().numpy)
@@ -159,12 +190,18 @@ def masked_var(input, dim=None, unbiased=None, *, correction=None, keepdim=False
 
 
 def masked_std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
-    """The standard deviation of the elements where `mask` holds."""
+    """The standard deviation of the elements where `mask` holds.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     return masked_var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask).sqrt()
 
 
 def masked_logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """log(sum(exp(x))) of the elements where `mask` holds, in the input's type (or `dtype`)."""
+    """log(sum(exp(x))) of the elements where `mask` holds, in the input's type (or `dtype`).
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+    """
     x = _typed(input, dtype)
     to = x.array.dtype
     if dtypes.category(to) < dtypes.FLOATING:
@@ -174,38 +211,46 @@ def masked_logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def masked_logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
-    """log(exp(input) + exp(other)), where masked-out elements count as exp(-inf) = 0."""
+    """log(exp(input) + exp(other)), where masked-out elements count as exp(-inf) = 0.
+
+    Shape: (*), (*) that broadcast together -> their common shape.
+    """
     a = _filled("logaddexp", _typed(input, dtype), input_mask, -math.inf)
     return _op("logaddexp")(a, _filled("logaddexp", _typed(other, dtype), other_mask, -math.inf))
 
 
 def masked_cumsum(input, dim, *, dtype=None, mask=None):
-    """The running sum, where masked-out elements count as 0."""
+    """The running sum, where masked-out elements count as 0.   Shape: (*) -> (*)."""
     return _op("cumsum")(_filled("cumsum", _typed(input, dtype), mask, 0), dim)
 
 
 def masked_cumprod(input, dim, *, dtype=None, mask=None):
-    """The running product, where masked-out elements count as 1."""
+    """The running product, where masked-out elements count as 1.   Shape: (*) -> (*)."""
     return _op("cumprod")(_filled("cumprod", _typed(input, dtype), mask, 1), dim)
 
 
 def masked_softmax(input, dim, *, dtype=None, mask=None):
-    """The softmax over the elements where `mask` holds."""
+    """The softmax over the elements where `mask` holds.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.masked.softmax(facula.tensor([1., 1., 9.]), 0, mask=facula.tensor([True, True, False]))
+    tensor([0.5000, 0.5000, 0.0000])
+    """
     return _op("softmax")(_filled("softmax", _typed(input, dtype), mask, -math.inf), dim)
 
 
 def masked_log_softmax(input, dim, *, dtype=None, mask=None):
-    """The logarithm of `softmax` over the elements where `mask` holds."""
+    """The logarithm of `softmax` over the elements where `mask` holds.   Shape: (*) -> (*)."""
     return _op("log_softmax")(_filled("log_softmax", _typed(input, dtype), mask, -math.inf), dim)
 
 
 def masked_softmin(input, dim, *, dtype=None, mask=None):
-    """The softmax of -input over the elements where `mask` holds."""
+    """The softmax of -input over the elements where `mask` holds.   Shape: (*) -> (*)."""
     return _op("softmax")(-_filled("softmin", _typed(input, dtype), mask, math.inf), dim)
 
 
 def masked_normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
-    """input / max(norm, eps), with the norm taken where `mask` holds."""
+    """input / max(norm, eps), with the norm taken where `mask` holds.   Shape: (*) -> (*)."""
     x = _typed(input, dtype)
     size = maximum(masked_norm(x, ord, dim, keepdim=True, mask=mask), eps)
     return _filled("normalize", x, mask, 0) / size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.devices import base as devices
+from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.ops.index import index_op, put_op
 from facula.ops.join import stack
 from facula.ops.outputs import takes_out
@@ -17,7 +18,7 @@ from facula.tensors.tensor import wrap
 def _found(mask):
     """The positions of what is nonzero, one index tensor per dimension."""
     if mask.is_meta:
-        raise NotImplementedError(
+        raise not_implemented_error(
             "nonzero: expected a tensor with data, got one on the meta device. The count is not known there."
         )
     xp = devices.kind_of(mask.array).xp
@@ -27,6 +28,8 @@ def _found(mask):
 @takes_out
 def masked_select(input, mask):
     """The elements of `input` where `mask` holds, as a vector.
+
+    Shape: (*), mask that broadcasts with it -> (count of True).
 
     >>> import facula
     >>> facula.masked_select(facula.tensor([1, 2, 3]), facula.tensor([True, False, True]))
@@ -40,22 +43,29 @@ def masked_select(input, mask):
 
 def _check_mask(name, mask):
     if mask.array.dtype != np.bool_:
-        raise RuntimeError(f"{name}: expected BoolTensor for mask, got {mask.dtype}. Convert it with .bool().")
+        raise runtime_error(f"{name}: expected BoolTensor for mask, got {mask.dtype}. Convert it with .bool().")
 
 
 @takes_out
 def masked_scatter(input, mask, source):
-    """`input` with consecutive elements of `source` where `mask` holds."""
+    """`input` with consecutive elements of `source` where `mask` holds.
+
+    Shape: (*), mask that broadcasts to it, source with enough elements -> (*).
+
+    >>> import facula
+    >>> facula.zeros(3).masked_scatter(facula.tensor([True, False, True]), facula.tensor([1., 2.]))
+    tensor([1., 0., 2.])
+    """
     _check_mask("masked_scatter", mask)
     if source.array.dtype != input.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}."
         )
     shape = broadcast_shapes(input.shape, mask.shape, name="masked_scatter")
     (where,) = _found(reshape(broadcast_to(mask, shape), -1))
     n = where.shape[0]
     if source.numel() < n:
-        raise RuntimeError(
+        raise runtime_error(
             f"masked_scatter: Number of elements of source < number of ones in mask, expected at least {n}, got {source.numel()}."
         )
     base = reshape(broadcast_to(input, shape), -1)
@@ -64,6 +74,8 @@ def masked_scatter(input, mask, source):
 
 def nonzero(input, *, out=None, as_tuple=False):
     """Where `input` is not zero: one row of indices per element, or (`as_tuple`) one tensor per dimension.
+
+    Shape: (d1, ..., dn) -> (count, n), int64; n vectors (count) with as_tuple.
 
     >>> import facula
     >>> facula.nonzero(facula.tensor([0, 3, 4]))
@@ -80,15 +92,21 @@ def nonzero(input, *, out=None, as_tuple=False):
 
 
 def argwhere(input):
-    """`nonzero` as rows of indices."""
+    """`nonzero` as rows of indices.   Shape: (d1, ..., dn) -> (count, n), int64.
+
+    >>> import facula
+    >>> facula.argwhere(facula.tensor([0, 3, 5]))
+    tensor([[1],
+            [2]])
+    """
     return nonzero(input)
 
 
 @takes_out
 def nonzero_static(input, *, size, fill_value=-1):
-    """The first `size` rows of `nonzero`, filled up with `fill_value`."""
+    """The first `size` rows of `nonzero`, filled up with `fill_value`.   Shape: (d1, ..., dn) -> (size, n), int64."""
     if size < 0:
-        raise RuntimeError(f"nonzero_static: nonzero_static: 'size' must be an non-negative integer, got {size}.")
+        raise runtime_error(f"nonzero_static: nonzero_static: 'size' must be an non-negative integer, got {size}.")
     rows = nonzero(input).array
     result = np.full((size, rows.shape[1]), fill_value, np.int64)
     result[: min(size, len(rows))] = rows[:size]
@@ -98,17 +116,19 @@ def nonzero_static(input, *, size, fill_value=-1):
 def unravel_index(indices, shape):
     """The coordinates, one tensor per dimension, of positions in a flattened tensor of `shape`.
 
+    Shape: (*) -> one (*) per dimension of `shape`.
+
     >>> import facula
     >>> facula.unravel_index(facula.tensor([4]), (2, 3))
     (tensor([1]), tensor([1]))
     """
     if indices.array.dtype.kind not in "iu":
-        raise ValueError(
+        raise value_error(
             f"unravel_index: expected 'indices' to be integer dtype, but got {indices.dtype}. Convert it with .long()."
         )
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(n < 0 for n in sizes):
-        raise ValueError(f"unravel_index: 'shape' cannot have negative values, but got {sizes}. Use zero or more.")
+        raise value_error(f"unravel_index: 'shape' cannot have negative values, but got {sizes}. Use zero or more.")
     found = []
     for n in reversed(sizes):
         found.append(indices.remainder(n))

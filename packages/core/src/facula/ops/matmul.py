@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops import rules
 
 _SHAPES = [
@@ -19,18 +20,25 @@ _SHAPES = [
 
 def _same_types(name, input, other):
     if input.dtype != other.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert one with .to()."
         )
 
 
 @op(rules.matmul, onnx="MatMul", samples=[sample(*s) for s in _SHAPES])
 def matmul(xp, input, other, /):
-    """The matrix product input @ other, batched over leading dimensions."""
+    """The matrix product input @ other, batched over leading dimensions.
+
+    Shape: (*, n, m), (*, m, p) -> (*, n, p); a vector stands for a row on the left, a column on the right.
+
+    >>> import facula
+    >>> facula.matmul(facula.eye(2), facula.tensor([3., 4.]))
+    tensor([3., 4.])
+    """
     if input.dtype is not other.dtype:
         _same_types("matmul", input, other)
     if input.dtype.kind == "b":
-        raise RuntimeError(
+        raise runtime_error(
             "matmul: \"addmm_impl_cpu_\" not implemented for 'Bool', expected numbers. Convert with .float() first."
         )
     return xp.matmul(input, other)
@@ -66,13 +74,13 @@ def _linear_shape(input, weight, bias=None):
         fix = ""
         if input.ndim > 1 and input.size and _product(input.shape[1:]) == want:
             fix = f" Flatten it first, e.g. x.flatten(1) gives ({input.shape[0]}, {want})."
-        raise RuntimeError(
+        raise runtime_error(
             f"linear: mat1 and mat2 shapes cannot be multiplied: expected input (*, {want}) for weight {tuple(weight.shape)}, got {tuple(input.shape)}."
             + (fix or f" Build the layer with in_features={input.shape[-1] if input.ndim else 1}, or change the input.")
         )
     shape = input.shape[:-1] + weight.shape[:-1]
     if bias is not None and bias.shape not in (weight.shape[:-1], (), (1,)):
-        raise RuntimeError(
+        raise runtime_error(
             f"linear: expected bias of shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}. Give one number per output feature."
         )
     return Meta(shape, input.dtype)
@@ -129,40 +137,60 @@ linear.array_vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
 
 
 def mm(input, mat2, *, out=None):
-    """The product of two matrices (no broadcasting)."""
+    """The product of two matrices (no broadcasting).   Shape: (n, m), (m, p) -> (n, p).
+
+    >>> import facula
+    >>> facula.mm(facula.tensor([[1., 2.]]), facula.tensor([[3.], [4.]]))
+    tensor([[11.]])
+    """
     if input.ndim != 2 or mat2.ndim != 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"mm: expected two matrices, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() for batches."
         )
     return matmul(input, mat2, out=out)
 
 
 def bmm(input, mat2, *, out=None):
-    """The products of two batches of matrices: (B, n, m) @ (B, m, p) -> (B, n, p)."""
+    """The products of two batches of matrices: (B, n, m) @ (B, m, p) -> (B, n, p).
+
+    >>> import facula
+    >>> facula.bmm(facula.zeros(2, 3, 4), facula.zeros(2, 4, 5)).shape
+    facula.Size([2, 3, 5])
+    """
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"bmm: batch1 must be a 3D tensor and both batches equal, got {tuple(input.shape)} and {tuple(mat2.shape)}. Use matmul() to broadcast."
         )
     return matmul(input, mat2, out=out)
 
 
 def mv(input, vec, *, out=None):
-    """The product of a matrix and a vector."""
+    """The product of a matrix and a vector.   Shape: (n, m), (m) -> (n).
+
+    >>> import facula
+    >>> facula.mv(facula.tensor([[1., 2.], [3., 4.]]), facula.tensor([1., 1.]))
+    tensor([3., 7.])
+    """
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"mv: expected a matrix and a vector, got {tuple(input.shape)} and {tuple(vec.shape)}. Use matmul() otherwise."
         )
     return matmul(input, vec, out=out)
 
 
 def dot(input, tensor, *, out=None):
-    """The sum of the products of two vectors."""
+    """The sum of the products of two vectors.   Shape: (n), (n) -> ().
+
+    >>> import facula
+    >>> facula.dot(facula.tensor([1., 2.]), facula.tensor([3., 4.]))
+    tensor(11.)
+    """
     if input.ndim != 1 or tensor.ndim != 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Use matmul() otherwise."
         )
     if input.shape != tensor.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"dot: inconsistent tensor size, expected tensor {tuple(input.shape)}, got {tuple(tensor.shape)}. Give vectors of one length."
         )
     return matmul(input, tensor, out=out)

@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
 from facula.devices.threads import ranges, share
+from facula.errors import runtime_error, value_error
 from facula.ops.checks import floating
 from facula.ops.compare import where
 from facula.tensors.inplace import bump
@@ -24,18 +25,18 @@ def _shape_of(normalized_shape):
 
 def _check_normalized(name, input, shape, *parameters):
     if not shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
             "but got normalized_shape = (). Name at least one dimension."
         )
     for what, p in zip(("weight", "bias"), parameters, strict=False):
         if p is not None and tuple(p.shape) != shape:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
                 f"{list(p.shape)} and normalized_shape = {list(shape)}. Build the layer with that shape."
             )
     if tuple(input.shape[-len(shape) :]) != shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, "
             f"{', '.join(map(str, shape))}], but got input of size {list(input.shape)}. "
             "Normalise over the last dimensions of the input."
@@ -161,6 +162,8 @@ layer_norm_op.array_vjp(_layer_norm_array)
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
     """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions (Ba et al., 2016).
 
+    Shape: (*, *normalized_shape) -> the same.
+
     >>> import facula
     >>> facula.nn.functional.layer_norm(facula.tensor([[1., 3.]]), (2,))
     tensor([[-1.0000,  1.0000]])
@@ -170,7 +173,14 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """input / sqrt(mean(input ** 2) + eps) * weight over the last dimensions (Zhang and Sennrich, 2019)."""
+    """input / sqrt(mean(input ** 2) + eps) * weight over the last dimensions (Zhang and Sennrich, 2019).
+
+    Shape: (*, *normalized_shape) -> the same.
+
+    >>> import facula
+    >>> facula.nn.functional.rms_norm(facula.tensor([3., 4.]), (2,))
+    tensor([0.8485, 1.1314])
+    """
     shape = _shape_of(normalized_shape)
     _check_normalized("rms_norm", input, shape, weight)
     if eps is None:
@@ -197,14 +207,14 @@ def _batch_norm_shape(input, weight=None, bias=None, eps=1e-5):
 
 def _check_channels(name, input, *parameters):
     if input.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected at least 2 dimensions (N, C, ...), got shape {tuple(input.shape)}. Add a batch "
             "dimension with .unsqueeze(0)."
         )
     c = input.shape[1]
     for what, p in zip(("weight", "bias", "running_mean", "running_var"), parameters, strict=False):
         if p is not None and math.prod(p.shape) != c:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: {what} should contain {c} elements not {math.prod(p.shape)}, expected one per channel of "
                 f"input {tuple(input.shape)}. Build the layer with num_features={c}."
             )
@@ -314,6 +324,8 @@ def functional_batch_norm(
 
     In training the batch gives mean and variance, and the running ones move towards them by momentum; otherwise the running ones are used.
 
+    Shape: (N, C, *) -> (N, C, *).
+
     >>> import facula
     >>> facula.nn.functional.batch_norm(facula.tensor([[1.], [3.]]), None, None, training=True)
     tensor([[-1.0000],
@@ -324,14 +336,14 @@ def functional_batch_norm(
     _check_channels("batch_norm", input, weight, bias, running_mean, running_var)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError(
+            raise runtime_error(
                 "batch_norm: Expected running_mean and running_var to be defined when training=False. Pass them, or "
                 "training=True."
             )
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
-        raise ValueError(
+        raise value_error(
             f"batch_norm: Expected more than 1 value per channel when training, got input size {input.shape}. Use a "
             "larger batch, or eval()."
         )
@@ -345,18 +357,25 @@ def functional_batch_norm(
 
 
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True):
-    """`nn.functional.batch_norm` with its parameters first."""
+    """`nn.functional.batch_norm` with its parameters first.   Shape: (N, C, *) -> (N, C, *)."""
     return functional_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def functional_instance_norm(
     input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
 ):
-    """Normalises each channel of each instance by its own mean and variance (Ulyanov et al., 2016)."""
+    """Normalises each channel of each instance by its own mean and variance (Ulyanov et al., 2016).
+
+    Shape: (N, C, *) -> (N, C, *).
+
+    >>> import facula
+    >>> facula.nn.functional.instance_norm(facula.tensor([[[1., 3.]]]))
+    tensor([[[-1.0000,  1.0000]]])
+    """
     _check_channels("instance_norm", input, weight, bias, running_mean, running_var)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise RuntimeError(
+            raise runtime_error(
                 "instance_norm: Expected running_mean and running_var to be defined when use_input_stats is false. "
                 "Pass them."
             )
@@ -364,7 +383,7 @@ def functional_instance_norm(
     n, c = input.shape[:2]
     count = math.prod(input.shape[2:])
     if count == 1:
-        raise ValueError(
+        raise value_error(
             f"instance_norm: Expected more than 1 spatial element when training, got input size {input.shape}. Use "
             "larger inputs."
         )
@@ -379,26 +398,31 @@ def functional_instance_norm(
 
 
 def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True):
-    """`nn.functional.instance_norm` with its parameters first."""
+    """`nn.functional.instance_norm` with its parameters first.   Shape: (N, C, *) -> (N, C, *)."""
     return functional_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=True):
-    """Normalises each group of channels of each instance (Wu and He, 2018).   Shape: (N, C, *) -> (N, C, *)."""
+    """Normalises each group of channels of each instance (Wu and He, 2018).   Shape: (N, C, *) -> (N, C, *).
+
+    >>> import facula
+    >>> facula.nn.functional.group_norm(facula.tensor([[1., 3., 5., 5.]]), 2)
+    tensor([[-1.0000,  1.0000,  0.0000,  0.0000]])
+    """
     if input.ndim < 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}. Reshape it to "
             "(N, C, ...)."
         )
     n, c = input.shape[:2]
     if num_groups <= 0 or c % num_groups:
-        raise RuntimeError(
+        raise runtime_error(
             "group_norm: Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}. Choose a divisor of {c}."
         )
     for what, p in (("weight", weight), ("bias", bias)):
         if p is not None and tuple(p.shape) != (c,):
-            raise RuntimeError(
+            raise runtime_error(
                 f"group_norm: Expected {what} to be a vector of size equal to the number of channels in input, but "
                 f"got {what} of shape {list(p.shape)} and input of shape {list(input.shape)}. Build the layer with "
                 f"num_channels={c}."
@@ -414,9 +438,12 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
-    """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
+    """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012).
+
+    Shape: (N, C, *) -> (N, C, *).
+    """
     if input.ndim < 3:
-        raise ValueError(
+        raise value_error(
             f"local_response_norm: Expected 3D or higher dimensionality input (got {input.ndim} dimensions). Reshape "
             "it to (N, C, L)."
         )
@@ -433,7 +460,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
-    """input / max(norm(input, p), eps) along dim.
+    """input / max(norm(input, p), eps) along dim.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.nn.functional.normalize(facula.tensor([[3., 4.]]))

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.ops.index import index_op
 from facula.tensors.tensor import wrap
 
@@ -14,7 +15,7 @@ def _pad_shape(input, pads, value):
     shape = tuple(n + low + high for n, (low, high) in zip(input.shape, pads, strict=True))
     for n, (low, high) in zip(input.shape, pads, strict=True):
         if n + low + high < 0:
-            raise RuntimeError(
+            raise runtime_error(
                 f"pad: The input size {n}, plus negative padding {low} and {high}, resulted in a negative output "
                 f"size, which is invalid. Crop less of {tuple(input.shape)}."
             )
@@ -56,7 +57,7 @@ def _positions(mode, n, low, high):
 def _check_mode(mode, input, pairs):
     spatial = len(pairs)
     if input.ndim not in (spatial + 1, spatial + 2):
-        raise NotImplementedError(
+        raise not_implemented_error(
             "pad: Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now, expected padding for "
             "the last dimensions but one or two, "
             f"got {2 * spatial} numbers for a {input.ndim}D input. Leave the batch and channel dimensions out."
@@ -64,17 +65,17 @@ def _check_mode(mode, input, pairs):
     for d, (low, high) in zip(range(input.ndim - spatial, input.ndim), pairs, strict=True):
         n = input.shape[d]
         if mode == "reflect" and max(low, high) >= n:
-            raise RuntimeError(
+            raise runtime_error(
                 "pad: Argument #4: Padding size should be less than the corresponding input dimension, but got: "
                 f"padding ({low}, {high}) at dimension {d} of input {list(input.shape)}. Pad less."
             )
         if mode == "circular" and max(low, high) > n:
-            raise RuntimeError(
+            raise runtime_error(
                 f"pad: Padding value causes wrapping around more than once, got padding ({low}, {high}) at dimension "
                 f"{d} of input {list(input.shape)}. Pad less."
             )
         if n + low + high < 1 or (not n and mode != "circular"):
-            raise RuntimeError(
+            raise runtime_error(
                 f"pad: input is too small, expected a positive size at dimension {d}, got {n} with padding ({low}, "
                 f"{high}). Crop less."
             )
@@ -85,18 +86,20 @@ def pad(input, pad, mode="constant", value=None):
 
     mode: "constant" (with `value`), "reflect", "replicate" or "circular"; negative numbers crop.
 
+    Shape: (d1, ..., dn) -> each padded dimension longer by its two numbers.
+
     >>> import facula
     >>> facula.nn.functional.pad(facula.tensor([1., 2.]), (1, 1))
     tensor([0., 1., 2., 0.])
     """
     numbers = [int(n) for n in pad]
     if len(numbers) % 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"pad: Padding length must be divisible by 2, got {len(numbers)} numbers. Give (before, after) for each "
             "dimension."
         )
     if len(numbers) > 2 * input.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             "pad: Padding length should be less than or equal to two times the input dimension but got padding "
             f"length {len(numbers)} and input of dimension {input.ndim}. Give fewer numbers."
         )
@@ -106,12 +109,12 @@ def pad(input, pad, mode="constant", value=None):
             value = complex(value)
         return pad_op(input, ((0, 0),) * (input.ndim - len(pairs)) + pairs, 0.0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"pad: Unrecognised padding mode {mode}, expected constant, reflect, replicate or circular. Choose one of "
             "these."
         )
     if value is not None and value != 0:
-        raise ValueError(f'pad: Padding mode "{mode}" doesn\'t take in value argument, got {value}. Leave it out.')
+        raise value_error(f'pad: Padding mode "{mode}" doesn\'t take in value argument, got {value}. Leave it out.')
     _check_mode(mode, input, pairs)
     out = input
     for d, (low, high) in zip(range(input.ndim - len(pairs), input.ndim), pairs, strict=True):
@@ -121,7 +124,7 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def constant_pad_nd(input, pad, value=0):
-    """`input` padded with `value`."""
+    """`input` padded with `value`.   Shape: (d1, ..., dn) -> each padded dimension longer by its two numbers."""
     return _pad(input, pad, "constant", value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.checks import refused, sizes
 from facula.ops.conv import padded
 
@@ -33,21 +34,21 @@ def _outs(input, kernel, stride, padding, dilation, ceil_mode):
 def _pool_shape(name, input, kernel, stride, padding, dilation, ceil_mode):
     rank = len(kernel)
     if any(k <= 0 for k in kernel) or any(s <= 0 for s in stride) or any(d <= 0 for d in dilation):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: kernel size, stride and dilation should be greater than zero, but got {kernel}, {stride} and "
             f"{dilation}. Use positive numbers."
         )
     for k, (low, _), d in zip(kernel, padding, dilation, strict=True):
         if low < 0:
-            raise RuntimeError(f"{name}: pad must be non-negative, but got pad: {low}. Crop the input instead.")
+            raise runtime_error(f"{name}: pad must be non-negative, but got pad: {low}. Crop the input instead.")
         if low > (d * (k - 1) + 1) // 2:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: pad should be at most half of effective kernel size, but got pad={low}, kernel_size={k} and "
                 f"dilation={d}. Pad less."
             )
     outs = _outs(input, kernel, stride, padding, dilation, ceil_mode)
     if min(outs) <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Given input size: {tuple(input.shape[-rank:])}. Calculated output size: {outs}. Output size is "
             "too small. Use a smaller kernel."
         )
@@ -251,7 +252,7 @@ gather_flat_op.vjp(input=lambda g, indices, shapes, rank: scatter_flat_op(g, ind
 
 def _settings(name, rank, input, kernel_size, stride, padding, dilation=1):
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor for input, but got input of size: "
             f"{list(input.shape)}. Reshape it."
         )
@@ -273,6 +274,8 @@ def _max_pool(rank, input, kernel_size, stride, padding, dilation, ceil_mode, re
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (N, C, L); with return_indices also where it is.
 
+    Shape: (N, C, L) or (C, L) -> (N, C, L'), L' = (L + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1.
+
     >>> import facula
     >>> facula.nn.functional.max_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
     tensor([[[3., 2.]]])
@@ -281,33 +284,44 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The maximum of each window of (N, C, H, W); with return_indices also where it is."""
+    """The maximum of each window of (N, C, H, W); with return_indices also where it is.
+
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.max_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
+    """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The maximum of each window of (N, C, D, H, W); with return_indices also where it is."""
+    """The maximum of each window of (N, C, D, H, W); with return_indices also where it is.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W').
+    """
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool1d_with_indices(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
 ):
-    """`max_pool1d` and where each maximum is."""
+    """`max_pool1d` and where each maximum is.   Shape: as `max_pool1d`, twice."""
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 def max_pool2d_with_indices(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
 ):
-    """`max_pool2d` and where each maximum is."""
+    """`max_pool2d` and where each maximum is.   Shape: as `max_pool2d`, twice."""
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 def max_pool3d_with_indices(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
 ):
-    """`max_pool3d` and where each maximum is."""
+    """`max_pool3d` and where each maximum is.   Shape: as `max_pool3d`, twice."""
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
@@ -407,12 +421,14 @@ avg_spread_op.vjp(
 def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
     kernel, stride, pads, _ = _settings(f"avg_pool{rank}d", rank, input, kernel_size, stride, padding)
     if divisor_override == 0:
-        raise RuntimeError(f"avg_pool{rank}d: divisor must be not zero, got 0. Leave divisor_override out.")
+        raise runtime_error(f"avg_pool{rank}d: divisor must be not zero, got 0. Leave divisor_override out.")
     return avg_pool_op(input, kernel, stride, pads, bool(ceil_mode), bool(count_include_pad), divisor_override)
 
 
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of (N, C, L).
+
+    Shape: (N, C, L) or (C, L) -> (N, C, L'), L' = (L + 2 padding - kernel_size) / stride + 1.
 
     >>> import facula
     >>> facula.nn.functional.avg_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
@@ -424,14 +440,20 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
-    """The mean of each window of (N, C, H, W)."""
+    """The mean of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.avg_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
+    tensor([[[[ 2.5000,  4.5000],
+              [10.5000, 12.5000]]]])
+    """
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
-    """The mean of each window of (N, C, D, H, W)."""
+    """The mean of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W')."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -443,15 +465,15 @@ def _lp_pool(rank, input, norm_type, kernel_size, stride, ceil_mode):
 
 
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, L)."""
+    """The p-norm of each window of (N, C, L).   Shape: (N, C, L) or (C, L) -> (N, C, L')."""
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, H, W)."""
+    """The p-norm of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W')."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, D, H, W)."""
+    """The p-norm of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W')."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

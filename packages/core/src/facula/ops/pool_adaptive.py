@@ -8,6 +8,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, value_error
 from facula.ops.checks import sizes, uniform
 from facula.ops.pool import avg_pool_op, gather_flat_op, max_pool_op, window_argmax
 from facula.tensors.tensor import wrap
@@ -16,7 +17,7 @@ from facula.tensors.tensor import wrap
 def _targets(name, rank, input, output_size):
     """The wanted size of each dimension; None keeps it."""
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}. Reshape it."
         )
     given = (
@@ -26,18 +27,18 @@ def _targets(name, rank, input, output_size):
     )
     given = given * rank if len(given) == 1 else given
     if len(given) != rank:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: output_size must be {rank}, got {len(given)} numbers. Give one number per dimension."
         )
     found = tuple(int(n) if m is None else int(m) for n, m in zip(input.shape[-rank:], given, strict=True))
     if min(found) < 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: elements of output_size must be greater than or equal to 0, but got {list(found)}. Use positive "
             "numbers."
         )
     for d, n in enumerate(input.shape[-rank:]):
         if not n:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes "
                 f"{list(input.shape)} with dimension {d} being empty. Check the data."
             )
@@ -81,7 +82,7 @@ def _adaptive_avg(rank, input, output_size):
 
 
 def adaptive_avg_pool1d(input, output_size):
-    """Means of `output_size` bins that cover the input evenly.
+    """Means of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size).
 
     >>> import facula
     >>> facula.nn.functional.adaptive_avg_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
@@ -91,12 +92,22 @@ def adaptive_avg_pool1d(input, output_size):
 
 
 def adaptive_avg_pool2d(input, output_size):
-    """Means of bins that cover images evenly, `output_size` in each dimension (None keeps it)."""
+    """Means of bins that cover images evenly, `output_size` in each dimension (None keeps it).
+
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+
+    >>> import facula
+    >>> facula.nn.functional.adaptive_avg_pool2d(facula.arange(16.).view(1, 1, 4, 4), 1)
+    tensor([[[[7.5000]]]])
+    """
     return _adaptive_avg(2, input, output_size)
 
 
 def adaptive_avg_pool3d(input, output_size):
-    """Means of bins that cover volumes evenly, `output_size` in each dimension (None keeps it)."""
+    """Means of bins that cover volumes evenly, `output_size` in each dimension (None keeps it).
+
+    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size).
+    """
     return _adaptive_avg(3, input, output_size)
 
 
@@ -126,39 +137,45 @@ def _adaptive_max(rank, input, output_size, return_indices):
 
 
 def adaptive_max_pool1d(input, output_size, return_indices=False):
-    """Maxima of `output_size` bins that cover the input evenly."""
+    """Maxima of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size)."""
     return _adaptive_max(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(input, output_size, return_indices=False):
-    """Maxima of bins that cover images evenly."""
+    """Maxima of bins that cover images evenly.   Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+
+    >>> import facula
+    >>> facula.nn.functional.adaptive_max_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
+    """
     return _adaptive_max(2, input, output_size, return_indices)
 
 
 def adaptive_max_pool3d(input, output_size, return_indices=False):
-    """Maxima of bins that cover volumes evenly."""
+    """Maxima of bins that cover volumes evenly.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size)."""
     return _adaptive_max(3, input, output_size, return_indices)
 
 
 def adaptive_max_pool1d_with_indices(input, output_size, return_indices=False):
-    """`adaptive_max_pool1d` and where each maximum is."""
+    """`adaptive_max_pool1d` and where each maximum is.   Shape: as `adaptive_max_pool1d`, twice."""
     return _adaptive_max(1, input, output_size, True)
 
 
 def adaptive_max_pool2d_with_indices(input, output_size, return_indices=False):
-    """`adaptive_max_pool2d` and where each maximum is."""
+    """`adaptive_max_pool2d` and where each maximum is.   Shape: as `adaptive_max_pool2d`, twice."""
     return _adaptive_max(2, input, output_size, True)
 
 
 def adaptive_max_pool3d_with_indices(input, output_size, return_indices=False):
-    """`adaptive_max_pool3d` and where each maximum is."""
+    """`adaptive_max_pool3d` and where each maximum is.   Shape: as `adaptive_max_pool3d`, twice."""
     return _adaptive_max(3, input, output_size, True)
 
 
 def _fractional_shape(input, samples, kernel, size):
     for n, k, m in zip(input.shape[-len(size) :], kernel, size, strict=True):
         if m + k - 1 > n:
-            raise RuntimeError(
+            raise runtime_error(
                 f"fractional_max_pool{len(size)}d: pool size {k} with output size {m} is too large relative to input "
                 f"size {n} of {tuple(input.shape)}. Choose smaller ones."
             )
@@ -201,11 +218,11 @@ def fractional_indices_op(xp, input, samples, /, kernel, size):
 def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indices, samples):
     name = f"fractional_max_pool{rank}d"
     if output_size is None and output_ratio is None:
-        raise ValueError(
+        raise value_error(
             f"{name}: {name} requires specifying either an output_size or an output_ratio, got neither. Pass one."
         )
     if input.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(input.shape)}. Reshape it."
         )
     if output_size is None:
@@ -225,28 +242,31 @@ def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indi
 def fractional_max_pool2d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
-    """Maxima of windows at random places, so that sizes shrink by fractions (Graham, 2014)."""
+    """Maxima of windows at random places, so that sizes shrink by fractions (Graham, 2014).
+
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+    """
     return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
-    """Maxima of windows at random places in volumes."""
+    """Maxima of windows at random places in volumes.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size)."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
 def fractional_max_pool2d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None
 ):
-    """`fractional_max_pool2d` and where each maximum is."""
+    """`fractional_max_pool2d` and where each maximum is.   Shape: as `fractional_max_pool2d`, twice."""
     return _fractional(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
 
 
 def fractional_max_pool3d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=True, _random_samples=None
 ):
-    """`fractional_max_pool3d` and where each maximum is."""
+    """`fractional_max_pool3d` and where each maximum is.   Shape: as `fractional_max_pool3d`, twice."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
 
 
@@ -269,7 +289,7 @@ def unpool_op(xp, input, indices, /, size):
     lead = input.shape[: input.ndim - rank]
     rows, total = int(np.prod(lead)), int(np.prod(size))
     if indices.size and (indices.min() < 0 or indices.max() >= total):
-        raise RuntimeError(
+        raise runtime_error(
             f"max_unpool{rank}d: Found an invalid max index: {int(indices.max())} (output volumes are of size "
             f"{'x'.join(map(str, size))}). Pass output_size."
         )
@@ -284,11 +304,11 @@ unpool_op.vjp(input=lambda g, indices, size: gather_flat_op(g, indices, len(size
 def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     name = f"max_unpool{rank}d"
     if indices.array.dtype != np.int64:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: elements in indices should be type int64 but got: {indices.dtype}. Convert with .long()."
         )
     if tuple(input.shape) != tuple(indices.shape):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got "
             f"indices tensor with shape: {list(indices.shape)}. Pass both results of the pooling."
         )
@@ -301,28 +321,40 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     size = tuple(int(n) for n in output_size)
     size = size[-rank:] if len(size) in (rank + 1, rank + 2) else size
     if len(size) != rank:
-        raise ValueError(
+        raise value_error(
             f"{name}: output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length "
             f"of '{len(size)}'. Give one number per dimension."
         )
     for d, (m, u, s) in enumerate(zip(size, usual, stride, strict=True)):
         if not u - s < m < u + s:
-            raise ValueError(
+            raise value_error(
                 f'{name}: invalid output_size "{list(size)}" (dim {d} must be between {u - s} and {u + s}). Use a size that the pooling could have had.'
             )
     return unpool_op(input, indices, size)
 
 
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Puts maxima back where `max_pool1d` found them, zeros elsewhere."""
+    """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L'), (N, C, L') -> (N, C, L).
+
+    >>> import facula
+    >>> x, where = facula.nn.functional.max_pool1d(facula.tensor([[1., 5., 2., 3.]]), 2, return_indices=True)
+    >>> facula.nn.functional.max_unpool1d(x, where, 2)
+    tensor([[0., 5., 0., 3.]])
+    """
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Puts maxima back where `max_pool2d` found them, zeros elsewhere."""
+    """Puts maxima back where `max_pool2d` found them, zeros elsewhere.
+
+    Shape: (N, C, H', W'), (N, C, H', W') -> (N, C, H, W).
+    """
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Puts maxima back where `max_pool3d` found them, zeros elsewhere."""
+    """Puts maxima back where `max_pool3d` found them, zeros elsewhere.
+
+    Shape: (N, C, D', H', W'), (N, C, D', H', W') -> (N, C, D, H, W).
+    """
     return _unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -8,6 +8,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.extremes import selected, selected_back
 from facula.ops.gather import gather
 from facula.ops.outputs import takes_out
@@ -89,6 +90,8 @@ _median_all, _nanmedian_all = _whole("median", False), _whole("nanmedian", True)
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median of all elements; with `dim`, (values, indices) along it. A nan makes the median nan.
 
+    Shape: (*) -> (); with dim two of (*) without it (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.median(facula.tensor([3, 1, 4, 2]))
     tensor(2)
@@ -100,7 +103,14 @@ def median(input, dim=None, keepdim=False, *, out=None):
 
 
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
-    """The lower median of the elements that are not nan; with `dim`, (values, indices) along it."""
+    """The lower median of the elements that are not nan; with `dim`, (values, indices) along it.
+
+    Shape: (*) -> (); with dim two of (*) without it (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.nanmedian(facula.tensor([1., facula.nan, 3.]))
+    tensor(1.)
+    """
     if dim is None:
         return _nanmedian_all(input, out=out)
     found = _nanmedian_along(input, wrap_dim(dim, input.ndim), keepdim)
@@ -110,7 +120,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
 def _kth_rule(input, k, dim, keepdim):
     size = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 1 <= k <= size:
-        raise RuntimeError(
+        raise runtime_error(
             f"kthvalue: selected number k out of range for dimension {dim}, expected 1 to {size}, got {k}. Choose k within it."
         )
     return selected("kthvalue")(input, dim, keepdim)
@@ -138,6 +148,8 @@ _kthvalue_along.vjp(
 
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the k-th smallest element along `dim`, counted from 1.
+
+    Shape: (*) -> two of (*) without `dim` (kept as 1 by keepdim).
 
     >>> import facula
     >>> facula.kthvalue(facula.tensor([30, 10, 20]), 2).values
@@ -170,6 +182,8 @@ _mode_along.vjp(
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent element along `dim`; the smallest if there are several.
 
+    Shape: (*) -> two of (*) without `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.mode(facula.tensor([2, 1, 2, 3])).values
     tensor(2)
@@ -183,27 +197,27 @@ _WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 def _checked_quantile(name, input, q, interpolation):
     if input.array.dtype.name not in ("float32", "float64"):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}() input tensor must be either float or double dtype, got {input.dtype.name}. Convert it with .float()."
         )
     if not input.array.size:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}() input tensor must be non-empty, got shape {tuple(input.shape)}. Check the data."
         )
     if interpolation not in _WAYS:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}. Use one of these."
         )
     if not isinstance(q, Tensor):
         q = input.new_full((), q)
     if q.array.dtype != input.array.dtype:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}() q tensor must be same dtype as the input tensor, got {q.dtype.name} and {input.dtype.name}. Convert q with .to()."
         )
     if q.ndim > 1:
-        raise RuntimeError(f"{name}: {name}() q must be a scalar or 1D tensor, got {q.ndim} dimensions. Flatten it.")
+        raise runtime_error(f"{name}: {name}() q must be a scalar or 1D tensor, got {q.ndim} dimensions. Flatten it.")
     if q.array.size and not bool(((q >= 0) & (q <= 1)).all().item()):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: {name}() q must be in the range [0, 1] but got values outside. Give fractions, not per cent."
         )
     return q
@@ -256,5 +270,10 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 @takes_out
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """`quantile` of the elements that are not nan."""
+    """`quantile` of the elements that are not nan.   Shape: as `quantile`.
+
+    >>> import facula
+    >>> facula.nanquantile(facula.tensor([1., facula.nan, 3.]), 0.5)
+    tensor(2.)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)

@@ -15,6 +15,7 @@ from facula.autograd.state import drawn, state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
+from facula.errors import not_implemented_error, runtime_error, type_error
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast_shapes
 from facula.ops.shape import size_of
@@ -34,7 +35,7 @@ def _drawn(name, shape, dtype, device, generator, draw, requires_grad=False):
             return made
     to = devices.default() if device is None else devices.device(device)
     if any(n < 0 for n in shape):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Trying to create tensor with negative dimension, expected sizes of zero or more, got {list(shape)}. "
             f"Check the sizes."
         )
@@ -73,7 +74,7 @@ def _standard_normal(dtype):
 def _needs_float(name, dtype):
     if not dtypes.is_differentiable(dtype):
         title = {"int64": "Long", "int32": "Int", "bool": "Bool"}.get(dtype.name, dtype.name)
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"{name}: \"{name}\" not implemented for '{title}', expected a floating-point dtype, got {dtype.name}. Pass dtype=facula.float32."
         )
 
@@ -85,7 +86,7 @@ def _float_factory(name, sampler, doc):
     ):
         size = size_of(size or (named.pop("size"),), name)
         if unknown := named.keys() - {"names", "memory_format"}:
-            raise TypeError(
+            raise type_error(
                 f"{name}() got an unexpected keyword argument '{min(unknown)}'. Use dtype=, device=, generator=."
             )
         d = dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
@@ -93,7 +94,13 @@ def _float_factory(name, sampler, doc):
         return _drawn(name, size, d, device, generator, sampler(d), requires_grad)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__, make.__module__ = doc, __name__
+    make.__module__ = __name__
+    make.__doc__ = f"""{doc}   Shape: (*size).
+
+    >>> import facula
+    >>> facula.{name}(2, 3).shape
+    facula.Size([2, 3])
+    """
     return make
 
 
@@ -120,7 +127,13 @@ def _float_like(name, sampler, doc):
         )
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__, make.__module__ = doc, __name__
+    make.__module__ = __name__
+    make.__doc__ = f"""{doc}   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.{name}(facula.ones(2, 3)).shape
+    facula.Size([2, 3])
+    """
     return make
 
 
@@ -140,7 +153,7 @@ def _integers(low, high):
 def _bounds(name, low, high):
     low, high = (int(x.item()) if isinstance(x, Tensor) else int(x) for x in (low, high))
     if low >= high:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: random_ expects 'from' to be less than 'to', but found from={low} >= to={high}. Exchange the bounds."
         )
     return low, high
@@ -161,6 +174,8 @@ def randint(
 ):
     """Random integers from `low` (0 if left away) up to and without `high`, with the shape `size`.
 
+    Shape: (*size), int64.
+
     >>> import facula
     >>> facula.randint(3, 4, (2,))
     tensor([3, 3])
@@ -169,7 +184,7 @@ def randint(
         if isinstance(high, (tuple, list)):
             low, high, size = 0, low, high
         else:
-            raise TypeError("randint(): expected a size, got none. Pass it as a tuple, e.g. randint(10, (2, 3)).")
+            raise type_error("randint(): expected a size, got none. Pass it as a tuple, e.g. randint(10, (2, 3)).")
     elif high is None:
         low, high = 0, low
     low, high = _bounds("randint", low, high)
@@ -190,7 +205,14 @@ def randint_like(
     requires_grad=False,
     memory_format=None,
 ):
-    """Random integers from `low` (0 if left away) up to and without `high`, with the shape and type of `input`."""
+    """Random integers from `low` (0 if left away) up to and without `high`, with the shape and type of `input`.
+
+    Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.randint_like(facula.ones(2, 3), 10).shape
+    facula.Size([2, 3])
+    """
     if high is None:
         low, high = 0, low
     low, high = _bounds("randint_like", low, high)
@@ -208,14 +230,14 @@ def randint_like(
 
 @takes_out
 def randperm(n, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
-    """The integers from 0 to n - 1 in random order.
+    """The integers from 0 to n - 1 in random order.   Shape: (n), int64.
 
     >>> import facula
     >>> facula.randperm(5).sort().values
     tensor([0, 1, 2, 3, 4])
     """
     if n < 0:
-        raise RuntimeError(f"randperm: n must be non-negative, got {n}. Pass the count of integers to shuffle.")
+        raise runtime_error(f"randperm: n must be non-negative, got {n}. Pass the count of integers to shuffle.")
     d = np.dtype(np.int64) if dtype is None else dtypes.numpy_of(dtype)
     return _drawn("randperm", (n,), d, device, generator, lambda rng, shape: rng.permutation(n), requires_grad)
 
@@ -240,19 +262,24 @@ def _no_gradient(input, drawn):
 
 def _probability(name, p):
     if not 0 <= p <= 1:
-        raise RuntimeError(f"{name}: {name} expects p to be in [0, 1], but got p={p}. Pass a probability.")
+        raise runtime_error(f"{name}: {name} expects p to be in [0, 1], but got p={p}. Pass a probability.")
 
 
 @takes_out
 def bernoulli(input, p=None, *, generator=None):
-    """1 with the probability that `input` (or `p`) says, else 0, in the type of `input`."""
+    """1 with the probability that `input` (or `p`) says, else 0, in the type of `input`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.bernoulli(facula.tensor([0., 1.]))
+    tensor([0., 1.])
+    """
     d = input.array.dtype
     if p is None:
         _needs_float("bernoulli", d)
         if not input.is_meta:
             host = devices.to_host(input.array).astype(np.float64)
             if host.size and not (host.min() >= 0 and host.max() <= 1):
-                raise RuntimeError(
+                raise runtime_error(
                     "bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, got probabilities outside [0, 1]. Clamp them first."
                 )
     else:
@@ -279,11 +306,11 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         return wrap(Meta(shape, np.int64))
     p = devices.to_host(input.array).astype(np.float64)
     if not (np.isfinite(p).all() and (p >= 0).all()):
-        raise RuntimeError(
+        raise runtime_error(
             "multinomial: probability tensor contains either `inf`, `nan` or element < 0, expected weights of zero or more. Check the logits."
         )
     if p.size and not (p.sum(-1) > 0).all():
-        raise RuntimeError(
+        raise runtime_error(
             "multinomial: invalid multinomial distribution (sum of probabilities <= 0), expected a positive weight in each row. Check the weights."
         )
 
@@ -302,19 +329,19 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
 
 def _check_multinomial(input, num_samples, replacement):
     if not dtypes.is_float(input.array.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"multinomial: multinomial only supports floating-point dtypes for input, got: {input.dtype.name}. Convert it with .float()."
         )
     if input.ndim not in (1, 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"multinomial: prob_dist must be 1 or 2 dim, got {input.ndim} dims. Reshape the input to (rows, categories)."
         )
     if num_samples <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}. Ask for at least one."
         )
     if not replacement and num_samples > input.shape[-1]:
-        raise RuntimeError(
+        raise runtime_error(
             f"multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, got {num_samples} of "
             f"{input.shape[-1]}. Pass replacement=True."
         )
@@ -322,7 +349,7 @@ def _check_multinomial(input, num_samples, replacement):
 
 def _check_std(name, std):
     if std < 0:
-        raise RuntimeError(f"{name}: normal expects std >= 0.0, but found std {std}. Pass a standard deviation.")
+        raise runtime_error(f"{name}: normal expects std >= 0.0, but found std {std}. Pass a standard deviation.")
 
 
 @takes_out
@@ -340,6 +367,8 @@ def normal(
 ):
     """Normal random numbers; `mean` and `std` are tensors (one draw per element) or, with `size`, numbers.
 
+    Shape: the common shape of mean and std, or (*size).
+
     >>> import facula
     >>> facula.normal(facula.tensor([1., 2.]), 0.0)
     tensor([1., 2.])
@@ -347,7 +376,9 @@ def normal(
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if not tensors:
         if size is None:
-            raise TypeError("normal(): expected a size with two numbers, got none. Pass e.g. normal(0.0, 1.0, (2, 3)).")
+            raise type_error(
+                "normal(): expected a size with two numbers, got none. Pass e.g. normal(0.0, 1.0, (2, 3))."
+            )
         _check_std("normal", std)
         d = dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
         return (
@@ -358,7 +389,7 @@ def normal(
         )
     if isinstance(std, Tensor):
         if not std.is_meta and std.array.size and not (std >= 0).all():
-            raise RuntimeError(
+            raise runtime_error(
                 "normal: normal expects all elements of std >= 0.0, got a negative one. Take its absolute value."
             )
     else:
@@ -377,12 +408,17 @@ def normal(
 
 
 def poisson(input, generator=None):
-    """Random counts from Poisson distributions with the rates `input`, in its type."""
+    """Random counts from Poisson distributions with the rates `input`, in its type.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.poisson(facula.tensor([0., 0.]))
+    tensor([0., 0.])
+    """
     d = input.array.dtype
     _needs_float("poisson", d)
     host = None if input.is_meta else devices.to_host(input.array).astype(np.float64)
     if host is not None and (host < 0).any():
-        raise RuntimeError(
+        raise runtime_error(
             "poisson: invalid Poisson rate, expected rate to be non-negative, got a negative one. Clamp it first."
         )
     return _no_gradient(
@@ -391,7 +427,10 @@ def poisson(input, generator=None):
 
 
 def binomial(count, prob, generator=None):
-    """Random counts of successes in `count` trials that succeed with probability `prob`."""
+    """Random counts of successes in `count` trials that succeed with probability `prob`.
+
+    Shape: (*), (*) that broadcast together -> their common shape.
+    """
     d = dtypes.result_type([count.array, prob.array])
     _needs_float("binomial", d)
     shape = broadcast_shapes(count.shape, prob.shape, name="binomial")
@@ -410,12 +449,17 @@ def _fill(target, name, generator, draw, kinds="fc"):
 
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
-    """Fill this tensor with uniform random numbers in [from, to)."""
+    """Fill this tensor with uniform random numbers in [from, to).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(1000).uniform_(2, 3).min() >= 2
+    tensor(True)
+    """
     from_ = named.pop("from", from_)
     if named:
-        raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'. Use from_= or to=.")
+        raise type_error(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'. Use from_= or to=.")
     if from_ > to:
-        raise RuntimeError(
+        raise runtime_error(
             f"uniform_: uniform_ expects to return a [from, to) range, but found from={from_} > to={to}. Exchange the bounds."
         )
     draw = _uniform(self.array.dtype)
@@ -424,7 +468,12 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
 
 
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
-    """Fill this tensor with normal random numbers."""
+    """Fill this tensor with normal random numbers.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(2, 3).normal_().shape
+    facula.Size([2, 3])
+    """
     _check_std("normal_", std)
     draw = _standard_normal(self.array.dtype)
     width = _width(self.array.dtype)
@@ -432,16 +481,21 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
 
 
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
-    """Fill this tensor with exp of normal random numbers."""
+    """Fill this tensor with exp of normal random numbers.   Shape: (*) -> (*)."""
     if std <= 0:
-        raise RuntimeError(f"log_normal_: log_normal_ expects std > 0.0, but found std={std}. Pass a positive one.")
+        raise runtime_error(f"log_normal_: log_normal_ expects std > 0.0, but found std={std}. Pass a positive one.")
     return _fill(self, "log_normal_", generator, lambda rng, shape: np.exp(rng.standard_normal(shape) * std + mean))
 
 
 def exponential_(self, lambd=1.0, *, generator=None):
-    """Fill this tensor with exponential random numbers of rate `lambd`."""
+    """Fill this tensor with exponential random numbers of rate `lambd`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(1000).exponential_().min() >= 0
+    tensor(True)
+    """
     if lambd <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"exponential_: exponential_ expects lambda > 0.0, but found lambda={lambd}. Pass a positive rate."
         )
     width = _width(self.array.dtype)
@@ -455,23 +509,28 @@ def exponential_(self, lambd=1.0, *, generator=None):
 
 
 def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
-    """Fill this tensor with Cauchy random numbers."""
+    """Fill this tensor with Cauchy random numbers.   Shape: (*) -> (*)."""
     if sigma <= 0:
-        raise RuntimeError(f"cauchy_: cauchy_ expects sigma > 0.0, but found sigma={sigma}. Pass a positive one.")
+        raise runtime_error(f"cauchy_: cauchy_ expects sigma > 0.0, but found sigma={sigma}. Pass a positive one.")
     return _fill(self, "cauchy_", generator, lambda rng, shape: rng.standard_cauchy(shape) * sigma + median)
 
 
 def geometric_(self, p, *, generator=None):
-    """Fill this tensor with the number of trials until the first success, each of probability `p`."""
+    """Fill this tensor with the number of trials until the first success, each of probability `p`.   Shape: (*) -> (*)."""
     if not 0 < p < 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"geometric_: geometric_ expects p to be in (0, 1), but got p={p}. Pass a probability between."
         )
     return _fill(self, "geometric_", generator, lambda rng, shape: rng.geometric(p, shape), kinds="any")
 
 
 def bernoulli_(self, p=0.5, *, generator=None):
-    """Fill this tensor with 1 of probability `p` (a number or a tensor), else 0."""
+    """Fill this tensor with 1 of probability `p` (a number or a tensor), else 0.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(2).bernoulli_(1.)
+    tensor([1., 1.])
+    """
     if isinstance(p, Tensor):
         chance = p.expand(self.shape).detach()
         return write(
@@ -484,7 +543,14 @@ def bernoulli_(self, p=0.5, *, generator=None):
 
 
 def random_(self, from_=None, to=None, *, generator=None, **named):
-    """Fill this tensor with integers in [from, to); without bounds, with what its type counts exactly."""
+    """Fill this tensor with integers in [from, to); without bounds, with what its type counts exactly.
+
+    Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(1000).random_(0, 10).max() < 10
+    tensor(True)
+    """
     from_ = named.pop("from", from_)
     if to is None and from_ is not None:
         from_, to = 0, from_

@@ -10,6 +10,7 @@ from facula.autograd.engine import grad
 from facula.autograd.op import op, sample
 from facula.autograd.state import enable_grad, state
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.checks import floating
 from facula.ops.dropout import dropout
 from facula.ops.join import cat, stack
@@ -44,7 +45,7 @@ def _before(xp, first, states):
 def _lstm_shape(projected, h, c, weight):
     steps, batch, width = projected.shape
     if weight.shape != (width, width // 4) or h.shape != (batch, width // 4) or c.shape != h.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"lstm: expected hidden states of shape {(batch, width // 4)} and a recurrent weight of shape "
             f"{(width, width // 4)}, "
             f"got {tuple(h.shape)}, {tuple(c.shape)} and {tuple(weight.shape)}. Check hidden_size and the batch size."
@@ -127,7 +128,7 @@ def _lstm_array(g, out, projected, h, c, weight, xp):
 def _gru_shape(projected, h, weight, bias=None):
     steps, batch, width = projected.shape
     if weight.shape != (width, width // 3) or h.shape != (batch, width // 3):
-        raise RuntimeError(
+        raise runtime_error(
             f"gru: expected a hidden state of shape {(batch, width // 3)} and a recurrent weight of shape "
             f"{(width, width // 3)}, "
             f"got {tuple(h.shape)} and {tuple(weight.shape)}. Check hidden_size and the batch size."
@@ -198,7 +199,7 @@ def _gru_array(g, out, projected, h, weight, bias, xp):
 def _rnn_shape(projected, h, weight, relu):
     _, batch, n = projected.shape
     if weight.shape != (n, n) or h.shape != (batch, n):
-        raise RuntimeError(
+        raise runtime_error(
             f"rnn: expected a hidden state of shape {(batch, n)} and a recurrent weight of shape {(n, n)}, got "
             f"{tuple(h.shape)} and "
             f"{tuple(weight.shape)}. Check hidden_size and the batch size."
@@ -271,18 +272,18 @@ def _layer(kind, input, states, w_ih, w_hh, b_ih, b_hh, reverse):
 def _stacked(kind, input, hx, params, has_biases, num_layers, dropout_p, train, bidirectional, batch_first):
     """All layers: (output, h_n) or (output, h_n, c_n)."""
     if input.ndim != 3:
-        raise RuntimeError(
+        raise runtime_error(
             f"{kind}: input must have 3 dimensions, got {input.ndim}. Shape: (T, N, features), or (N, T, features) "
             "with batch_first."
         )
     per, directions = 4 if has_biases else 2, 2 if bidirectional else 1
     if len(params) != per * directions * num_layers:
-        raise RuntimeError(
+        raise runtime_error(
             f"{kind}: expected {per * directions * num_layers} parameters, got {len(params)}. Check num_layers, "
             "has_biases and bidirectional."
         )
     if any(h.shape[0] != directions * num_layers for h in hx):
-        raise RuntimeError(
+        raise runtime_error(
             f"{kind}: expected {directions * num_layers} first states, got {hx[0].shape[0]}. Give one per layer and "
             "direction."
         )
@@ -307,40 +308,51 @@ def lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectiona
     """Layers of long short-term memory (Hochreiter and Schmidhuber, 1997): (output, h_n, c_n).
 
     params: w_ih, w_hh (and b_ih, b_hh) of each layer and direction.
+
+    Shape: (T, N, in), two of (layers d, N, H) -> (T, N, d H), two of (layers d, N, H); d = 2 if bidirectional.
     """
     return _stacked("lstm", input, list(hx), params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
 
 def gru(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False):
-    """Layers of gated recurrent units (Cho et al., 2014): (output, h_n)."""
+    """Layers of gated recurrent units (Cho et al., 2014): (output, h_n).
+
+    Shape: (T, N, in), (layers d, N, H) -> (T, N, d H), (layers d, N, H); d = 2 if bidirectional.
+    """
     return _stacked("gru", input, [hx], params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
 
 def rnn_tanh(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False):
-    """Layers of h = tanh(w_ih x + w_hh h) (Elman, 1990): (output, h_n)."""
+    """Layers of h = tanh(w_ih x + w_hh h) (Elman, 1990): (output, h_n).
+
+    Shape: (T, N, in), (layers d, N, H) -> (T, N, d H), (layers d, N, H); d = 2 if bidirectional.
+    """
     return _stacked("rnn_tanh", input, [hx], params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
 
 def rnn_relu(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=False):
-    """Layers of h = relu(w_ih x + w_hh h): (output, h_n)."""
+    """Layers of h = relu(w_ih x + w_hh h): (output, h_n).
+
+    Shape: (T, N, in), (layers d, N, H) -> (T, N, d H), (layers d, N, H); d = 2 if bidirectional.
+    """
     return _stacked("rnn_relu", input, [hx], params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
 
 def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of an LSTM: (h, c)."""
+    """One step of an LSTM: (h, c).   Shape: (N, in), two of (N, H), w_ih (4 H, in), w_hh (4 H, H) -> two of (N, H)."""
     return _layer("lstm", input.unsqueeze(0), list(hx), w_ih, w_hh, b_ih, b_hh, False)[1]
 
 
 def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of a GRU."""
+    """One step of a GRU.   Shape: (N, in), (N, H), w_ih (3 H, in), w_hh (3 H, H) -> (N, H)."""
     return _layer("gru", input.unsqueeze(0), [hx], w_ih, w_hh, b_ih, b_hh, False)[1][0]
 
 
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """tanh(w_ih input + w_hh hx)."""
+    """tanh(w_ih input + w_hh hx).   Shape: (N, in), (N, H), w_ih (H, in), w_hh (H, H) -> (N, H)."""
     return _layer("rnn_tanh", input.unsqueeze(0), [hx], w_ih, w_hh, b_ih, b_hh, False)[1][0]
 
 
 def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """relu(w_ih input + w_hh hx)."""
+    """relu(w_ih input + w_hh hx).   Shape: (N, in), (N, H), w_ih (H, in), w_hh (H, H) -> (N, H)."""
     return _layer("rnn_relu", input.unsqueeze(0), [hx], w_ih, w_hh, b_ih, b_hh, False)[1][0]

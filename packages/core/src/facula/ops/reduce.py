@@ -11,6 +11,7 @@ from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.errors import index_error, runtime_error
 from facula.ops.rules import dims_of, reduced, reduced_to, wrap_dim
 
 _DIMS = [
@@ -86,6 +87,8 @@ def dims(dim, name="dim"):
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The sum of all elements, or over `dim`.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.sum(facula.ones(2, 3), 1)
     tensor([3., 3.])
@@ -101,7 +104,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
 def mean_op(xp, input, /, dim, keepdim):
     """The mean over `dim`."""
     if input.dtype.kind in "biu":
-        raise RuntimeError(
+        raise runtime_error(
             f"mean: could not infer output dtype. Input dtype must be either a floating point or complex dtype, got {input.dtype.name}. Use .float()."
         )
     return input.mean(axis=None if dim is None else axes(dim, input.ndim), keepdims=keepdim, dtype=input.dtype)
@@ -124,6 +127,8 @@ mean_op.array_vjp(
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The mean of all elements, or over `dim`.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.mean(facula.tensor([1., 3.]))
     tensor(2.)
@@ -136,7 +141,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
 def _extreme(name, function, doc, onnx):
     def forward(xp, input, /, dim, keepdim):
         if not input.size and not builtins.all(input.shape[d] for d in axes(dim, input.ndim)):
-            raise IndexError(
+            raise index_error(
                 f"{name}: Expected reduction dim to have non-zero size, got shape {input.shape}. Check that the input is not empty."
             )
         return getattr(xp, function)(input, axis=axes(dim, input.ndim), keepdims=keepdim)
@@ -168,14 +173,28 @@ _amin = _extreme("amin", "min", "The minimum over `dim`; ties share the gradient
 
 
 def amax(input, dim=(), keepdim=False, *, out=None, axis=None):
-    """The maximum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    """The maximum over `dim` (all dimensions by default); ties share the gradient evenly.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.amax(facula.tensor([[1., 5.], [7., 3.]]), dim=1)
+    tensor([5., 7.])
+    """
     if axis is not None:
         dim = axis
     return _amax(input, dims(dim), keepdim, out=out)
 
 
 def amin(input, dim=(), keepdim=False, *, out=None, axis=None):
-    """The minimum over `dim` (all dimensions by default); ties share the gradient evenly."""
+    """The minimum over `dim` (all dimensions by default); ties share the gradient evenly.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.amin(facula.tensor([[1., 5.], [7., 3.]]), dim=1)
+    tensor([1., 3.])
+    """
     if axis is not None:
         dim = axis
     return _amin(input, dims(dim), keepdim, out=out)
@@ -200,14 +219,28 @@ _all, _any = _truth("all", "Whether all elements are nonzero."), _truth("any", "
 
 
 def all(input, dim=None, keepdim=False, *, out=None, axis=None):
-    """Whether all elements (along `dim`) are nonzero."""
+    """Whether all elements (along `dim`) are nonzero.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.all(facula.tensor([[True, False], [True, True]]), dim=1)
+    tensor([False,  True])
+    """
     if axis is not None:
         dim = axis
     return _all(input, dims(dim), keepdim, out=out)
 
 
 def any(input, dim=None, keepdim=False, *, out=None, axis=None):
-    """Whether any element (along `dim`) is nonzero."""
+    """Whether any element (along `dim`) is nonzero.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.any(facula.tensor([[False, False], [True, False]]), dim=1)
+    tensor([False,  True])
+    """
     if axis is not None:
         dim = axis
     return _any(input, dims(dim), keepdim, out=out)
@@ -216,7 +249,7 @@ def any(input, dim=None, keepdim=False, *, out=None, axis=None):
 def _arg_extreme(name, doc, onnx):
     def forward(xp, input, /, dim, keepdim):
         if not input.size and (dim is None or not input.shape[wrap_dim(dim, input.ndim)]):
-            raise IndexError(
+            raise index_error(
                 f"{name}: Expected reduction dim to be specified for input.numel() == 0, got shape {input.shape}. Check that the input is not empty."
             )
         if input.dtype.kind == "b":
@@ -239,14 +272,28 @@ _argmax, _argmin = (
 
 
 def argmax(input, dim=None, keepdim=False, *, out=None, axis=None):
-    """The index of the maximum of all elements (flattened), or along `dim`."""
+    """The index of the maximum of all elements (flattened), or along `dim`.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.argmax(facula.tensor([[1., 5.], [7., 3.]]), dim=1)
+    tensor([1, 0])
+    """
     if axis is not None:
         dim = axis
     return _argmax(input, dim, keepdim, out=out)
 
 
 def argmin(input, dim=None, keepdim=False, *, out=None, axis=None):
-    """The index of the minimum of all elements (flattened), or along `dim`."""
+    """The index of the minimum of all elements (flattened), or along `dim`.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.argmin(facula.tensor([[1., 5.], [7., 3.]]), dim=1)
+    tensor([0, 1])
+    """
     if axis is not None:
         dim = axis
     return _argmin(input, dim, keepdim, out=out)
@@ -287,6 +334,8 @@ prod_op.vjp(input=_prod_back)
 def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The product of all elements, or along `dim`; integers are multiplied in int64.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.prod(facula.tensor([2, 3, 4]))
     tensor(24)
@@ -302,6 +351,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
     """The sum over `dim` of the elements that are not nan.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.nansum(facula.tensor([1., float("nan"), 2.]))
     tensor(3.)
@@ -310,18 +361,25 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
         dim = axis
     input = to_dtype(input, dtype)
     if input.array.dtype.kind == "c":
-        raise RuntimeError(f"nansum: nansum does not support complex inputs, got {input.dtype}. Sum .real and .imag.")
+        raise runtime_error(f"nansum: nansum does not support complex inputs, got {input.dtype}. Sum .real and .imag.")
     if dtypes.is_float(input.array.dtype):
         input = input.masked_fill(input != input, 0)
     return sum(input, dim if dim != () else None, keepdim, out=out)
 
 
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
-    """The mean over `dim` of the elements that are not nan."""
+    """The mean over `dim` of the elements that are not nan.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.nanmean(facula.tensor([1., facula.nan, 3.]))
+    tensor(2.)
+    """
     if axis is not None:
         dim = axis
     if not dtypes.is_differentiable(input.array.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"nanmean: expected input to have floating point or complex dtype, got {input.dtype}. Convert with .float() first."
         )
     input = to_dtype(input, dtype)
@@ -339,7 +397,7 @@ def _count_nonzero(xp, input, /, dim, keepdim):
 
 
 def count_nonzero(input, dim=None):
-    """How many elements (over `dim`) are not zero.
+    """How many elements (over `dim`) are not zero.   Shape: (*) -> (), or (*) without the dims in `dim`, int64.
 
     >>> import facula
     >>> facula.count_nonzero(facula.tensor([0, 5, 6]))

@@ -13,6 +13,7 @@ from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.ops.compare import where
 from facula.ops.matmul import matmul
 from facula.ops.pool import gather_flat_op
@@ -124,11 +125,11 @@ def _wanted(input, size, scale_factor):
             if size is None
             else "only one of size or scale_factor should be defined"
         )
-        raise ValueError(f"interpolate: {what}, got {size} and {scale_factor}. Pass exactly one.")
+        raise value_error(f"interpolate: {what}, got {size} and {scale_factor}. Pass exactly one.")
     given = size if size is not None else scale_factor
     given = tuple(given) if isinstance(given, (tuple, list)) else (given,) * rank
     if len(given) != rank:
-        raise ValueError(
+        raise value_error(
             "interpolate: Input and output must have the same number of spatial dimensions, but got input with "
             f"spatial dimensions of {list(input.shape[2:])} and "
             f"{'output size' if size is not None else 'scale_factor'} of {list(given)}. Give one number per spatial "
@@ -153,30 +154,32 @@ def interpolate(
     mode: "nearest", "nearest-exact", "linear" (3D input), "bilinear" or "bicubic" (4D), "trilinear" (5D), "area".
     align_corners: corner pixels keep their values; antialias: filters widen when images shrink.
 
+    Shape: (N, C, d1, ...) -> (N, C, *size).
+
     >>> import facula
     >>> facula.nn.functional.interpolate(facula.tensor([[[1., 2.]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
     """
     rank = input.ndim - 2
     if mode not in _SPATIAL or rank not in _SPATIAL[mode]:
-        raise NotImplementedError(
+        raise not_implemented_error(
             f"interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: "
             "nearest | linear | bilinear | bicubic | trilinear | area | "
             f"nearest-exact (got {mode}). Choose the mode of the input's rank."
         )
     if align_corners is not None and mode in ("nearest", "area", "nearest-exact"):
-        raise ValueError(
+        raise value_error(
             "interpolate: align_corners option can only be set with the interpolating modes: linear | bilinear | "
             "bicubic | trilinear. Leave it out."
         )
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError(
+        raise value_error(
             "interpolate: Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
             f"input, got {mode}. Leave it out."
         )
     sizes_, factors = _wanted(input, size, scale_factor)
     if min(sizes_) <= 0 or not all(input.shape[2:]):
-        raise RuntimeError(
+        raise runtime_error(
             f"interpolate: Input and output sizes should be greater than 0, but got input {tuple(input.shape[2:])} "
             f"output {sizes_}. Choose larger sizes."
         )
@@ -208,7 +211,7 @@ def interpolate(
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
-    """`interpolate` under its old name."""
+    """`interpolate` under its old name.   Shape: (N, C, d1, ...) -> (N, C, *size)."""
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=2
     )
@@ -216,7 +219,7 @@ def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=
 
 
 def upsample_nearest(input, size=None, scale_factor=None):
-    """`interpolate` with mode="nearest" under its old name."""
+    """`interpolate` with mode="nearest" under its old name.   Shape: (N, C, d1, ...) -> (N, C, *size)."""
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
         UserWarning,
@@ -226,7 +229,10 @@ def upsample_nearest(input, size=None, scale_factor=None):
 
 
 def upsample_bilinear(input, size=None, scale_factor=None):
-    """`interpolate` with mode="bilinear", align_corners=True under its old name."""
+    """`interpolate` with mode="bilinear", align_corners=True under its old name.
+
+    Shape: (N, C, H, W) -> (N, C, *size).
+    """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
         UserWarning,
@@ -237,20 +243,25 @@ def upsample_bilinear(input, size=None, scale_factor=None):
 
 
 def affine_grid(theta, size, align_corners=None):
-    """The grid for `grid_sample` that maps an image of `size` by the matrices theta.   Shape: (N, 2, 3) -> (N, H, W, 2); (N, 3, 4) -> (N, D, H, W, 3)."""
+    """The grid for `grid_sample` that maps an image of `size` by the matrices theta.   Shape: (N, 2, 3) -> (N, H, W, 2); (N, 3, 4) -> (N, D, H, W, 3).
+
+    >>> import facula
+    >>> facula.nn.functional.affine_grid(facula.eye(2, 3)[None], (1, 1, 2, 2), align_corners=False).shape
+    facula.Size([1, 2, 2, 2])
+    """
     size = tuple(int(n) for n in size)
     rank = len(size) - 2
     if not theta.is_floating_point():
-        raise ValueError(
+        raise value_error(
             f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}. Convert with .float()."
         )
     if rank not in (2, 3) or theta.ndim != 3 or tuple(theta.shape[1:]) != (rank, rank + 1):
-        raise ValueError(
+        raise value_error(
             f"affine_grid: Expected a batch of {rank}D affine matrices of shape Nx{rank}x{rank + 1} for size {size}. "
             f"Got {tuple(theta.shape)}. Give a 4D or 5D size that fits theta."
         )
     if min(size) <= 0:
-        raise ValueError(f"affine_grid: Expected non-zero, positive output size. Got {size}. Choose positive sizes.")
+        raise value_error(f"affine_grid: Expected non-zero, positive output size. Got {size}. Choose positive sizes.")
     axes = []
     for n in size[2:]:
         line = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
@@ -327,26 +338,31 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     """The values of images at the places that `grid` names in [-1, 1] coordinates, x first (Jaderberg et al., 2015).
 
     Shape: (N, C, H, W), (N, H', W', 2) -> (N, C, H', W'), and the same with three dimensions.
+
+    >>> import facula
+    >>> facula.nn.functional.grid_sample(facula.ones(1, 1, 4, 4), facula.zeros(1, 2, 2, 2), align_corners=False)
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(
+        raise value_error(
             "grid_sample: nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
             f"got: '{mode}'. Choose one of these."
         )
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(
+        raise value_error(
             "grid_sample: nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
             f"'reflection', but got: '{padding_mode}'. Choose one."
         )
     rank = input.ndim - 2
     if rank not in (2, 3) or grid.ndim != input.ndim or grid.shape[-1] != rank or grid.shape[0] != input.shape[0]:
-        raise RuntimeError(
+        raise runtime_error(
             f"grid_sample: grid_sampler(): expected grid and input to have same batch size and grid of {rank} "
             f"coordinates last, but got input with sizes {list(input.shape)} and "
             f"grid with sizes {list(grid.shape)}. Reshape the grid to (N, *, {rank})."
         )
     if mode == "bicubic" and rank != 2:
-        raise RuntimeError(
+        raise runtime_error(
             "grid_sample: grid_sampler(): bicubic interpolation only supports 4D input, got 5D. Use mode='bilinear'."
         )
     align = bool(align_corners)
@@ -390,7 +406,7 @@ _INTERPOLATIONS, _PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "bord
 
 
 def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
-    """`grid_sample` with its modes as numbers."""
+    """`grid_sample` with its modes as numbers.   Shape: as `grid_sample`."""
     return grid_sample(input, grid, _INTERPOLATIONS[interpolation_mode], _PADDINGS[padding_mode], align_corners)
 
 

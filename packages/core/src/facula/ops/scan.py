@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import Rule, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, type_error
 from facula.ops.reduce import to_dtype
 from facula.ops.rules import wrap_dim
 
@@ -42,7 +43,7 @@ cumsum_op.array_vjp(input=lambda g, dim, reverse, xp: cumsum_op.forward(xp, g, d
 
 
 def cumsum(input, dim, *, dtype=None, out=None):
-    """out[i] = input[0] + ... + input[i] along `dim`; integers are summed in int64.
+    """out[i] = input[0] + ... + input[i] along `dim`; integers are summed in int64.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.cumsum(facula.tensor([1, 2, 3]), 0)
@@ -73,7 +74,12 @@ cumprod_op.vjp(input=_cumprod_back)
 
 
 def cumprod(input, dim, *, dtype=None, out=None):
-    """out[i] = input[0] * ... * input[i] along `dim`; integers are multiplied in int64."""
+    """out[i] = input[0] * ... * input[i] along `dim`; integers are multiplied in int64.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.cumprod(facula.tensor([1, 2, 3]), 0)
+    tensor([1, 2, 6])
+    """
     return cumprod_op(to_dtype(input, dtype), wrap_dim(dim, input.ndim), out=out)
 
 
@@ -144,7 +150,12 @@ logcumsumexp_op.vjp(input=_logcumsumexp_back)
 
 
 def logcumsumexp(input, dim, *, out=None):
-    """log(exp(input[0]) + ... + exp(input[i])) along `dim`, computed without overflow."""
+    """log(exp(input[0]) + ... + exp(input[i])) along `dim`, computed without overflow.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.logcumsumexp(facula.zeros(2), 0)
+    tensor([0.0000, 0.6931])
+    """
     return logcumsumexp_op(input, wrap_dim(dim, input.ndim), False, out=out)
 
 
@@ -155,6 +166,8 @@ def _slice(t, dim, start, stop):
 def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     """input[i + 1] - input[i] along `dim`, `n` times; `prepend` and `append` are joined to the input first.
 
+    Shape: (*, m, *) -> (*, m - n, *).
+
     >>> import facula
     >>> facula.diff(facula.tensor([1, 3, 2]))
     tensor([ 2, -1])
@@ -162,16 +175,16 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     from facula.ops.join import cat
 
     if not input.ndim:
-        raise RuntimeError(
+        raise runtime_error(
             "diff: diff expects input to be at least one-dimensional, got a 0-dim tensor. Use .reshape(1)."
         )
     if n < 0:
-        raise RuntimeError(f"diff: order must be non-negative but got {n}. Pass n >= 0.")
+        raise runtime_error(f"diff: order must be non-negative but got {n}. Pass n >= 0.")
     dim = wrap_dim(dim, input.ndim)
     parts = [p for p in (prepend, input, append) if p is not None]
     for p in parts:
         if p.ndim != input.ndim:
-            raise RuntimeError(
+            raise runtime_error(
                 f"diff: diff expects prepend or append to be the same dimension as input, got {p.ndim} and {input.ndim}. Unsqueeze it."
             )
     found = cat(parts, dim) if len(parts) > 1 else input
@@ -193,10 +206,10 @@ def _steps(name, y, x, dx, dim):
     if x is None:
         return 1 if dx is None else dx
     if dx is not None:
-        raise TypeError(f"{name}: expected x or dx, got both. Leave one away.")
+        raise type_error(f"{name}: expected x or dx, got both. Leave one away.")
     if x.ndim == 1 and y.ndim > 1:
         if x.shape[0] != y.shape[dim]:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: There must be one `x` value for each sample point, expected {y.shape[dim]}, got {x.shape[0]}. Give x the size of y."
             )
         return diff(x).reshape((-1,) + (1,) * (y.ndim - 1 - dim))
@@ -216,6 +229,8 @@ def _areas(name, y, x, dx, dim):
 def trapezoid(y, x=None, *, dx=None, dim=-1):
     """The integral of `y` along `dim` by the trapezoidal rule, at points `x` or steps `dx`.
 
+    Shape: (*, n, *) -> (*, *).
+
     >>> import facula
     >>> facula.trapezoid(facula.tensor([1., 5., 10.]))
     tensor(10.5000)
@@ -228,6 +243,11 @@ trapz = trapezoid
 
 
 def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
-    """The running integral of `y` along `dim` by the trapezoidal rule."""
+    """The running integral of `y` along `dim` by the trapezoidal rule.   Shape: (*, n, *) -> (*, n - 1, *).
+
+    >>> import facula
+    >>> facula.cumulative_trapezoid(facula.tensor([1., 1., 1.]))
+    tensor([1., 2.])
+    """
     dim, areas = _areas("cumulative_trapezoid", y, x, dx, dim)
     return y * 1.0 if areas is None else cumsum(areas, dim)

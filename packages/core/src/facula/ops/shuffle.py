@@ -8,23 +8,29 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.checks import sizes
 from facula.ops.conv import out_size, padded
 
 
 def pixel_shuffle(input, upscale_factor):
-    """(*, C r^2, H, W) -> (*, C, H r, W r): channels become pixels (Shi et al., 2016)."""
+    """(*, C r^2, H, W) -> (*, C, H r, W r): channels become pixels (Shi et al., 2016).
+
+    >>> import facula
+    >>> facula.nn.functional.pixel_shuffle(facula.zeros(1, 8, 2, 3), 2).shape
+    facula.Size([1, 2, 4, 6])
+    """
     r = upscale_factor
     if input.ndim < 3:
-        raise RuntimeError(
+        raise runtime_error(
             "pixel_shuffle: pixel_shuffle expects input to have at least 3 dimensions, but got input with "
             f"{input.ndim} dimension(s). Add a channel dimension."
         )
     if r <= 0:
-        raise RuntimeError(f"pixel_shuffle: pixel_shuffle expects a positive upscale_factor, but got {r}. Use e.g. 2.")
+        raise runtime_error(f"pixel_shuffle: pixel_shuffle expects a positive upscale_factor, but got {r}. Use e.g. 2.")
     *lead, c, h, w = input.shape
     if c % (r * r):
-        raise RuntimeError(
+        raise runtime_error(
             "pixel_shuffle: pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
             f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}. Change the channels."
         )
@@ -34,21 +40,26 @@ def pixel_shuffle(input, upscale_factor):
 
 
 def pixel_unshuffle(input, downscale_factor):
-    """(*, C, H r, W r) -> (*, C r^2, H, W): pixels become channels."""
+    """(*, C, H r, W r) -> (*, C r^2, H, W): pixels become channels.
+
+    >>> import facula
+    >>> facula.nn.functional.pixel_unshuffle(facula.zeros(1, 2, 4, 6), 2).shape
+    facula.Size([1, 8, 2, 3])
+    """
     r = downscale_factor
     if input.ndim < 3:
-        raise RuntimeError(
+        raise runtime_error(
             "pixel_unshuffle: pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
             f"{input.ndim} dimension(s). Add a channel dimension."
         )
     if r <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"pixel_unshuffle: pixel_unshuffle expects a positive downscale_factor, but got {r}. Use e.g. 2."
         )
     *lead, c, h, w = input.shape
     for what, n in (("height", h), ("width", w)):
         if n % r:
-            raise RuntimeError(
+            raise runtime_error(
                 f"pixel_unshuffle: pixel_unshuffle expects {what} to be divisible by downscale_factor, but {n} is not "
                 f"divisible by {r}. Crop or pad it."
             )
@@ -58,20 +69,27 @@ def pixel_unshuffle(input, downscale_factor):
 
 
 def channel_shuffle(input, groups):
-    """(N, g C', *): channel i of each group comes to stand together (Zhang et al., 2018)."""
+    """(N, g C', *): channel i of each group comes to stand together (Zhang et al., 2018).
+
+    Shape: (N, g C', *) -> (N, g C', *).
+
+    >>> import facula
+    >>> facula.nn.functional.channel_shuffle(facula.arange(4).view(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
     if input.ndim < 3:
-        raise RuntimeError(
+        raise runtime_error(
             "channel_shuffle: channel_shuffle expects input with > 2 dims, but got input with sizes "
             f"{list(input.shape)}. Add dimensions."
         )
     if groups <= 0:
-        raise RuntimeError(
+        raise runtime_error(
             f"channel_shuffle: Number of groups to divide channels in must be positive. Value of groups:{groups}. Use "
             "e.g. 2."
         )
     n, c = input.shape[:2]
     if c % groups:
-        raise RuntimeError(
+        raise runtime_error(
             f"channel_shuffle: Number of channels must be divisible by groups. Got {c} channels and {groups} groups. "
             "Change groups."
         )
@@ -104,7 +122,7 @@ def _keys(kernel, dilation, stride, outs):
 def _columns_shape(input, kernel, dilation, padding, stride):
     outs = _outs(input.shape[2:], kernel, dilation, padding, stride)
     if min(outs) < 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"unfold: Given input with spatial size {tuple(input.shape[2:])}, kernel_size={kernel}, "
             f"dilation={dilation}, padding={padding}, stride={stride}, calculated shape of the "
             f"array of sliding blocks as {outs}, but its components must be at least one. Pad the input."
@@ -130,12 +148,12 @@ def unfold_op(xp, input, /, kernel, dilation, padding, stride):
 def _folded_shape(input, size, kernel, dilation, padding, stride):
     outs, cells = _outs(size, kernel, dilation, padding, stride), math.prod(kernel)
     if input.shape[1] % cells:
-        raise RuntimeError(
+        raise runtime_error(
             "fold: Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
             f"input.size(1)={input.shape[1]} and kernel_size={kernel}. Change kernel_size."
         )
     if min(outs) < 1 or input.shape[2] != math.prod(outs):
-        raise RuntimeError(
+        raise runtime_error(
             f"fold: Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, "
             f"stride={stride}, expected size of input's dimension 2 to match the calculated "
             f"number of sliding blocks {' * '.join(map(str, outs))} = {math.prod(outs)}, but got "
@@ -169,9 +187,14 @@ fold_op.vjp(input=lambda g, kernel, dilation, padding, stride: unfold_op(g, kern
 
 
 def functional_unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    """All windows of images as columns.   Shape: (N, C, H, W) -> (N, C kH kW, windows)."""
+    """All windows of images as columns.   Shape: (N, C, H, W) -> (N, C kH kW, windows).
+
+    >>> import facula
+    >>> facula.nn.functional.unfold(facula.zeros(1, 2, 4, 4), 2).shape
+    facula.Size([1, 8, 9])
+    """
     if input.ndim not in (3, 4):
-        raise RuntimeError(
+        raise runtime_error(
             f"unfold: Expected 3D or 4D (batch mode) tensor for input, but got: {list(input.shape)}. Reshape it to "
             "(N, C, H, W)."
         )
@@ -185,9 +208,14 @@ def functional_unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Columns added up where their windows lie.   Shape: (N, C kH kW, windows) -> (N, C, H, W)."""
+    """Columns added up where their windows lie.   Shape: (N, C kH kW, windows) -> (N, C, H, W).
+
+    >>> import facula
+    >>> facula.nn.functional.fold(facula.zeros(1, 8, 9), (4, 4), 2).shape
+    facula.Size([1, 2, 4, 4])
+    """
     if input.ndim not in (2, 3):
-        raise RuntimeError(
+        raise runtime_error(
             f"fold: Expected 2D or 3D (batch mode) tensor for input, but got: {list(input.shape)}. Reshape it to (N, "
             "C * kernel, windows)."
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.extremes import put_back
 from facula.ops.gather import scatter_add
 from facula.ops.results import result
@@ -25,7 +26,7 @@ def _order(xp, input, dim, descending):
 
 def _sort_rule(input, dim, descending):
     if input.dtype.kind == "c":
-        raise RuntimeError(
+        raise runtime_error(
             f"sort: Sort currently does not support complex dtypes, got {input.dtype.name}. Sort .abs() instead."
         )
     if input.ndim:
@@ -60,12 +61,14 @@ sort_op.array_vjp(input=lambda g, out, shapes, dim, xp: put_back(xp, g[0], out[1
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """(values, indices) in order along `dim`; equal elements keep their order, and nan is the largest.
 
+    Shape: (*) -> (*), (*).
+
     >>> import facula
     >>> facula.sort(facula.tensor([3, 1, 2])).indices
     tensor([1, 2, 0])
     """
     if input.array.dtype.kind == "c":
-        raise RuntimeError(
+        raise runtime_error(
             f"sort: Sort currently does not support complex dtypes, got {input.dtype}. Sort .abs() instead."
         )
     found = sort_op(input, wrap_dim(dim, input.ndim), bool(descending))
@@ -73,24 +76,34 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
-    """The indices that put `input` in order along `dim`."""
+    """The indices that put `input` in order along `dim`.   Shape: (*) -> (*), int64.
+
+    >>> import facula
+    >>> facula.argsort(facula.tensor([3, 1, 2]))
+    tensor([1, 2, 0])
+    """
     return sort(input.detach(), dim, descending).indices
 
 
 def msort(input, *, out=None):
-    """`input` in order along its first dimension."""
+    """`input` in order along its first dimension.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.msort(facula.tensor([3, 1, 2]))
+    tensor([1, 2, 3])
+    """
     found = sort(input, 0).values
     return found if out is None else write_out(out, found)
 
 
 def _topk_rule(input, k, dim, largest):
     if input.dtype.kind == "c":
-        raise RuntimeError(
+        raise runtime_error(
             f"topk: topk does not support complex dtypes on CPU, got {input.dtype.name}. Use .abs() instead."
         )
     size = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 0 <= k <= size:
-        raise RuntimeError(f"topk: selected index k out of range, expected 0 to {size}, got {k}. Choose a smaller k.")
+        raise runtime_error(f"topk: selected index k out of range, expected 0 to {size}, got {k}. Choose a smaller k.")
     shape = (
         input.shape
         if not input.ndim
@@ -127,6 +140,8 @@ topk_op.array_vjp(input=lambda g, out, shapes, dim, xp: put_back(xp, g[0], out[1
 
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     """(values, indices) of the `k` largest (or smallest) elements along `dim`, in order.
+
+    Shape: (*, n, *) -> two of (*, k, *).
 
     >>> import facula
     >>> facula.topk(facula.tensor([1, 4, 2]), 2).values

@@ -8,6 +8,7 @@ from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.reduce import axes, dims, mean, spread, to_dtype
 from facula.ops.rules import dims_of, reduced
 from facula.tensors.inplace import write_out
@@ -33,7 +34,7 @@ def _freedom(shape, dim, correction):
 def _real_reduced(name):
     def rule(input, dim, keepdim, **_):
         if not dtypes.is_differentiable(input.dtype):
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: {name} only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first."
             )
         return Meta(reduced.shape(input, dim, keepdim).shape, dtypes.real_of(input.dtype))
@@ -43,7 +44,7 @@ def _real_reduced(name):
 
 def _var(xp, input, dim, correction, keepdim):
     if not dtypes.is_differentiable(input.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"var: std and var only support floating point and complex dtypes, got {input.dtype.name}. Convert with .float() first."
         )
     axis = axes(dim, input.ndim)
@@ -122,6 +123,8 @@ def _spread_arguments(dim, unbiased, correction):
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None):
     """The variance over `dim`: sum((x - mean) ** 2) / (n - correction), with correction 1 unless told.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.var(facula.tensor([1., 2., 3.]))
     tensor(1.)
@@ -135,6 +138,8 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None):
     """The standard deviation over `dim`: the square root of `var`.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.std(facula.tensor([1., 3.]), correction=0)
     tensor(1.)
@@ -146,14 +151,28 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The variance and the mean over `dim`."""
+    """The variance and the mean over `dim`.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim), twice.
+
+    >>> import facula
+    >>> facula.var_mean(facula.tensor([1., 3.]))
+    (tensor(2.), tensor(2.))
+    """
     return var(input, dim, unbiased, keepdim, correction=correction), mean(
         input, None if isinstance(dim, bool) else dims(dim) or None, keepdim
     )
 
 
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The standard deviation and the mean over `dim`."""
+    """The standard deviation and the mean over `dim`.
+
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim), twice.
+
+    >>> import facula
+    >>> facula.std_mean(facula.tensor([1., 3.]))
+    (tensor(1.4142), tensor(2.))
+    """
     return std(input, dim, unbiased, keepdim, correction=correction), mean(
         input, None if isinstance(dim, bool) else dims(dim) or None, keepdim
     )
@@ -177,7 +196,7 @@ def vector_norm_op(xp, input, /, ord, dim, keepdim):
         return (size != 0).sum(axis=axis, keepdims=keepdim).astype(size.dtype)
     if math.isinf(ord):
         if not input.size and not all(input.shape[d] for d in axis):
-            raise RuntimeError(
+            raise runtime_error(
                 f"norm: cannot compute the {ord} norm on an empty dimension, got shape {input.shape}. The operation has no identity."
             )
         return (size.max if ord > 0 else size.min)(axis=axis, keepdims=keepdim)
@@ -208,19 +227,21 @@ vector_norm_op.vjp(input=_norm_back)
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm over `dim` (all elements by default); "fro" is p = 2, "nuc" sums the singular values of matrices.
 
+    Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.norm(facula.tensor([3., 4.]))
     tensor(5.)
     """
     input = to_dtype(input, dtype)
     if not dtypes.is_differentiable(input.array.dtype):
-        raise RuntimeError(
+        raise runtime_error(
             f"norm: linalg.vector_norm: Expected a floating point or complex tensor as input, got {input.dtype}. Convert with .float() first."
         )
     if p == "nuc":
         return _nuclear(input, dim, keepdim, out)
     if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"norm: expected p to be a number, 'fro' or 'nuc', got {p!r}. Use one of these.")
+        raise runtime_error(f"norm: expected p to be a number, 'fro' or 'nuc', got {p!r}. Use one of these.")
     order = 2.0 if p is None or p == "fro" else float(p)
     return vector_norm_op(input, order, dims(dim) or None, keepdim, out=out)
 
@@ -230,7 +251,7 @@ def _nuclear(input, dim, keepdim, out):
 
     dims_ = (0, 1) if dim is None else dims(dim)
     if len(dims_) != 2 or (dim is None and input.ndim != 2):
-        raise RuntimeError(
+        raise runtime_error(
             f"norm: expected two dimensions for the nuclear norm, got {dims_} of {input.ndim}. Pass dim=(row, column)."
         )
     result = ops.function("linalg_matrix_norm")(input, "nuc", dims_, keepdim)
@@ -238,7 +259,12 @@ def _nuclear(input, dim, keepdim, out):
 
 
 def dist(input, other, p=2):
-    """The p-norm of input - other."""
+    """The p-norm of input - other.   Shape: (*), (*) that broadcast together -> ().
+
+    >>> import facula
+    >>> facula.dist(facula.tensor([3., 0.]), facula.tensor([0., 4.]))
+    tensor(5.)
+    """
     return norm(input - other, float(p))
 
 
@@ -274,6 +300,8 @@ logsumexp_op.array_vjp(input=_logsumexp_array)
 def logsumexp(input, dim, keepdim=False, *, out=None):
     """log(sum(exp(input))) over `dim`, without overflow.
 
+    Shape: (*) -> (*) without the dims in `dim` (kept as 1 by keepdim).
+
     >>> import facula
     >>> facula.logsumexp(facula.tensor([100., 0.]), 0)
     tensor(100.)
@@ -285,7 +313,7 @@ def _weights(name, weights, count):
     if weights is None:
         return None
     if weights.ndim > 1 or weights.array.size != count:
-        raise RuntimeError(
+        raise runtime_error(
             f"cov: {name} must have one or less dimensions and as many elements as observations, expected {count}, got {tuple(weights.shape)}. Check it."
         )
     return weights
@@ -294,13 +322,15 @@ def _weights(name, weights, count):
 def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance matrix of variables in rows, observed in columns.
 
+    Shape: (variables, observations) -> (variables, variables); (n) -> ().
+
     >>> import facula
     >>> facula.cov(facula.tensor([[0., 1., 2.], [2., 1., 0.]]))
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
     if input.ndim > 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"cov: cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
         )
     x = input if input.ndim == 2 else input.reshape(1, -1)
@@ -325,9 +355,17 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 
 
 def corrcoef(input):
-    """Pearson's correlation coefficients of variables in rows, observed in columns."""
+    """Pearson's correlation coefficients of variables in rows, observed in columns.
+
+    Shape: (variables, observations) -> (variables, variables); (n) -> ().
+
+    >>> import facula
+    >>> facula.corrcoef(facula.tensor([[1., 2., 3.], [3., 2., 1.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     if input.ndim > 2:
-        raise RuntimeError(
+        raise runtime_error(
             f"corrcoef: corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
         )
     c = cov(input)

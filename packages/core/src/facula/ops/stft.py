@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.errors import runtime_error
 from facula.ops.create import ones
 from facula.ops.fft import fft_fft, fft_ifft, fft_irfft, fft_rfft
 from facula.ops.index import narrow
@@ -12,7 +13,7 @@ from facula.ops.strided import _unfold_back, unfold
 def _window_of(name, window, win_length, n_fft, like):
     """The window of n_fft entries, zeros around a shorter one."""
     if window is not None and (window.ndim != 1 or window.shape[0] != win_length):
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(window.shape)}."
         )
     window = ones(win_length, dtype=like.dtype.to_real(), device=like.device) if window is None else window
@@ -38,20 +39,20 @@ def stft(
     """
     hop, length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if return_complex is None and not (input.is_complex() or (window is not None and window.is_complex())):
-        raise RuntimeError(
+        raise runtime_error(
             "stft: stft requires the return_complex parameter be given for real inputs. Pass return_complex=True."
         )
     if input.ndim not in (1, 2):
-        raise RuntimeError(f"stft: expected a 1D or 2D tensor, got {input.ndim}D. Join the leading dimensions.")
+        raise runtime_error(f"stft: expected a 1D or 2D tensor, got {input.ndim}D. Join the leading dimensions.")
     x = input if input.ndim == 2 else input.unsqueeze(0)
     if center:
         x = _reflected(x, n_fft // 2, pad_mode)
     if not 0 < n_fft <= x.shape[-1]:
-        raise RuntimeError(f"stft: expected 0 < n_fft <= {x.shape[-1]}, but got n_fft={n_fft}. Use a smaller window.")
+        raise runtime_error(f"stft: expected 0 < n_fft <= {x.shape[-1]}, but got n_fft={n_fft}. Use a smaller window.")
     if hop <= 0:
-        raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}. Use a positive step.")
+        raise runtime_error(f"stft: expected hop_length > 0, but got hop_length={hop}. Use a positive step.")
     if not 0 < length <= n_fft:
-        raise RuntimeError(
+        raise runtime_error(
             f"stft: expected 0 < win_length <= n_fft, but got win_length={length}. Use a smaller window."
         )
     frames = unfold(x, -1, n_fft, hop) * _window_of("stft", window, length, n_fft, input)
@@ -75,16 +76,18 @@ def istft(
     """The signal whose `stft` is nearest to `input`: overlap and add, divided by the sum of squared windows.
 
     D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform" (1984).
+
+    Shape: (*, frequencies, frames) -> (*, samples).
     """
     hop, win_length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if not input.is_complex():
-        raise RuntimeError(
+        raise runtime_error(
             f"istft: istft requires a complex-valued input tensor matching the output from stft with return_complex=True, got {input.dtype}."
         )
     half = onesided if onesided is not None else input.shape[-2] != n_fft
     x = (input if input.ndim == 3 else input.unsqueeze(0)).transpose(1, 2)
     if x.shape[-1] != (n_fft // 2 + 1 if half else n_fft):
-        raise RuntimeError(
+        raise runtime_error(
             f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match n_fft={n_fft}, got {x.shape[-1]}."
         )
     norm = "ortho" if normalized else None
@@ -104,7 +107,7 @@ def istft(
     stop = min(end, total)
     envelope = narrow(envelope, 0, start, stop - start)
     if float(envelope.detach().abs().min()) < 1e-11:
-        raise RuntimeError(
+        raise runtime_error(
             "istft: window overlap add min: expected all sums of squared windows above 1e-11, got a smaller one. Use a smaller hop."
         )
     out = narrow(signal, 1, start, stop - start) / envelope

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
+from facula.errors import runtime_error
 from facula.ops.rules import same, same_float
 
 _ANY = [sample((3, 4)), sample((2, 1))]
@@ -64,7 +65,12 @@ reciprocal.array_vjp(input=lambda g, out: -g * (out * out))
 
 @op(lambda input: Meta(input.shape, np.int64 if input.dtype == np.bool_ else input.dtype), onnx=None, samples=_ANY)
 def square(xp, input, /):
-    """input * input; bool counts as integer."""
+    """input * input; bool counts as integer.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.square(facula.tensor([-1., 3.]))
+    tensor([1., 9.])
+    """
     return xp.multiply(input, input) if input.dtype.kind != "b" else input.astype(np.int64)
 
 
@@ -153,7 +159,12 @@ conj_physical.vjp(input=lambda g: g.conj())
 
 
 def conj(input):
-    """The complex conjugate; a real tensor as it is."""
+    """The complex conjugate; a real tensor as it is.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.conj(facula.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
     return conj_physical(input) if input.array.dtype.kind == "c" else input
 
 
@@ -192,7 +203,12 @@ frac.vjp(input=lambda g: g)
 
 
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
-    """`input` with nan and infinities replaced by finite numbers."""
+    """`input` with nan and infinities replaced by finite numbers.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nan_to_num(facula.tensor([facula.nan, facula.inf, 1.]), posinf=9.)
+    tensor([0., 9., 1.])
+    """
     return _nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf, out=out)
 
 
@@ -213,7 +229,7 @@ _nan_to_num.vjp(input=lambda g, input: g.masked_fill(~input.isfinite(), 0))
 def bitwise_not(xp, input, /):
     """~input, bit by bit (logical for bool)."""
     if input.dtype.kind not in "biu":
-        raise RuntimeError(
+        raise runtime_error(
             f"bitwise_not: expected an integral or bool tensor, got {np.dtype(input.dtype).name}. Convert it first."
         )
     return xp.invert(input)

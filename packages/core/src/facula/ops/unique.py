@@ -10,6 +10,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.state import lanewise
 from facula.devices import base as devices
 from facula.devices.meta import Meta
+from facula.errors import runtime_error, type_error
 from facula.ops.outputs import takes_out
 from facula.ops.rules import wrap_dim
 from facula.tensors.tensor import Tensor, wrap
@@ -27,6 +28,8 @@ def _returned(input, values, inverse, counts, return_inverse, return_counts):
 
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The different elements (or slices along `dim`) in order, and if asked where each element went, and the counts.
+
+    Shape: (*) -> (k); with dim (*, n, *) -> (*, k, *); inverse (*) or (n), counts (k).
 
     >>> import facula
     >>> facula.unique(facula.tensor([3, 1, 3]))
@@ -55,6 +58,8 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """`input` with one element (or slice along `dim`) left of each run of equal ones.
 
+    Shape: (*) -> (k); with dim (*, n, *) -> (*, k, *); inverse (*) or (n), counts (k).
+
     >>> import facula
     >>> facula.unique_consecutive(facula.tensor([1, 1, 2, 1]))
     tensor([1, 2, 1])
@@ -72,7 +77,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 
 @lanewise
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
-    """Which `elements` occur in `test_elements`.
+    """Which `elements` occur in `test_elements`.   Shape: (*), (*t) -> (*), bool.
 
     >>> import facula
     >>> facula.isin(facula.tensor([1, 2, 3]), facula.tensor([2]))
@@ -88,7 +93,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
 
 def _isin(elements, test_elements, invert):
     if not any(isinstance(x, Tensor) for x in (elements, test_elements)):
-        raise TypeError("isin(): argument 'elements' must be Tensor, not two numbers. Wrap one with facula.tensor().")
+        raise type_error("isin(): argument 'elements' must be Tensor, not two numbers. Wrap one with facula.tensor().")
     place = next(x for x in (elements, test_elements) if isinstance(x, Tensor))
     a, b = (devices.to_host(x.array) if isinstance(x, Tensor) else np.asarray(x) for x in (elements, test_elements))
     return wrap(devices.move(np.asarray(np.isin(a, b, invert=invert)), place.device))
@@ -124,9 +129,9 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     tensor([1, 3])
     """
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"searchsorted: side can only be 'left' or 'right' but got {side}. Use one of these.")
+        raise runtime_error(f"searchsorted: side can only be 'left' or 'right' but got {side}. Use one of these.")
     if side == "left" and right:
-        raise RuntimeError(
+        raise runtime_error(
             "searchsorted: side and right can't be set to opposites, got side of left while right was True. Use one of them."
         )
     if not isinstance(input, Tensor):
@@ -135,12 +140,12 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         from facula.ops.gather import gather
 
         if sorter.array.shape != sorted_sequence.array.shape:
-            raise RuntimeError(
+            raise runtime_error(
                 f"searchsorted: boundary and sorter must have the same size, but got {tuple(sorted_sequence.shape)} and {tuple(sorter.shape)}. Use argsort()."
             )
         sorted_sequence = gather(sorted_sequence, -1, sorter)
     if sorted_sequence.ndim != 1 and sorted_sequence.shape[:-1] != input.shape[:-1]:
-        raise RuntimeError(
+        raise runtime_error(
             "searchsorted: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must "
             f"match, but got {list(sorted_sequence.shape)} and {list(input.shape)}. Expand one of them."
         )
@@ -152,12 +157,14 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """The index of the bucket between sorted `boundaries` that each element falls into.
 
+    Shape: (*), boundaries (n) -> (*), int64.
+
     >>> import facula
     >>> facula.bucketize(facula.tensor([0.5, 2.5]), facula.tensor([1., 2., 3.]))
     tensor([0, 2])
     """
     if boundaries.ndim != 1:
-        raise RuntimeError(
+        raise runtime_error(
             f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.ndim}). Use searchsorted() for rows."
         )
     if not isinstance(input, Tensor):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from facula import dtypes
+from facula.errors import type_error, value_error
 from facula.ops.create import _place
 
 
 def _made(name, count, values, dtype, device, requires_grad):
     if count < 0:
-        raise ValueError(f"{name}: requires non-negative window length, got M={count}. Use zero or more.")
+        raise value_error(f"{name}: requires non-negative window length, got M={count}. Use zero or more.")
     d = dtypes.default().numpy if dtype is None else dtypes.numpy_of(dtype)
     if not dtypes.is_float(d):
-        raise ValueError(f"{name}: expects float32 or float64 dtypes, got: {dtype}. Use a floating-point dtype.")
+        raise value_error(f"{name}: expects float32 or float64 dtypes, got: {dtype}. Use a floating-point dtype.")
     return _place(np.asarray(values if count > 1 else np.ones(count)).astype(d), device, requires_grad)
 
 
@@ -34,30 +35,30 @@ def _centred(count, sym):
 
 
 def signal_windows_general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The sum of cosines with alternating signs and weights `a`."""
+    """The sum of cosines with alternating signs and weights `a`.   Shape: (M)."""
     if not isinstance(a, (list, tuple)):
-        raise TypeError(
+        raise type_error(
             f"general_cosine: Coefficients must be a list/tuple, got {type(a).__name__}. Pass e.g. [0.5, 0.5]."
         )
     if not a:
-        raise ValueError("general_cosine: Coefficients cannot be empty, got none. Pass at least one weight.")
+        raise value_error("general_cosine: Coefficients cannot be empty, got none. Pass at least one weight.")
     return _made("general_cosine", M, _cosines(M, sym, a), dtype, device, requires_grad)
 
 
 def signal_windows_general_hamming(
     M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False
 ):
-    """alpha - (1 - alpha) cos(2 pi n / (M - 1))."""
+    """alpha - (1 - alpha) cos(2 pi n / (M - 1)).   Shape: (M)."""
     return _made("general_hamming", M, _cosines(M, sym, (alpha, 1 - alpha)), dtype, device, requires_grad)
 
 
 def signal_windows_hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Hamming window."""
+    """The Hamming window.   Shape: (M)."""
     return _made("hamming", M, _cosines(M, sym, (0.54, 0.46)), dtype, device, requires_grad)
 
 
 def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Hann window.
+    """The Hann window.   Shape: (M).
 
     >>> import facula
     >>> facula.signal.windows.hann(3)
@@ -67,24 +68,24 @@ def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, re
 
 
 def signal_windows_blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Blackman window."""
+    """The Blackman window.   Shape: (M)."""
     return _made("blackman", M, _cosines(M, sym, (0.42, 0.5, 0.08)), dtype, device, requires_grad)
 
 
 def signal_windows_nuttall(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """Nuttall's four-term window with minimal sidelobes."""
+    """Nuttall's four-term window with minimal sidelobes.   Shape: (M)."""
     return _made(
         "nuttall", M, _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)), dtype, device, requires_grad
     )
 
 
 def signal_windows_bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The triangular window that is zero at its ends."""
+    """The triangular window that is zero at its ends.   Shape: (M)."""
     return _made("bartlett", M, 1 - np.abs(_angles(M, sym) / np.pi - 1), dtype, device, requires_grad)
 
 
 def signal_windows_cosine(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """Half a period of a sine."""
+    """Half a period of a sine.   Shape: (M)."""
     n = M if sym else M + 1
     return _made("cosine", M, np.sin(np.pi * (np.arange(M) + 0.5) / max(n, 1)), dtype, device, requires_grad)
 
@@ -92,26 +93,26 @@ def signal_windows_cosine(M, *, sym=True, dtype=None, layout=None, device=None, 
 def signal_windows_exponential(
     M, *, center=None, tau=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False
 ):
-    """exp(-|n - center| / tau)."""
+    """exp(-|n - center| / tau).   Shape: (M)."""
     if tau <= 0:
-        raise ValueError(f"exponential: Tau must be positive, got: {tau} instead.")
+        raise value_error(f"exponential: Tau must be positive, got: {tau} instead.")
     if sym and center is not None:
-        raise ValueError("exponential: Center must be None for symmetric windows, got a number. Pass sym=False.")
+        raise value_error("exponential: Center must be None for symmetric windows, got a number. Pass sym=False.")
     middle = ((M if sym else M + 1) - 1) / 2 if center is None else center
     return _made("exponential", M, np.exp(-np.abs(np.arange(M) - middle) / tau), dtype, device, requires_grad)
 
 
 def signal_windows_gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """exp(-(n / std)^2 / 2), n counted from the middle."""
+    """exp(-(n / std)^2 / 2), n counted from the middle.   Shape: (M)."""
     if std <= 0:
-        raise ValueError(f"gaussian: Standard deviation must be positive, got: {std} instead.")
+        raise value_error(f"gaussian: Standard deviation must be positive, got: {std} instead.")
     return _made("gaussian", M, np.exp(-((_centred(M, sym) / std) ** 2) / 2), dtype, device, requires_grad)
 
 
 def signal_windows_kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Kaiser window I0(beta sqrt(1 - x^2)) / I0(beta), x from -1 to 1."""
+    """The Kaiser window I0(beta sqrt(1 - x^2)) / I0(beta), x from -1 to 1.   Shape: (M)."""
     if beta < 0:
-        raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
+        raise value_error(f"kaiser: beta must be non-negative, got: {beta} instead.")
     half = max((M if sym else M + 1) - 1, 1) / 2
     inside = np.sqrt(np.maximum(1 - (_centred(M, sym) / half) ** 2, 0))
     return _made("kaiser", M, np.i0(beta * inside) / np.i0(beta), dtype, device, requires_grad)
@@ -120,7 +121,12 @@ def signal_windows_kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, de
 def hann_window(
     window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """The Hann window, periodic by default."""
+    """The Hann window, periodic by default.   Shape: (window_length).
+
+    >>> import facula
+    >>> facula.hann_window(4)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
     return signal_windows_hann(window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -136,7 +142,7 @@ def hamming_window(
     pin_memory=False,
     requires_grad=False,
 ):
-    """alpha - beta cos(2 pi n / N), periodic by default."""
+    """alpha - beta cos(2 pi n / N), periodic by default.   Shape: (window_length)."""
     return _made(
         "hamming_window",
         window_length,
@@ -150,7 +156,7 @@ def hamming_window(
 def blackman_window(
     window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """The Blackman window, periodic by default."""
+    """The Blackman window, periodic by default.   Shape: (window_length)."""
     return signal_windows_blackman(
         window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
@@ -159,7 +165,7 @@ def blackman_window(
 def bartlett_window(
     window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """The triangular window, periodic by default."""
+    """The triangular window, periodic by default.   Shape: (window_length)."""
     return signal_windows_bartlett(
         window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
@@ -176,7 +182,7 @@ def kaiser_window(
     pin_memory=False,
     requires_grad=False,
 ):
-    """The Kaiser window, periodic by default."""
+    """The Kaiser window, periodic by default.   Shape: (window_length)."""
     return signal_windows_kaiser(
         window_length, beta=beta, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
