@@ -17,12 +17,13 @@ class Rule:
 
     promote: None (inputs as they are), "common" (PyTorch's result type; Python numbers allowed) or "float" (the same, and integers become
     the default floating type).
+    text: the shapes in words, for the reference.
     """
 
-    __slots__ = ("promote", "shape")
+    __slots__ = ("promote", "shape", "text")
 
-    def __init__(self, shape: Callable[..., Any], promote: str | None = None) -> None:
-        self.shape, self.promote = shape, promote
+    def __init__(self, shape: Callable[..., Any], promote: str | None = None, text: str = "") -> None:
+        self.shape, self.promote, self.text = shape, promote, text
 
 
 class Sample:

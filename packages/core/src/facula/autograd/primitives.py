@@ -8,7 +8,7 @@ from facula.autograd.state import no_grad
 from facula.devices.meta import Meta
 from facula.tensors.tensor import wrap
 
-_same = Rule(lambda input, **_: Meta(input.shape, input.dtype))
+_same = Rule(lambda input, **_: Meta(input.shape, input.dtype), text="(*) -> (*).")
 
 
 @op(_same, onnx="Identity", samples=[sample((3, 4)), sample((2, 1, 3))], half=False)

@@ -100,7 +100,7 @@ def polar(abs, angle, *, out=None):
     return complex(abs * angle.cos(), abs * angle.sin(), out=out)
 
 
-@op(Rule(to_real.shape, "float"), onnx=None, samples=[sample((3, 4)), sample(arg((2, 3), "complex"))])
+@op(Rule(to_real.shape, "float", to_real.text), onnx=None, samples=[sample((3, 4)), sample(arg((2, 3), "complex"))])
 def angle(xp, input, /):
     """The angle in [-pi, pi] of a complex number; of a real one 0, or pi if it is negative."""
     if input.dtype.kind == "c":

@@ -90,18 +90,24 @@ def matmul_shape(input, other, **_):
     return Meta(shape, input.dtype)
 
 
-same = Rule(lambda input, *_, **__: Meta(input.shape, input.dtype))
-same_float = Rule(lambda input, *_, **__: Meta(input.shape, input.dtype), "float")
-to_real = Rule(lambda input, *_, **__: Meta(input.shape, dtypes.real_of(input.dtype)))
-to_bool = Rule(lambda input, *_, **__: Meta(input.shape, np.bool_))
-broadcast = Rule(_broadcast, "common")
-broadcast_float = Rule(_broadcast, "float")
-compare = Rule(_compare, "common")
-reduced = Rule(_reduced)
-reduced_float = Rule(_reduced, "float")
+_SAME = "(*) -> (*)."
+_BROADCAST = "(*), (*) that broadcast together -> their common shape."
+_REDUCED = "(*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim)."
+
+same = Rule(lambda input, *_, **__: Meta(input.shape, input.dtype), text=_SAME)
+same_float = Rule(lambda input, *_, **__: Meta(input.shape, input.dtype), "float", _SAME)
+to_real = Rule(lambda input, *_, **__: Meta(input.shape, dtypes.real_of(input.dtype)), text=_SAME)
+to_bool = Rule(lambda input, *_, **__: Meta(input.shape, np.bool_), text="(*) -> (*), bool.")
+broadcast = Rule(_broadcast, "common", _BROADCAST)
+broadcast_float = Rule(_broadcast, "float", _BROADCAST)
+compare = Rule(_compare, "common", _BROADCAST[:-1] + ", bool.")
+reduced = Rule(_reduced, text=_REDUCED)
+reduced_float = Rule(_reduced, "float", _REDUCED)
 matmul = Rule(matmul_shape)
 
 
 def reduced_to(dtype):
     """Reduction whose result has another type (bool, int64)."""
-    return Rule(lambda input, dim=None, keepdim=False, **_: Meta(_reduced(input, dim, keepdim).shape, dtype))
+    return Rule(
+        lambda input, dim=None, keepdim=False, **_: Meta(_reduced(input, dim, keepdim).shape, dtype), text=_REDUCED
+    )
