@@ -35,6 +35,8 @@ MODULES = (
     "facula.nn.utils.prune",
     "facula.amp",
     "facula.amp.policy",
+    "facula.profiler",
+    "facula.utils.flop_counter",
     "facula.serialization",
     "facula.utils.data",
     "facula.onnx",

@@ -17,8 +17,8 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    amp autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins quantization random
-    return_types serialization signal sparse special testing utils version
+    amp autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins profiler
+    quantization random return_types serialization signal sparse special testing utils version
 """.split()
 
 # Where a public name that is no op lives: room -> names.
@@ -37,6 +37,7 @@ _ROOMS = {
         is_autocast_cache_enabled clear_autocast_cache
     """,
     "func.mapping": "vmap",
+    "profiler.summarize": "summary",
     "autograd.anomaly": "is_anomaly_enabled is_anomaly_check_nan_enabled",
     "config": "set_num_threads get_num_threads",
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",

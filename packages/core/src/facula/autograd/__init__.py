@@ -10,7 +10,7 @@ _PLACES = {
     "inference_mode": "state", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
     "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly", "Variable": "variable",
 }  # fmt: skip
-_ROOMS = ("forward_ad", "function", "functional", "graph")
+_ROOMS = ("forward_ad", "function", "functional", "graph", "profiler")
 
 
 def __getattr__(name: str) -> Any:

@@ -49,18 +49,21 @@ class _Watch(Interpreter):
     def recorded(self, node: Any) -> None:
         self.places[node] = _caller()
 
-    def step(self, run: Callable[..., Any], node: Any, g: Any, create_graph: bool) -> Any:
-        """One step of backward, with a look at its results."""
-        results = run(node, g, create_graph)
-        if self.check_nan:
-            for i, r in enumerate(results):
+    def around_backward(self, step: Callable[..., Any], sink: Callable[..., None]) -> tuple[Any, Any]:
+        """Each step of backward, with a look at its results."""
+
+        def watched(node: Any, g: Any, create_graph: bool) -> Any:
+            results = step(node, g, create_graph)
+            for i, r in enumerate(results if self.check_nan else ()):
                 if r is not None and node.edges[i] is not None and _has_nan(r):
                     place = self.places.get(node, "a place unknown, since the forward ran outside of detect_anomaly")
                     raise RuntimeError(
                         f"Function '{node.name()}' returned nan values in its {i}th output. The forward called "
                         f"`{node.op.name.removesuffix('_op')}` at {place}. Look at its inputs there: 0 / 0, the root of 0, or the log of 0?"
                     )
-        return results
+            return results
+
+        return watched, sink
 
 
 class set_detect_anomaly:

@@ -6,7 +6,6 @@ engine owns them; with it they are tensors and every vjp is itself recorded.
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -107,7 +106,9 @@ def _run(
     for root, seed in zip(roots, seeds, strict=True):
         g = seed if create_graph else seed.array
         table[root] = table[root] + g if root in table else g
-    step = _step if state.watch is None else functools.partial(state.watch.step, _step)
+    step: Callable[..., Any] = _step
+    for interpreter in state.interpreters:
+        step, sink = interpreter.around_backward(step, sink)
     for n in order:
         g = table.pop(n, None)
         if g is None:

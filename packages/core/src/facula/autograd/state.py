@@ -65,6 +65,10 @@ class Interpreter:
     def recorded(self, node: Any) -> None:
         """Hear of a node that a custom autograd Function has put on the tape."""
 
+    def around_backward(self, step: Callable[..., Any], sink: Callable[..., None]) -> tuple[Any, Any]:
+        """What backward is to use in place of `step(node, gradient, create_graph)` and `sink(leaf, gradient, owned)`."""
+        return step, sink
+
 
 def lanewise(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a function that reads numbers of its tensors: inside of vmap it runs lane by lane."""
