@@ -43,7 +43,7 @@ _ROOMS = {
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
     "public": """
         result_type promote_types can_cast get_default_dtype set_default_dtype set_default_device get_default_device
-        default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo sparse_csr layout memory_format
+        default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo sparse_csr sparse_csc sparse_bsr sparse_bsc layout memory_format
         contiguous_format preserve_format channels_last channels_last_3d inf nan pi e newaxis use_deterministic_algorithms
         FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor ByteTensor CharTensor BoolTensor BFloat16Tensor
         are_deterministic_algorithms_enabled is_signed is_inference is_conj detach get_device is_neg is_storage is_distributed

@@ -16,6 +16,7 @@ default_generator = _default_generator()
 layout, memory_format = _layouts.layout, _layouts.memory_format
 strided, sparse_coo, sparse_csr = _layouts.strided, _layouts.sparse_coo, _layouts.sparse_csr
 contiguous_format, preserve_format = _layouts.contiguous_format, _layouts.preserve_format
+sparse_csc, sparse_bsr, sparse_bsc = _layouts.sparse_csc, _layouts.sparse_bsr, _layouts.sparse_bsc
 channels_last, channels_last_3d = _layouts.channels_last, _layouts.channels_last_3d
 
 

@@ -71,6 +71,11 @@ def _check_gradient(output: Tensor, gradient: Any, name: str) -> Tensor:
 
 
 def _ones_like(output: Tensor) -> Tensor:
+def _tensor(g: Any) -> Tensor:
+    """A gradient that flows as an array, as a tensor; a sparse one knows its own."""
+    return wrap(g) if type(g) is np.ndarray or not hasattr(g, "tensor") else g.tensor
+
+
     return wrap(devices.kind_of(output.array).xp.ones(output.array.shape, output.array.dtype))
 
 
@@ -115,7 +120,7 @@ def _run(
             continue
         kind = type(n)
         if n.hooks and not (kind is Node and n.op.returns):  # with several results the hooks hang on its picks
-            t = _hooked(n, g if create_graph else wrap(g))
+            t = _hooked(n, g if create_graph else _tensor(g))
             g = t if create_graph else t.array
             owned.discard(n)
         if kind is Leaf:
@@ -236,7 +241,9 @@ def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
     else:
         if g.dtype != t.array.dtype:
             g, owned = g.astype(t.array.dtype), True
-        if t.grad is None:
+        if type(g) is not np.ndarray and hasattr(g, "tensor"):
+            t.grad = g.tensor if t.grad is None else _tensor(t.grad.array + g)
+        elif t.grad is None:
             if not owned or (type(g) is np.ndarray and (not g.flags.c_contiguous or not g.flags.writeable)):
                 g = g.copy()
             t.grad = wrap(g)
@@ -245,7 +252,7 @@ def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
             if t.grad.version is not None:
                 t.grad.version.count += 1
         else:
-            t.grad = t.grad + wrap(g)
+            t.grad = wrap(g) + t.grad
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook(t)
@@ -324,7 +331,7 @@ def backward(
                 _accumulate(node, g, owned, create_graph)
         else:
             t = non_leaf[node]
-            g = g if create_graph else wrap(g.copy())
+            g = g if create_graph else _tensor(g.copy())
             t.grad = g if t.grad is None else t.grad + g
 
     with _quiet(create_graph):
@@ -381,7 +388,7 @@ def grad(
 
     def sink(node: Any, g: Any, owned: bool) -> None:
         if node in wanted:
-            found[node] = g if tensors else wrap(g if owned else g.copy())
+            found[node] = g if tensors else _tensor(g if owned else g.copy())
 
     wanted = set(nodes)
     tensors = create_graph or any(i.batches for i in state.interpreters)

@@ -16,7 +16,7 @@ FAMILIES = (
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
     "attention", "loss_ctc", "recurrent",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
-    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference", "sparse",
+    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference", "sparse", "sparse_math",
     "copies",
 )  # fmt: skip
 
@@ -56,3 +56,4 @@ _methods.attach(PUBLIC)
 for _family in FAMILIES:  # `from facula.ops import softmax` means the op, not the file of that name
     if _family in PUBLIC:
         globals()[_family] = PUBLIC[_family]
+importlib.import_module("facula.ops.sparse_forms")  # (it needs the methods)

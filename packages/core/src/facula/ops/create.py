@@ -12,6 +12,7 @@ from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, type_error, value_error
 from facula.ops.shape import size_of
+from facula.tensors.layouts import strided
 from facula.tensors.tensor import Tensor, wrap
 
 
@@ -203,6 +204,8 @@ def _factory(name, fill, doc):
         **kwargs,
     ):
         size = size_of(size or (kwargs.pop("size"),), name)
+        if layout is not None and layout is not strided:
+            return _sparse(name, layout, size, dtype, device, requires_grad)
         if kwargs:
             raise type_error(
                 f"{name}() got an unexpected keyword argument '{next(iter(kwargs))}'. Use dtype=, device=, requires_grad=."
@@ -249,9 +252,21 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pi
     return write_out(out, made)
 
 
+def _sparse(name, layout, size, dtype, device, requires_grad):
+    """Nothing but zeros in a sparse layout."""
+    if not name.startswith(("zeros", "empty")):
+        raise runtime_error(f"{name}: expected layout facula.strided, got {layout}. Call .to_sparse() afterwards.")
+    from facula.ops.sparse import empty_sparse
+
+    return empty_sparse(name, layout, size, dtype, device, requires_grad)
+
+
 def _like(name, fill, doc):
     def make(input, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
         d = input.array.dtype if dtype is None else dtypes.numpy_of(dtype)
+        chosen = input.layout if layout is None else layout
+        if chosen is not strided:
+            return _sparse(name, chosen, input.shape, dtypes.of(d), input.device if device is None else device, requires_grad)
         return _new(input.array.shape, d, input.device if device is None else device, requires_grad, fill)
 
     make.__name__ = make.__qualname__ = name

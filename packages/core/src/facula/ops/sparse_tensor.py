@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 
+from facula import dtypes
 from facula.autograd.op import Op
+from facula.autograd.state import state
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops.gather import index_add, index_select
-from facula.tensors.layouts import sparse_coo, sparse_csr, strided
+from facula.tensors.layouts import sparse_coo, sparse_csc, sparse_csr, strided
 from facula.tensors.printing import _contents, _suffixed
 from facula.tensors.tensor import Size, Tensor, wrap
 
@@ -18,7 +21,7 @@ Tensor.is_sparse_csr = False  # type: ignore[attr-defined]
 
 def _asker():
     """The name of the op (or else of the function) that wants dense memory."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(3)
     while frame.f_code.co_name.startswith("<"):  # a comprehension
         frame = frame.f_back
     inside = frame
@@ -31,6 +34,69 @@ def _asker():
         inside = inside.f_back
     name = frame.f_locals.get("name")  # functions made from a table
     return (name if isinstance(name, str) else frame.f_code.co_name).strip("_")
+
+
+class SparseArray:
+    """What stands where the memory of a sparse tensor would be: a shape and a type, and the way back to the tensor.
+
+    So the checks of an operator, which ask for shapes and types, need not know that sparse tensors exist; who asks for elements is refused.
+    """
+
+    __slots__ = ("tensor",)
+    base = None
+    __hash__ = None
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    shape = property(lambda self: tuple(self.tensor._shape))
+    dtype = property(lambda self: self.tensor._entries.array.dtype)
+    ndim = property(lambda self: len(self.tensor._shape))
+    size = property(lambda self: self.tensor._shape.numel())
+    itemsize = property(lambda self: self.dtype.itemsize)
+    stands_for = property(lambda self: self.tensor._entries.array)  # it is where the values are
+
+    def __add__(self, other):
+        """Backward adds gradients up: sparse ones stay sparse, with a dense one the sum is dense."""
+        if isinstance(other, SparseArray):
+            return (self.tensor + other.tensor).array
+        return (wrap(other) + self.tensor).array
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if ufunc is not np.add or method != "__call__":
+            raise _refused(self.tensor)
+        total = self + next(x for x in inputs if x is not self)
+        if out is None:
+            return total
+        out[0][...] = total
+        return out[0]
+
+    def astype(self, dtype, copy=True):
+        return self.tensor.to(dtypes.of(dtype)).array
+
+    def copy(self):
+        return self.tensor.clone().array
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _refused(self.tensor)
+
+
+def _refuse(self, *args, **kwargs):
+    raise _refused(self.tensor)
+
+
+for _name in "array array_function getitem setitem len iter bool float int index sub mul truediv floordiv mod pow matmul neg abs invert " \
+        "eq ne lt le gt ge and or xor rsub rmul rtruediv rfloordiv rmod rpow rmatmul rand ror rxor".split():  # fmt: skip
+    setattr(SparseArray, f"__{_name}__", _refuse)
+
+
+def _refused(tensor, name=None):
+    return not_implemented_error(
+        f"{name or _asker()}: expected a tensor of layout facula.strided, got one of layout {tensor.layout} and shape {tuple(tensor.shape)}. "
+        "Convert it with .to_dense() first."
+    )
 
 
 class SparseTensor(Tensor):
@@ -51,13 +117,7 @@ class SparseTensor(Tensor):
     def __init__(self, *args, **kwargs):
         pass
 
-    @property
-    def array(self):
-        """There is no dense memory: every op that has no sparse form ends here."""
-        raise NotImplementedError(
-            f"{_asker()}: expected a tensor of layout facula.strided, got one of layout {self._kind} and shape {tuple(self._shape)}. "
-            "Convert it with .to_dense() first."
-        )
+    array = property(SparseArray)
 
     def with_values(self, entries, coalesced=None):
         """The same places with other values."""
@@ -67,6 +127,7 @@ class SparseTensor(Tensor):
     layout = property(lambda self: self._kind)
     is_sparse = property(lambda self: self._kind is sparse_coo)
     is_sparse_csr = property(lambda self: self._kind is sparse_csr)
+    nbytes = property(lambda self: self._entries.nbytes + self._places.nbytes)
     shape = property(lambda self: self._shape)
     ndim = property(lambda self: len(self._shape))
     dtype = property(lambda self: self._entries.dtype)
@@ -95,8 +156,23 @@ class SparseTensor(Tensor):
     def detach(self):
         return self.with_values(self._entries.detach())
 
-    def clone(self, *, memory_format=None):
-        return self.with_values(self._entries.clone())
+    def become(self, other, writer):
+        """An in-place operation: take over the places and values of its result."""
+        if state.grad and self.requires_grad and self.is_leaf:
+            raise runtime_error(
+                f"{writer}: a leaf Variable that requires grad is being used in an in-place operation. Use no_grad(), or write to a clone."
+            )
+        if other.dtype != self.dtype:
+            other = other.to(self.dtype)
+        if other._kind is not self._kind:
+            other = other.to_layout(self._kind)
+        self._places, self._entries, self._shape, self._coalesced = (
+            other._places,
+            other._entries,
+            other._shape,
+            other._coalesced,
+        )
+        return self
 
     def dim(self):
         return len(self._shape)
@@ -162,15 +238,25 @@ class SparseTensor(Tensor):
         self._want("col_indices", sparse_csr)
         return self._places[1]
 
+    def ccol_indices(self):
+        """Where each column of a CSC matrix begins among the values, and where the last one ends."""
+        self._want("ccol_indices", sparse_csc)
+        return wrap(row_starts(self._places.array[1], self._shape[1]))
+
+    def row_indices(self):
+        """The row of each value of a CSC matrix."""
+        self._want("row_indices", sparse_csc)
+        return self._places[0]
+
     def _want(self, name, kind):
         if self._kind is not kind:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: expected sparse tensor of layout {kind}, got layout {self._kind}. Convert it with .to_{kind.name}() first."
             )
 
     def _want_coalesced(self, name):
         if self._kind is sparse_coo and not self._coalesced:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: Cannot get {name} on an uncoalesced tensor, expected each place once. Please call .coalesce() first."
             )
 
@@ -202,28 +288,54 @@ class SparseTensor(Tensor):
 
     def to_sparse_coo(self):
         """The same tensor with the place of each element written out."""
+        if self._kind is sparse_csc:
+            return SparseTensor(self._places, self._entries, self._shape).coalesce()
         return SparseTensor(self._places, self._entries, self._shape, self._coalesced)
+
+    def to_layout(self, kind):
+        """The same tensor in a sparse layout."""
+        if kind is None or kind is sparse_coo:
+            return self.to_sparse_coo()
+        if kind not in (sparse_csr, sparse_csc):
+            raise blocks(f"to_{kind.name}")
+        if self._kind is kind:
+            return self
+        if self._shape[2:] or self.sparse_dim() != 2:
+            raise runtime_error(
+                f"to_{kind.name}: expected a matrix with two sparse dimensions, got shape {tuple(self._shape)}. Use to_sparse()."
+            )
+        whole = self.to_sparse_coo().coalesce()
+        if kind is sparse_csc:
+            order = wrap(np.argsort(whole._places.array[1], kind="stable"))
+            return SparseTensor(
+                whole._places[:, order], index_select(whole._entries, 0, order), self._shape, True, kind
+            )
+        return SparseTensor(whole._places, whole._entries, self._shape, True, kind)
 
     def to_sparse(self, *args, **kwargs):
         """The same tensor as COO, or in another sparse layout."""
         chosen = kwargs.get("layout")
-        if args and not isinstance(args[0], int):
-            chosen = args[0]
-        return self.to_sparse_csr() if chosen is sparse_csr else self.to_sparse_coo()
+        return self.to_layout(args[0] if args and not isinstance(args[0], int) else chosen)
 
     def to_sparse_csr(self, dense_dim=None):
         """The same matrix with compressed rows."""
-        if self._shape[2:] or self.sparse_dim() != 2:
-            raise RuntimeError(
-                f"to_sparse_csr: expected a matrix with two sparse dimensions, got shape {tuple(self._shape)}. Use to_sparse()."
-            )
-        whole = self.coalesce()
-        return SparseTensor(whole._places, whole._entries, self._shape, True, sparse_csr)
+        return self.to_layout(sparse_csr)
+
+    def to_sparse_csc(self, dense_dim=None):
+        """The same matrix with compressed columns."""
+        return self.to_layout(sparse_csc)
 
     def to(self, *args, **kwargs):
         """The same places with the values in another type or on another device."""
+        args = [x._entries if isinstance(x, SparseTensor) else x for x in args]
         entries = self._entries.to(*args, **kwargs)
         return self if entries is self._entries else self.with_values(entries)
+
+    def cpu(self):
+        return self.to("cpu")
+
+    def cuda(self, device=None):
+        return self.to("cuda" if device is None else device)
 
     def pick(self, keep):
         """Only the elements where a bool array is true."""
@@ -242,6 +354,26 @@ class SparseTensor(Tensor):
         return _text(self)
 
 
+def blocks(name):
+    """The error for block layouts."""
+    return not_implemented_error(
+        f"{name}: expected layout facula.sparse_coo, facula.sparse_csr or facula.sparse_csc, got one of blocks, which is not there. "
+        "Use to_sparse_csr()."
+    )
+
+
+def _refusing(name):
+    def method(self, *args, **kwargs):
+        raise _refused(self, name)
+
+    method.__name__, method.__doc__ = name, "Refused: there is no dense memory."
+    return method
+
+
+for _name in "numpy tolist stride storage_offset data_ptr is_contiguous contiguous __array__ __dlpack__ __dlpack_device__".split():
+    setattr(SparseTensor, _name, _refusing(_name))
+
+
 def row_starts(rows, count):
     """For sorted row numbers: where each row begins, and the end."""
     return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int64)
@@ -255,10 +387,12 @@ def _part(name, t, indent):
 
 
 def _text(t):
-    csr = t.is_sparse_csr
-    parts = (
-        [("crow_indices", t.crow_indices()), ("col_indices", t.col_indices())] if csr else [("indices", t._indices())]
-    )
+    if t.layout is sparse_csr:
+        parts = [("crow_indices", t.crow_indices()), ("col_indices", t.col_indices())]
+    elif t.layout is sparse_csc:
+        parts = [("ccol_indices", t.ccol_indices()), ("row_indices", t.row_indices())]
+    else:
+        parts = [("indices", t._indices())]
     body = ",\n       ".join(_part(name, x, 7) for name, x in [*parts, ("values", t._values())])
     suffixes = [f"size={tuple(t.shape)}", f"nnz={t._nnz()}"]
     if t.device.type != "cpu":
@@ -270,6 +404,6 @@ def _text(t):
         suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
-    if csr:
+    if t.layout is not sparse_coo:
         return _suffixed("tensor(" + body, suffixes, 7)
     return "tensor(" + body + ",\n       " + _suffixed(suffixes[0], suffixes[1:], 7)

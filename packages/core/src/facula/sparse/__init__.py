@@ -6,12 +6,14 @@ from typing import Any
 
 from facula import ops
 
-_NAMES = frozenset({"addmm", "mm", "sum"})
+_NAMES = {name: f"sparse_{name}" for name in ("addmm", "log_softmax", "mm", "softmax", "sum")} | {
+    name: name for name in ("sampled_addmm", "spdiags")
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        found = globals()[name] = ops.function(f"sparse_{name}")
+        found = globals()[name] = ops.function(_NAMES[name])
         return found
     raise AttributeError(f"module 'facula.sparse' has no attribute {name!r}")
 

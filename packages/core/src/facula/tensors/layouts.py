@@ -1,4 +1,4 @@
-"""How elements lie in memory: `strided` (dense), `sparse_coo` or `sparse_csr`; and the order of dimensions."""
+"""How elements lie in memory: `strided` (dense), `sparse_coo`, `sparse_csr` or `sparse_csc`; and the order of dimensions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class memory_format(layout):
     """The order of dimensions in memory."""
 
 
-strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
+sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")
+sparse_bsr, sparse_bsc = layout("sparse_bsr"), layout("sparse_bsc")  # named so that their absence can be told
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
