@@ -17,7 +17,7 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    amp autograd cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins profiler
+    amp autograd cpu cuda data devices distributed distributions fft func graph linalg masked nn onnx ops optim plugins profiler
     quantization random return_types serialization signal sparse special testing utils version
 """.split()
 
@@ -40,6 +40,7 @@ _ROOMS = {
     "profiler.summarize": "summary",
     "autograd.anomaly": "is_anomaly_enabled is_anomaly_check_nan_enabled",
     "config": "set_num_threads get_num_threads",
+    "ops.kernels": "use_kernels",
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
     "public": """
         result_type promote_types can_cast get_default_dtype set_default_dtype set_default_device get_default_device

@@ -79,6 +79,20 @@ def show_env(args: argparse.Namespace) -> int:
     return 0
 
 
+def warm_up(args: argparse.Namespace) -> int:
+    """Compile the kernels that are not kept yet, so that no training run waits for them; status 1 without numba."""
+    import facula.ops  # noqa: F401 - every family hangs its kernels on its operators
+    from facula.ops.kernels import compiled, store
+
+    if not compiled.available():
+        print("kernels: numba is not installed, or FACULA_KERNELS=0. Run: pip install facula[fast]")
+        return 1
+    for number, (name, floating) in enumerate(compiled.warm_up(args.types), 1):
+        print(f"\r{number} kernels ready: {name} {floating:<40}", end="", flush=True)
+    print(f"\nkept in {store.folder()}")
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command and its subcommands."""
     parser = argparse.ArgumentParser(prog="facula", description="PyTorch's API on NumPy and CuPy arrays.")
@@ -89,6 +103,9 @@ def build_parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=show_plugins)
     env = commands.add_parser("env", help="describe machine, libraries and settings")
     env.set_defaults(run=show_env)
+    warm = commands.add_parser("warmup", help="compile the kernels ahead of their first use")
+    warm.add_argument("--types", nargs="+", default=["float32"], choices=["float32", "float64"])
+    warm.set_defaults(run=warm_up)
     return parser
 
 

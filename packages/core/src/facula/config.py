@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["SETTINGS", "get_num_threads", "home", "plugin_filter", "set_num_threads"]
+from facula.errors import runtime_error, type_error
+
+__all__ = ["SETTINGS", "get_num_threads", "home", "kernels_allowed", "plugin_filter", "set_num_threads"]
 
 SETTINGS = {
-    "FACULA_HOME": "folder of downloaded datasets and weights (default: facula in the user's cache folder)",
+    "FACULA_HOME": "folder of downloaded datasets and weights and of compiled kernels (default: facula in the user's cache folder)",
+    "FACULA_KERNELS": "0 forbids compiled kernels: all operators run in plain NumPy (default: 1)",
     "FACULA_PLUGINS": "plugins to load: 'a,b' loads only these, '-a' loads all but this one (default: all)",
 }
 
@@ -20,6 +23,11 @@ def home() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "facula"
+
+
+def kernels_allowed() -> bool:
+    """Whether operators may run as compiled loops: `FACULA_KERNELS` is not 0."""
+    return os.environ.get("FACULA_KERNELS", "1") != "0"
 
 
 def plugin_filter() -> tuple[frozenset[str], frozenset[str]]:
@@ -63,8 +71,10 @@ def set_num_threads(count: int, /) -> None:
 
     global _threads
     if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"set_num_threads: expected an int, got {type(count).__name__}. Pass e.g. 4.")
+        raise type_error(f"set_num_threads: expected an int, got {type(count).__name__}. Pass e.g. 4.")
     if count < 1:
-        raise RuntimeError(f"set_num_threads: expected a positive integer, got {count}. Pass 1 to use no other thread.")
+        raise runtime_error(
+            f"set_num_threads: expected a positive integer, got {count}. Pass 1 to use no other thread."
+        )
     threadpool_limits(limits=count, user_api="blas")
     _threads = count

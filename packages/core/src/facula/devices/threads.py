@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,11 @@ def ranges(n: int, size: int, least: int = BLOCK) -> list[tuple[int, int]]:
     return [(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]]) -> None:
-    """Call `work(start, stop)` for every piece, on as many threads as one op may use; an error in one is raised."""
+def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]], blas: bool = True) -> None:
+    """Call `work(start, stop)` for every piece, on as many threads as one op may use; an error in one is raised.
+
+    `blas` says whether the work may call BLAS, which is then held to one thread.
+    """
     left = deque(pieces)
     threads = min(get_num_threads(), len(left))
     if threads < 2 or _local.inside:
@@ -110,7 +113,7 @@ def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]])
         finally:
             _local.inside = False
 
-    with _blas.single():
+    with _blas.single() if blas else nullcontext():
         helpers = [_pool(threads).submit(contextvars.copy_context().run, drain) for _ in range(threads - 1)]
         try:
             drain()

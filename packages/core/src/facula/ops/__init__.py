@@ -20,6 +20,8 @@ FAMILIES = (
     "copies",
 )  # fmt: skip
 
+KERNELS = ("softmax",)  # families with faster forms, in ops/kernels
+
 PUBLIC: dict[str, Any] = {"clone": clone}
 
 
@@ -35,6 +37,9 @@ def _collect(family: str) -> None:
 
 for _family in FAMILIES:
     _collect(_family)
+
+for _family in KERNELS:
+    importlib.import_module(f"facula.ops.kernels.cpu.{_family}")
 
 
 def function(name: str) -> Any:
@@ -53,7 +58,7 @@ def __getattr__(name: str) -> Any:
 from facula.ops import methods as _methods  # noqa: E402  (it needs PUBLIC)
 
 _methods.attach(PUBLIC)
+importlib.import_module("facula.ops.sparse_forms")  # (it needs the methods)
 for _family in FAMILIES:  # `from facula.ops import softmax` means the op, not the file of that name
     if _family in PUBLIC:
         globals()[_family] = PUBLIC[_family]
-importlib.import_module("facula.ops.sparse_forms")  # (it needs the methods)

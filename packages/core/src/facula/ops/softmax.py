@@ -49,7 +49,7 @@ def _softmax_slope_rows(xp, out, g):
     return inner
 
 
-def _softmax_array(g, out, dim, xp):
+def softmax_array(g, out, dim, xp):
     if not out.ndim:
         return g * 0
     if out.size and dim in (-1, out.ndim - 1):
@@ -61,7 +61,7 @@ def _softmax_array(g, out, dim, xp):
 
 
 softmax_op.vjp(input=lambda g, out, dim: out * (g - (g * out).sum(dim, keepdim=True)))
-softmax_op.array_vjp(input=_softmax_array)
+softmax_op.array_vjp(input=softmax_array)
 
 
 @op(same, onnx="LogSoftmax", samples=_DIMS)
@@ -116,7 +116,7 @@ def _dim_of(name, dim, ndim):
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
-    """exp(input) / sum(exp(input)) along `dim`; `dtype` casts the input first.
+    """exp(input) / sum(exp(input)) along `dim`; `dtype` casts the input first.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.softmax(facula.tensor([0., 0.]), 0)
@@ -128,7 +128,7 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
-    """log(softmax(input)) along `dim`, without the rounding of the two steps.
+    """log(softmax(input)) along `dim`, without the rounding of the two steps.   Shape: (*) -> (*).
 
     >>> import facula
     >>> facula.log_softmax(facula.tensor([0., 0.]), 0)
@@ -140,7 +140,12 @@ def log_softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
-    """softmax(-input) along `dim`."""
+    """softmax(-input) along `dim`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.softmin(facula.zeros(2), 0)
+    tensor([0.5000, 0.5000])
+    """
     return softmax(-to_dtype(input, dtype), _dim_of("softmin", dim, input.ndim))
 
 
@@ -148,6 +153,12 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """A sample of the Gumbel-softmax distribution: softmax((logits + noise) / tau) (Jang et al., 2016).
 
     With `hard` the result is one-hot, and its gradient is that of the soft sample.
+
+    Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.gumbel_softmax(facula.zeros(3), hard=True).sum()
+    tensor(1.)
     """
     noise = -(-(1 - uniform(logits)).log()).log()
     soft = softmax_op((logits + noise) / tau, dim)

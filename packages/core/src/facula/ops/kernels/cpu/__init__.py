@@ -1,0 +1,1 @@
+"""Compiled loops for NumPy arrays, one file for each family of operators."""
