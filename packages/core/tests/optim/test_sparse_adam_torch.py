@@ -57,5 +57,5 @@ def test_an_empty_gradient_moves_nothing():
 def test_other_optimizers_ask_for_a_dense_gradient():
     p = facula.nn.Parameter(facula.ones(2))
     p.grad = facula.sparse_coo_tensor([[1]], [1.0], (2,))
-    with pytest.raises(NotImplementedError, match="to_dense"):
+    with pytest.raises(RuntimeError, match="RMSprop does not support sparse gradients.*SparseAdam"):
         facula.optim.RMSprop([p]).step()

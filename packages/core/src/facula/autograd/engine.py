@@ -241,18 +241,16 @@ def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
     else:
         if g.dtype != t.array.dtype:
             g, owned = g.astype(t.array.dtype), True
-        if type(g) is not np.ndarray and hasattr(g, "tensor"):
-            t.grad = g.tensor if t.grad is None else _tensor(t.grad.array + g)
-        elif t.grad is None:
+        if t.grad is None:
             if not owned or (type(g) is np.ndarray and (not g.flags.c_contiguous or not g.flags.writeable)):
                 g = g.copy()
-            t.grad = wrap(g)
+            t.grad = _tensor(g)
         elif type(t.grad.array) is np.ndarray and t.grad.node is None:
             np.add(t.grad.array, g, out=t.grad.array)
             if t.grad.version is not None:
                 t.grad.version.count += 1
         else:
-            t.grad = wrap(g) + t.grad
+            t.grad = _tensor(g) + t.grad
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook(t)

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from facula.autograd.function import Function
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
-from facula.autograd.state import lanewise
+from facula.autograd.state import lanewise, state
 from facula.devices.meta import Meta
 from facula.errors import index_error, not_implemented_error, runtime_error, value_error
 from facula.ops.index import add_at, index_op, put_op, row_sums
+from facula.ops.sparse_tensor import SparseTensor
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import wrap
 
@@ -95,6 +97,36 @@ embedding_op.vjp(weight=_embedding_weight)
 embedding_op.array_vjp(weight=_embedding_array)
 
 
+class _SparseRows(Function):
+    """`embedding_op` whose gradient is a COO tensor of the rows that were looked up."""
+
+    @staticmethod
+    def forward(ctx, weight, indices, padding_idx):
+        ctx.save_for_backward(indices)
+        ctx.shape, ctx.padding_idx = weight.shape, padding_idx
+        return embedding_op(weight, indices, padding_idx, False)
+
+    @staticmethod
+    def backward(ctx, g):
+        indices = ctx.saved_tensors[0].reshape(-1).long()
+        g = g.reshape((-1, ctx.shape[1]))
+        if ctx.padding_idx >= 0:
+            used = wrap(np.flatnonzero(indices.cpu().array != ctx.padding_idx)).to(g.device)
+            indices, g = indices[used], g[used]
+        return SparseTensor(indices.unsqueeze(0), g, ctx.shape), None, None
+
+
+def _rows(weight, indices, padding_idx, scale_grad_by_freq, sparse):
+    recorded = sparse and state.grad and weight.requires_grad
+    if recorded and not any(i.batches for i in state.interpreters):
+        if scale_grad_by_freq:
+            raise runtime_error(
+                "embedding: scale_grad_by_freq not supported with sparse gradients, expected False, got True. Pass sparse=False."
+            )
+        return _SparseRows.apply(weight, indices, padding_idx)
+    return embedding_op(weight, indices, padding_idx, scale_grad_by_freq)
+
+
 def _padding_row(name, padding_idx, rows):
     if padding_idx is None:
         return -1
@@ -128,7 +160,8 @@ def functional_embedding(
 ):
     """The rows of `weight` that `input` names.
 
-    padding_idx: a row without gradient; max_norm: longer rows are first scaled down, in place.
+    padding_idx: a row without gradient; sparse: the gradient is a COO tensor of the rows used;
+    max_norm: longer rows are first scaled down, in place.
     Shape: indices (*), weight (V, D) -> (*, D).
 
     >>> import facula
@@ -140,12 +173,12 @@ def functional_embedding(
     if max_norm is not None:
         check_rows("embedding", input.array, weight.shape[0])
         _renorm_rows(weight, input, max_norm, norm_type)
-    return embedding_op(weight, input, padding, scale_grad_by_freq)
+    return _rows(weight, input, padding, scale_grad_by_freq, sparse)
 
 
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` that `indices` names.   Shape: weight (V, D), indices (*) -> (*, D)."""
-    return embedding_op(weight, indices, padding_idx, scale_grad_by_freq)
+    return _rows(weight, indices, padding_idx, scale_grad_by_freq, sparse)
 
 
 def embedding_renorm_(self, indices, max_norm, norm_type):
@@ -236,6 +269,10 @@ def functional_embedding_bag(
     >>> facula.nn.functional.embedding_bag(facula.tensor([[0, 1]]), facula.tensor([[1., 2.], [3., 4.]]))
     tensor([[2., 3.]])
     """
+    if sparse and mode == "max":
+        raise value_error(
+            "embedding_bag: max mode does not support sparse weights, got sparse=True. Use mode='sum' or 'mean'."
+        )
     if weight.array.dtype.kind in "iu" and input.array.dtype.kind == "f":
         input, weight = weight, input
     if per_sample_weights is not None and mode != "sum":
@@ -254,7 +291,7 @@ def functional_embedding_bag(
     if max_norm is not None:
         _renorm_rows(weight, flat, max_norm, norm_type)
     padding = -1 if padding_idx is None else _padding_row("embedding_bag", padding_idx, weight.shape[0])
-    rows = embedding_op(weight, flat, padding, scale_grad_by_freq and mode != "max")
+    rows = _rows(weight, flat, padding, scale_grad_by_freq and mode != "max", sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     return _collapse(rows, np.asarray(flat.cpu().array), bag, bags, mode, padding)

@@ -19,7 +19,7 @@ from facula.tensors.layouts import sparse_coo, sparse_csc, sparse_csr
 from facula.tensors.tensor import Tensor, wrap
 
 FORMS = {}
-_LINEAR = "cast_op clone conj deg2rad discrete_cast_op imag neg positive rad2deg real real_op imag_op conj_op".split()
+_LINEAR = "cast_op clone conj_physical deg2rad discrete_cast_op neg rad2deg".split()
 _ZERO = """
     abs angle asin asinh atan atanh ceil erf erfinv expm1 floor frac isinf isnan isneginf isposinf log1p nan_to_num relu round
     sgn sign signbit sin sinh sqrt square tan tanh trunc

@@ -22,7 +22,7 @@ Tensor.is_sparse_csr = False  # type: ignore[attr-defined]
 def _asker():
     """The name of the op (or else of the function) that wants dense memory."""
     frame = sys._getframe(3)
-    while frame.f_code.co_name.startswith("<"):  # a comprehension
+    while frame.f_code.co_name.startswith("<") and frame.f_back is not None:  # a comprehension
         frame = frame.f_back
     inside = frame
     for _ in range(6):
@@ -54,6 +54,7 @@ class SparseArray:
     ndim = property(lambda self: len(self.tensor._shape))
     size = property(lambda self: self.tensor._shape.numel())
     itemsize = property(lambda self: self.dtype.itemsize)
+    device = property(lambda self: self.tensor.device)
     stands_for = property(lambda self: self.tensor._entries.array)  # it is where the values are
 
     def __add__(self, other):

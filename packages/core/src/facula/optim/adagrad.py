@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import runtime_error
 from facula.optim.elementwise import gradient, run
-from facula.optim.optimizer import Optimizer, ParamsT, State, advance, check_settings, counter, like, number
+from facula.optim.optimizer import (
+    Optimizer,
+    ParamsT,
+    State,
+    advance,
+    check_settings,
+    counter,
+    like,
+    number,
+    sparse_parts,
+)
 from facula.tensors.tensor import Tensor
 
 
@@ -69,9 +80,24 @@ class Adagrad(Optimizer):
         state["step"] = counter()
         state["sum"] = like(p, group["initial_accumulator_value"])
 
+    def _gradient(self, p: Tensor) -> Any:
+        grad: Any = p.grad
+        return grad.to(p.dtype) if grad.is_sparse else super()._gradient(p)
+
     def _update(self, p: Tensor, grad: Any, state: State, group: dict[str, Any]) -> None:
         t = advance(state)
         rate = number(group["lr"]) / (1 + (t - 1) * group["lr_decay"])
+        if isinstance(grad, Tensor):
+            if group["weight_decay"]:
+                raise runtime_error(
+                    "Adagrad: weight_decay option is not compatible with sparse gradients, expected 0. Set weight_decay=0."
+                )
+            places, values = sparse_parts(grad)
+            total = state["sum"].array
+            total[places] += values * values
+            step = rate * values / (np.sqrt(total[places]) + group["eps"])
+            p.array[places] += step if group["maximize"] else -step
+            return
         run(
             _adagrad,
             [p.array, grad, state["sum"].array],

@@ -230,6 +230,11 @@ class Optimizer:
 
     def _gradient(self, p: Tensor) -> Any:
         """The raw gradient, in the parameter's dtype."""
+        if p.grad.is_sparse:  # type: ignore[union-attr]
+            name = type(self).__name__
+            raise runtime_error(
+                f"{name}: {name} does not support sparse gradients, expected a dense one. Please consider SparseAdam instead."
+            )
         g = p.grad.array  # type: ignore[union-attr]
         return g if g.dtype == p.array.dtype else g.astype(p.array.dtype)
 
@@ -332,6 +337,12 @@ def advance(state: State) -> float:
     step = state["step"].array
     step += 1
     return float(step)
+
+
+def sparse_parts(grad: Any) -> tuple[tuple[Any, ...], Any]:
+    """The places of a sparse gradient, each once, as an index into the parameter, and its values there."""
+    whole = grad.coalesce()
+    return tuple(whole._indices().array), whole._values().array
 
 
 def like(p: Tensor, value: float = 0.0) -> Tensor:

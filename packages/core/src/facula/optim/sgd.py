@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facula.optim.elementwise import gradient, run
-from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number
+from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number, sparse_parts
 from facula.tensors.tensor import Tensor
 
 
@@ -59,8 +59,19 @@ class SGD(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
+    def _gradient(self, p: Tensor) -> Any:
+        grad: Any = p.grad
+        return grad.to(p.dtype) if grad.is_sparse else super()._gradient(p)
+
     def _update(self, p: Tensor, grad: Any, state: State, group: dict[str, Any]) -> None:
         momentum = group["momentum"]
+        if isinstance(grad, Tensor):
+            if not momentum and not group["weight_decay"]:  # only the rows that are in the gradient
+                places, values = sparse_parts(grad)
+                step = number(group["lr"]) * values
+                p.array[places] += step if group["maximize"] else -step
+                return
+            grad = grad.to_dense().array
         arrays = [p.array, grad]
         damping = group["dampening"]
         if momentum:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from facula.errors import runtime_error, value_error
-from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number
+from facula.optim.optimizer import Optimizer, ParamsT, State, check_settings, like, number, sparse_parts
 from facula.tensors.tensor import Tensor
 
 
@@ -52,7 +52,7 @@ class SparseAdam(Optimizer):
             raise runtime_error(
                 "SparseAdam: SparseAdam does not support dense gradients, expected one of layout facula.sparse_coo. Please consider Adam instead."
             )
-        return grad.coalesce()
+        return grad
 
     def _start(self, p: Tensor, state: State, group: dict[str, Any]) -> None:
         state["step"] = 0
@@ -60,8 +60,8 @@ class SparseAdam(Optimizer):
 
     def _update(self, p: Tensor, grad: Any, state: State, group: dict[str, Any]) -> None:
         state["step"] += 1
-        places = tuple(grad._indices().array)
-        g = grad._values().array.astype(p.array.dtype, copy=False)
+        places, values = sparse_parts(grad)
+        g = values.astype(p.array.dtype, copy=False)
         if not g.size:
             return
         g = -g if group["maximize"] else g
