@@ -186,6 +186,8 @@ def _wrapped(op: Any, r: Any, inputs: tuple[Any, ...], tensors: list[Any], attrs
         t, base = outs[0], inputs[0]
         t.root = base if base.root is None else base.root
         t.path = ((op, attrs),) if base.root is None else (*base.path, (op, attrs))
+        if not state.grad:
+            t.path = (*t.path, tape.UNRECORDED)
         t.seen = 0 if t.root.version is None else t.root.version.count
     if not op.returns:
         return outs[0]

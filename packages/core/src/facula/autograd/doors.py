@@ -46,6 +46,7 @@ RECORD = """if _mode == 2:
 
 VIEW = """_root = _t.root = {base} if {base}.root is None else {base}.root
         _t.path = ((_op, {attrs}),) if {base}.root is None else (*{base}.path, (_op, {attrs}))
+        if _mode == 1: _t.path = (*_t.path, _unrecorded)
         _t.seen = 0 if _root.version is None else _root.version.count"""
 
 _IS = "({t} is _Tensor or {t} is _Parameter)"
@@ -250,7 +251,8 @@ def generate(
     """Write an op's door and backwards and hang them on the record; the other arguments are what a door calls in `bind.py`."""
     names: dict[str, Any] = dict(
         _new=object.__new__, _new_node=tape.Node.__new__, _Tensor=Tensor, _Parameter=Parameter, _Node=tape.Node, _ndarray=np.ndarray, _np=np,
-        _op=op, _state=state, _births=births, _forward=op.forward_on("cpu"), _keep=tape.keep, _current=tape.current, _nothing=_Nothing,
+        _op=op, _state=state, _births=births, _forward=op.forward_on("cpu"), _keep=tape.keep, _current=tape.current, _unrecorded=tape.UNRECORDED,
+        _nothing=_Nothing,
         _ufunc=getattr(np, op.ufunc) if op.ufunc else None, _f32=np.dtype("float32"), _f64=np.dtype("float64"),
         _bind=bind, _failed=failed, _array_of=array_of, _into=into, __name__="facula.autograd.doors",
     )  # fmt: skip

@@ -97,5 +97,5 @@ def without(xp, input, /, path):
     return _on_view(input.copy(order="C"), path, 0)
 
 
-region.vjp(input=lambda g, path: without(g, path), value=lambda g, path: replay(g, path))
+region.vjp(input=lambda g, path: without(g, path), value=lambda g, path: replay(g.contiguous(), path))
 without.vjp(input=lambda g, path: without(g, path))

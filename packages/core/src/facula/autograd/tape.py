@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 from facula.autograd.state import births, state
-from facula.errors import type_error
+from facula.errors import runtime_error, type_error
 
 
 class Version:
@@ -141,6 +141,41 @@ class RemovableHandle:
 
     def __exit__(self, *exc: object) -> None:
         self.remove()
+
+
+class Fence:
+    """A step of a view's path that moves nothing, but forbids recorded writes into the view and into what lies under it."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def refusal(self, writer: str, what: str) -> RuntimeError:
+        return runtime_error(f"{writer}: {what} modified inplace, but {self.reason}")
+
+    def __call__(self, t: Any) -> Any:
+        """Asked for on the way from a root that was written: the view has no gradient that all would agree on."""
+        raise self.refusal("view", "this view's base or another view of its base has been")
+
+
+_no_grad = Fence(
+    "the view was created in no_grad mode. This use case is ambiguous, so it is forbidden. "
+    "Create the view and write in no_grad mode both, or outside of it both."
+)
+_several = Fence(
+    "the view is the output of a function that returns multiple views, and these do not allow it. "
+    "Write out of place, or index the tensor instead."
+)
+UNRECORDED, ONE_OF_SEVERAL = (_no_grad, ()), (_several, ())
+
+
+def one_of_several(views: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Mark views that one call returned: none of them may be written while gradients are recorded."""
+    for v in views:
+        if v.root is not None:
+            v.path = (*v.path, ONE_OF_SEVERAL)
+    return views
 
 
 FREED = object()  # stands in a node's `kept` once backward has used it

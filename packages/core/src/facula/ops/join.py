@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.tape import one_of_several
 from facula.devices.meta import Meta
 from facula.ops.index import narrow, select
 from facula.ops.rules import wrap_dim
@@ -107,7 +108,7 @@ def split(tensor, split_size_or_sections, dim=0):
             raise RuntimeError(
                 f"split: split_size can only be 0 if dimension size is 0, but got dimension size of {n}. Use a positive size."
             )
-        return tuple(narrow(tensor, d, i, min(size, n - i)) for i in (range(0, n, size) if n else [0]))
+        return one_of_several(tuple(narrow(tensor, d, i, min(size, n - i)) for i in (range(0, n, size) if n else [0])))
     sizes = [int(s) for s in split_size_or_sections]
     if sum(sizes) != n:
         raise RuntimeError(
@@ -115,7 +116,7 @@ def split(tensor, split_size_or_sections, dim=0):
             f"but got split_sizes={sizes}. Change the sizes."
         )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(tensor, d, a, s) for a, s in zip(starts, sizes, strict=True))
+    return one_of_several(tuple(narrow(tensor, d, a, s) for a, s in zip(starts, sizes, strict=True)))
 
 
 def chunk(input, chunks, dim=0):
@@ -130,7 +131,7 @@ def chunk(input, chunks, dim=0):
 def unbind(input, dim=0):
     """All views along `dim`, without that dimension."""
     d = wrap_dim(dim, input.ndim)
-    return tuple(select(input, d, i) for i in range(input.shape[d]))
+    return one_of_several(tuple(select(input, d, i) for i in range(input.shape[d])))
 
 
 def _listed(tensors):

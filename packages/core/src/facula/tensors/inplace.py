@@ -10,7 +10,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.primitives import cast, clone, region
 from facula.autograd.state import births, state
-from facula.autograd.tape import Leaf, Node, current, version_of
+from facula.autograd.tape import Fence, Leaf, Node, current, version_of
 from facula.devices import base as devices
 from facula.errors import runtime_error, type_error
 from facula.tensors.tensor import Tensor, wrap
@@ -30,6 +30,10 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
     """Whether a write is recorded; raises where PyTorch forbids it."""
     recorded = state.grad and (target.node is not None or value_needs_grad)
     root = target if target.root is None else target.root
+    if state.grad and target.root is not None and (recorded or root.node is not None):
+        for step, _ in target.path:
+            if type(step) is Fence:
+                raise step.refusal(writer, "expected a view that may be written, got one that is being")
     if recorded and type(root.node) is Leaf:
         what = (
             "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
@@ -40,14 +44,16 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
     return recorded
 
 
-def _copy(target: Any, value: Any) -> None:
+def _copy(target: Any, value: Any, writer: str, uniform: bool) -> None:
     """Array to array of the same shape, on any device; the shared memory of overlapping arrays is respected by NumPy."""
     if not target.size:
         return
     if type(target) is np.ndarray:
-        if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
+        repeats = any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True))
+        if repeats and not uniform:
             raise runtime_error(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() it before writing."
+                f"{writer}: unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "Please clone() it before writing."
             )
         with np.errstate(all="ignore"):
             np.copyto(target, devices.to_host(value), casting="unsafe")
@@ -73,22 +79,24 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     source = value.node
     if recorded and (type(source) is Leaf or (type(source) is not Node and source is not None)):
         source = clone(value).node
-    _copy(target.array, value.array)
+    _copy(target.array, value.array, writer, writer in ("fill_", "zero_") and not recorded)
     version = version_of(root)
     version.count += 1
     version.writer = writer
     if not recorded:
         return target
-    if target is root:
+    if type(source) is Node and source.version is None and "out" in source.op.saved:
+        source.version, source.count = version, version.count  # its result lives here now
+    if target is root and source is not None:
         root.node = source
-        if type(source) is Node and source.version is None and "out" in source.op.saved:
-            source.version, source.count = version, version.count  # its result lives here now
         return target
     n = object.__new__(Node)
-    n.op, n.kept, n.attrs, n.seq, n.version, n.hooks = region, (), (target.path,), next(births), None, None
+    path = () if target is root else target.path
+    n.op, n.kept, n.attrs, n.seq, n.version, n.hooks = region, (), (path,), next(births), None, None
     n.edges, n.shapes = (root.node, source), (root.array.shape, target.array.shape)
     root.node = n
-    target.node, target.seen = None, -1
+    if target is not root:
+        target.node, target.seen = None, -1
     return current(target)
 
 
@@ -105,6 +113,10 @@ def check_result(name: str, target: Tensor, value: Tensor) -> None:
         )
 
 
+def _any_requires_grad(*values: Any) -> bool:
+    return any(isinstance(t, Tensor) and t.requires_grad for t in values)
+
+
 def in_place(function: Any, name: str) -> Callable[..., Tensor]:
     """`x.op_(...)` from `op`: the functional result, written back."""
     saved = getattr(getattr(function, "op", function), "saved", ("input",))
@@ -112,7 +124,7 @@ def in_place(function: Any, name: str) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         # What the gradient needs of the old value would be destroyed by the write: keep a copy.
-        spoiled = state.grad and self.requires_grad and (not first or first[0] in saved)
+        spoiled = state.grad and (not first or first[0] in saved) and _any_requires_grad(self, *args, *kwargs.values())
         if state.grad:
             check_writable(self, False, name)
         value = function(clone(self) if spoiled else self, *args, **kwargs)
