@@ -23,6 +23,7 @@ class Size(tuple[int, ...]):
     __slots__ = ()
 
     def numel(self) -> int:
+        """The count of elements of a tensor of this shape."""
         total = 1
         for n in self:
             total *= n
@@ -54,7 +55,11 @@ class Tensor:
     it can be replayed after the storage has been written. Methods come from the ops; see the reference for each.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "array", "grad", "node", "path", "root", "seen", "version")
+    __slots__ = {  # name: what it is, for help() and the reference
+        "array": "The NumPy (or device) array that holds the elements.",
+        "grad": "The gradient that backward has added up, or None.",
+        **dict.fromkeys(("__dict__", "__weakref__", "node", "path", "root", "seen", "version")),
+    }
 
     array: Any
     grad: Tensor | None
@@ -107,54 +112,76 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
+        """The size of each dimension."""
         return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:
+        """The count of dimensions."""
         return int(self.array.ndim)
 
     @property
     def dtype(self) -> dtypes.dtype:
+        """The type of the elements, e.g. `facula.float32`."""
         return dtypes.of(self.array.dtype)
 
     @property
     def device(self) -> devices.device:
+        """Where the memory is, e.g. `facula.device("cpu")`."""
         return devices.device_of(self.array)
 
     @property
     def itemsize(self) -> int:
+        """The bytes of one element."""
         return int(self.array.itemsize)
 
     @property
     def nbytes(self) -> int:
+        """The bytes of all elements."""
         return int(self.array.nbytes)
 
     @property
     def is_cuda(self) -> bool:
+        """Whether the memory is on a GPU."""
         return self.device.type == "cuda"
 
     @property
     def is_cpu(self) -> bool:
+        """Whether the memory is the host's."""
         return type(self.array) is np.ndarray
 
     @property
     def is_meta(self) -> bool:
+        """Whether there is a shape and a type but no memory."""
         return self.device.type == "meta"
 
     is_sparse = is_quantized = is_mkldnn = is_nested = False
 
     def dim(self) -> int:
+        """The count of dimensions."""
         return int(self.array.ndim)
 
     ndimension = dim
 
     def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension.
+
+        >>> import facula
+        >>> facula.zeros(2, 3).size(-1)
+        3
+        """
         if dim is None:
             return Size(self.array.shape)
         self._check_dim("size", dim)
         return self.array.shape[dim]
 
     def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart in memory the neighbours of each dimension are, or of one dimension.
+
+        >>> import facula
+        >>> facula.zeros(2, 3).stride()
+        (3, 1)
+        """
         steps = tuple(s // self.array.itemsize for s in self.array.strides)
         if dim is None:
             return steps
@@ -169,6 +196,7 @@ class Tensor:
             )
 
     def storage_offset(self) -> int:
+        """How many elements of the storage come before the first of this tensor."""
         base = self.array
         while isinstance(base.base, np.ndarray):
             base = base.base
@@ -179,38 +207,47 @@ class Tensor:
         )
 
     def data_ptr(self) -> int:
+        """The address of the first element."""
         array = self.array
         if isinstance(array, np.ndarray):
             return int(array.__array_interface__["data"][0])
         return int(array.data.ptr) if hasattr(array, "data") else 0
 
     def numel(self) -> int:
+        """The count of elements."""
         return int(self.array.size)
 
     nelement = numel
 
     def element_size(self) -> int:
+        """The bytes of one element."""
         return int(self.array.itemsize)
 
     def is_floating_point(self) -> bool:
+        """Whether the elements are floating-point numbers (complex ones are not)."""
         return dtypes.is_float(self.array.dtype)
 
     def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
         return self.array.dtype.kind == "c"
 
     def is_signed(self) -> bool:
+        """Whether the type has negative numbers."""
         return self.dtype.is_signed
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in memory in the order of the dimensions, without gaps."""
         if memory_format is not None and getattr(memory_format, "name", "") in ("channels_last", "channels_last_3d"):
             last = self.array.ndim
             return bool(self.array.transpose(0, *range(2, last), 1).flags.c_contiguous) if last >= 3 else False
         return bool(self.array.flags.c_contiguous)
 
     def is_inference(self) -> bool:
+        """Whether it was made in inference mode: not tracked here, so never."""
         return False
 
     def is_conj(self) -> bool:
+        """Whether it is a lazy conjugate or negative: never here, they are computed."""
         return False
 
     is_neg = is_conj
@@ -221,11 +258,13 @@ class Tensor:
         return a.data_ptr() == b.data_ptr() and a.shape == b.shape and a.stride() == b.stride()
 
     def get_device(self) -> int:
+        """The number of the device; -1 on the CPU."""
         index = self.device.index
         return -1 if index is None else index
 
     @property
     def requires_grad(self) -> bool:
+        """Whether backward computes a gradient for it; may be set on a leaf."""
         return (self if self.root is None else current(self)).node is not None
 
     @requires_grad.setter
@@ -233,7 +272,12 @@ class Tensor:
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
-        """Ask for (or give up) a gradient of this tensor; returns it."""
+        """Ask for (or give up) a gradient of this tensor; returns it.
+
+        >>> import facula
+        >>> facula.ones(1).requires_grad_()
+        tensor([1.], requires_grad=True)
+        """
         node = (self if self.root is None else current(self)).node
         if requires_grad:
             if node is None:
@@ -253,20 +297,24 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no recorded operation made it, so that backward keeps its gradient in `.grad`."""
         node = (self if self.root is None else current(self)).node
         return node is None or type(node) is Leaf
 
     @property
     def grad_fn(self) -> Any:
+        """The recorded operation that made it, None for a leaf."""
         node = (self if self.root is None else current(self)).node
         return node if type(node) in (Node, Pick) else None
 
     @property
     def output_nr(self) -> int:
+        """Which of the results of `grad_fn` it is."""
         return self.node.index if type(self.node) is Pick else 0
 
     @property
     def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on it."""
         hooks = getattr(self.node, "hooks", None) or {}
         return not self.is_leaf and any(kind == "retain" for kind, _ in hooks.values())
 
@@ -295,12 +343,19 @@ class Tensor:
         self.array = value.array
 
     def detach(self) -> Any:
-        """The same memory without history; the tape still sees writes through it."""
+        """The same memory without history; the tape still sees writes through it.
+
+        >>> import facula
+        >>> x = facula.ones(2, requires_grad=True)
+        >>> (x * 2).detach().requires_grad
+        False
+        """
         out = wrap(self.array)
         out.version = version_of(self)
         return out
 
     def detach_(self) -> Any:
+        """Forget the history of this tensor itself, which becomes a leaf."""
         if self.root is not None:
             raise runtime_error("detach_: expected a tensor that is not a view, got a view. Use detach() instead.")
         self.node = None
@@ -309,13 +364,33 @@ class Tensor:
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
-        """Add the gradient of this tensor to `.grad` of every leaf below it (or of `inputs` only)."""
+        """Add the gradient of this tensor to `.grad` of every leaf below it (or of `inputs` only).
+
+        `gradient` (of this tensor's shape) weighs its elements and may be left away for a single number. `create_graph` records the
+        backward, so that it can be differentiated again; `retain_graph` keeps what it needs for a second call.
+
+        >>> import facula
+        >>> x = facula.tensor([1., 2.], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
         from facula.autograd import engine
 
         engine.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(grad)` when this tensor's gradient is known; a tensor it returns replaces the gradient."""
+        """Call `hook(grad)` when this tensor's gradient is known; a tensor it returns replaces the gradient.
+
+        Returns a handle; `handle.remove()` takes the hook away.
+
+        >>> import facula
+        >>> x = facula.ones(1, requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad * 10)
+        >>> (x * 3).backward()
+        >>> x.grad
+        tensor([30.])
+        """
         node = (self if self.root is None else current(self)).node
         if node is None:
             raise runtime_error(
@@ -336,7 +411,14 @@ class Tensor:
         return RemovableHandle(self.node.post_hooks, hook)
 
     def retain_grad(self) -> None:
-        """Keep `.grad` of this non-leaf tensor in backward."""
+        """Keep `.grad` of this non-leaf tensor in backward.
+
+        >>> import facula
+        >>> x = facula.ones(1, requires_grad=True)
+        >>> y = x * 2; y.retain_grad()
+        >>> (y * 3).backward(); y.grad
+        tensor([3.])
+        """
         node = (self if self.root is None else current(self)).node
         if node is None:
             raise runtime_error(
@@ -350,7 +432,12 @@ class Tensor:
             RemovableHandle(node.hooks, ("retain", weakref.ref(self)))
 
     def item(self) -> Any:
-        """The Python number in a tensor of one element."""
+        """The Python number in a tensor of one element.
+
+        >>> import facula
+        >>> facula.tensor([2.5]).item()
+        2.5
+        """
         if self.array.size != 1:
             raise runtime_error(
                 f"item: a Tensor with {self.array.size} elements cannot be converted to Scalar. Reduce it first, e.g. with .mean()."
@@ -366,12 +453,24 @@ class Tensor:
             )
 
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers.
+
+        >>> import facula
+        >>> facula.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         self._no_meta("tolist")
         return devices.to_host(self.array).tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The same memory as a NumPy array (`force=True`: of any tensor, copying where needed)."""
+        """The same memory as a NumPy array (`force=True`: of any tensor, copying where needed).
+
+        >>> import facula
+        >>> t = facula.zeros(2)
+        >>> t.numpy()[0] = 5
+        >>> t
+        tensor([5., 0.])
+        """
         if force:
             return np.asarray(devices.to_host(self.array))
         if self.requires_grad:
