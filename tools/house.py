@@ -14,9 +14,10 @@ MAX_STATEMENTS = 60
 BANNER = re.compile(r"^\s*#\s*([-=*#~_+])\1{3,}")
 LEFTOVER = re.compile(r"#.*\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
 UNSAFE = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-BETWEEN_OURSELVES = {
-    "packages/core/src/facula/data/channel.py"
-}  # pipes between a loader and its own workers, never a file
+MAY_PICKLE = {
+    "packages/core/src/facula/data/channel.py",  # pipes between a loader and its own workers, never a file
+    "packages/core/src/facula/serialization/unpickle.py",  # `load(weights_only=False)`, asked for by name
+}
 
 
 def tracked(root: Path) -> list[Path]:
@@ -70,7 +71,7 @@ def main(root: Path) -> int:
     for path in files:
         name = path.relative_to(root)
         shipped = len(name.parts) > 2 and name.parts[0] == "packages" and name.parts[2] == "src"
-        shipped = shipped and str(name) not in BETWEEN_OURSELVES
+        shipped = shipped and str(name) not in MAY_PICKLE
         for line, rule in check(path.read_text(encoding="utf-8"), shipped):
             print(f"{name}:{line}: {rule}")
             broken += 1

@@ -137,8 +137,6 @@ def test_missing_file_and_wrong_arguments(tmp_path):
     (tmp_path / "folder.safetensors").mkdir()
     with pytest.raises(IsADirectoryError, match="got the folder"):
         facula.load(tmp_path / "folder.safetensors")
-    with pytest.raises(ValueError, match="expected weights_only=True"):
-        facula.load(tmp_path / "model.safetensors", weights_only=False)
     with pytest.raises(FileNotFoundError, match=r"expected the folder .* to exist"):
         facula.save({"w": facula.ones(1)}, tmp_path / "no" / "model.safetensors")
 
@@ -167,7 +165,7 @@ def test_permissions_follow_umask_and_the_replaced_file(tmp_path):
 
 
 def test_types_without_a_code_are_refused_by_name(path):
-    with pytest.raises(ValueError, match="got facula.complex128 for 'z'"):
+    with pytest.raises(ValueError, match="got facula.complex128 and facula.strided for 'z'"):
         save_file({"z": facula.ones(1, dtype=facula.complex128)}, path)
     with pytest.raises(ValueError, match="got 3. Rename it"):
         save_file({3: facula.ones(1)}, path)

@@ -11,7 +11,7 @@ from facula.nn import hooks as _hooks
 from facula.nn.conversion import move_module, parse_to
 from facula.nn.failure import name_failure
 from facula.nn.members import Members
-from facula.nn.state import IncompatibleKeys, StateDict, load_own_state, load_state, save_own_state
+from facula.nn.state import IncompatibleKeys, StateDict, load_own_state, load_state, own_layout, save_own_state
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor
 
@@ -57,6 +57,9 @@ class Module:
             "_load_state_dict_post_hooks",
         ):
             state[table] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(own_layout(state))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; every subclass defines it."""

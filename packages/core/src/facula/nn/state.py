@@ -142,6 +142,35 @@ def _unexpected(module: Module, state_dict: Mapping[str, Any], prefix: str, own:
     return found
 
 
+def own_layout(state: dict[str, Any]) -> dict[str, Any]:
+    """A module's attributes as we keep them, from ours or from those of torch, which has tables of members and of hooks."""
+    if "_parameters" not in state:
+        return state
+    from facula.nn.module import Module
+
+    own: dict[str, Any] = dict(vars(Module()))
+    for kind in ("parameter", "buffer", "module"):
+        members = state[f"_{kind}s"]
+        own[f"_{kind}_names"] = dict.fromkeys(members)
+        own.update(members)
+    tables = ("_parameters", "_buffers", "_modules", "_is_full_backward_hook")
+    for name, value in state.items():
+        if name.startswith("_") and "_hooks" in name:
+            if value:
+                raise runtime_error(
+                    f"Module: expected no hooks in a module that torch saved, got {name.strip('_')}. Remove them before saving."
+                )
+        elif name not in tables:
+            own[name] = value
+    return own
+
+
+def _part(values: Any, prefix: str = "") -> Any:
+    """The entries below a prefix, for hooks to edit; checkpoints that read on demand give a part of themselves."""
+    part = getattr(values, "part", None)
+    return part(prefix) if part else StateDict((k, v) for k, v in values.items() if k.startswith(prefix))
+
+
 def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
     """Load `state_dict` into the whole tree below `module`; raise one error that lists every problem."""
     if not isinstance(state_dict, Mapping):
@@ -154,7 +183,7 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
     unexpected: list[str] = []
     problems: list[str] = []
 
-    def load(child: Module, values: StateDict, prefix: str) -> None:
+    def load(child: Module, values: Any, prefix: str) -> None:
         local = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
         if assign:
             local["assign_to_params_buffers"] = True
@@ -162,13 +191,13 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
         for name, grandchild in child._modules.items():
             if grandchild is not None:
                 below = f"{prefix}{name}."
-                load(grandchild, StateDict((k, v) for k, v in values.items() if k.startswith(below)), below)
+                load(grandchild, _part(values, below), below)
         keys = IncompatibleKeys(missing, unexpected)
         for hook in child._load_state_dict_post_hooks.values():
             if hook(child, keys) is not None:
                 raise runtime_error("load_state_dict post-hook: expected None, got a value. Edit the lists in place.")
 
-    load(module, StateDict(state_dict), "")
+    load(module, _part(state_dict), "")
     if strict:
         for title, keys in (("Unexpected", unexpected), ("Missing", missing)):
             if keys:

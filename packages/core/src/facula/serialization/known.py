@@ -12,7 +12,8 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices.base import device as Device
-from facula.serialization.program import Fault, shown
+from facula.errors import type_error
+from facula.serialization.program import Fault, Keys, shown
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Size, Tensor
 
@@ -40,7 +41,7 @@ def _named(entry: Any) -> tuple[str, Any]:
         return entry[1], entry[0]
     module, name = getattr(entry, "__module__", None), getattr(entry, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
-        raise TypeError(
+        raise type_error(
             f"add_safe_globals: expected a class, a function or a pair (object, 'module.name'), got {type(entry).__name__}. "
             "Give the name beside it."
         )
@@ -112,26 +113,26 @@ def _ordered(args: tuple[Any, ...]) -> Any:
         "pairs for an OrderedDict",
         type(pairs).__name__,
     )
+    key = _keys_of(pairs)
     return OrderedDict((key(pair[0]), pair[1]) for pair in pairs)
-
-
-def key(value: Any) -> Any:
-    """A key that is cheap to hash."""
-    _expect(isinstance(value, (str, int, float, bytes, type(None))), "a number or text as a key", type(value).__name__)
-    return value
 
 
 def _items(args: tuple[Any, ...]) -> list[Any]:
     _expect(len(args) <= 1 and all(isinstance(a, (list, tuple)) for a in args), "one list", [type(a) for a in args])
-    return [_member(item) for item in (args[0] if args else ())]
+    items = args[0] if args else ()
+    return list(map(_keys_of(items), items))
 
 
-def _member(value: Any) -> Any:
-    if type(value) is tuple and len(value) <= 8:
-        for item in value:
-            key(item)
-        return value
-    return value if isinstance(value, (complex, dtypes.dtype, Device)) else key(value)
+def _keys_of(items: Any) -> Callable[[Any], Any]:
+    """The check for keys that come in one list; what they may cost follows from its length."""
+    left = 64 * (len(items) + 1)
+
+    def spend(count: int) -> None:
+        nonlocal left
+        left -= count
+        _expect(left >= 0, "small keys", f"one of {count} items")
+
+    return Keys(spend).check
 
 
 def _counter(args: tuple[Any, ...]) -> Any:
@@ -237,6 +238,8 @@ def _table() -> tuple[dict[str, Any], dict[int, Callable[[tuple[Any, ...]], Any]
     for name in "tensor tensor_v2 tensor_v3 parameter parameter_with_state meta_tensor_no_storage".split():
         add(f"torch._utils._rebuild_{name}", Maker(name))
     add("torch._tensor._rebuild_from_type_v2", Maker("from_type_v2"))
+    add("torch._utils._rebuild_sparse_tensor torch._utils._rebuild_sparse_csr_tensor", Maker("sparse_tensor"))
+    add("torch.serialization._get_layout", Maker("layout"))
     add("torch.Tensor", Tensor)
     add("torch.nn.parameter.Parameter torch.nn.Parameter", Parameter)
     add("torch.nn.parameter.Buffer facula.tensors.parameter.Buffer", Buffer)
@@ -252,6 +255,21 @@ def _table() -> tuple[dict[str, Any], dict[int, Callable[[tuple[Any, ...]], Any]
     add("_codecs.encode", Maker("encode"), _encode)
     add("numpy.dtype", np.dtype, _numpy_dtype)
     add("numpy.ndarray", np.ndarray)
+    for number in (
+        "Bool",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "Float16",
+        "Float32",
+        "Float64",
+    ):
+        add(f"numpy.dtypes.{number}DType", type(np.dtype(number.lower())))
     for core in ("numpy.core", "numpy._core"):
         add(f"{core}.multiarray.scalar", names.get("numpy.core.multiarray.scalar", Maker("scalar")), _numpy_scalar)
         rebuilt = names.get("numpy.core.multiarray._reconstruct", Maker("reconstruct"))
@@ -269,9 +287,30 @@ def find(name: str) -> Any:
         return _allowed[name]
     if name in NAMES:
         return NAMES[name]
+    if name.startswith("torch."):
+        for value in _allowed.values():
+            if _is_twin(value, name):
+                return value
+        for part, kind in _STRANGE.items():
+            if part in name:
+                raise Fault("tensors of the kinds that facula has", f"{kind} ({name})", "Convert them before saving.")
     raise Fault(
         "names that tensors and containers need",
         f"the global {name!r}, which could run any code",
         f"If you trust it, allow it: facula.serialization.add_safe_globals([{name.rpartition('.')[2]}]), or "
         "`with safe_globals([...]):` around load.",
     )
+
+
+_STRANGE = {
+    "_rebuild_qtensor": "a quantized tensor", "torch.QU": "a quantized tensor", "torch.QI": "a quantized tensor",
+    "_rebuild_nested_tensor": "a nested tensor", "torch.float8": "8-bit floating-point numbers", "torch.complex32": "complex32",
+    "torch.ComplexHalf": "complex32", "_rebuild_wrapper_subclass": "a tensor subclass", "torch.bits": "untyped bits",
+}  # fmt: skip
+
+
+def _is_twin(value: Any, name: str) -> bool:
+    """Whether an object of ours stands for one of torch's: the same name in the same room."""
+    module, title = str(getattr(value, "__module__", "")), getattr(value, "__qualname__", None)
+    room = name.split(".")[1]
+    return module.startswith(f"facula.{room}.") and title == name.rpartition(".")[2]

@@ -17,6 +17,8 @@ from facula.devices.base import device as Device
 MAX_LINE = 4096  # bytes of a name or a number written as text
 MAX_INTEGER = 1024  # bytes of one whole number
 _KEY_ITEMS, _KEY_DEPTH = 64, 4  # a tuple's hash is computed anew each time, so keys are kept small
+_SET_PRICE, _MEMO_PRICE = 40, 20  # elements' worth of memory, for instructions of one byte
+_MAX_CLASHES = 200
 
 
 class Fault(Exception):
@@ -38,6 +40,45 @@ def shown(value: Any, depth: int = 0) -> str:
     return value.__qualname__ if isinstance(value, type) else type(value).__name__
 
 
+class Keys:
+    """Looks at what becomes a key: cheap to hash, and not chosen so that all hashes are equal.
+
+    Python's hashes of text are random in each process; those of large numbers can be foreseen, and a dict of keys with one hash takes
+    quadratic time.
+    """
+
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        self.spend = spend
+        self._first: dict[int, Any] = {}
+        self._clashes = 0
+
+    def check(self, value: Any, depth: int = 0) -> Any:
+        """The value, if it may be hashed: plain ones, and small tuples of them."""
+        if isinstance(value, (int, complex)):
+            if (isinstance(value, complex) or abs(value) >= 2**60) and self._first.setdefault(
+                hash(value), value
+            ) != value:
+                self._clashes += 1
+                if self._clashes > _MAX_CLASHES:
+                    raise Fault("keys of different hashes", f"more than {_MAX_CLASHES} numbers of the same")
+        elif isinstance(value, (tuple, frozenset)) and len(value) <= _KEY_ITEMS and depth <= _KEY_DEPTH:
+            self.spend(len(value) + 1)
+            for item in value:
+                self.check(item, depth + 1)
+        elif value is not None and not isinstance(value, (str, float, bytes, dtypes.dtype, Device, Unknown)):
+            raise Fault("a number, text or small tuple as a key", type(value).__name__)
+        return value
+
+
+class Unknown:
+    """Stands for whatever a name or a call would have given, where a program is only looked over."""
+
+    def take(self, *values: Any) -> None:
+        """Whatever is put in is gone."""
+
+    append = extend = update = __setitem__ = take
+
+
 class Host(Protocol):
     """What the interpreter does not do itself."""
 
@@ -46,6 +87,7 @@ class Host(Protocol):
     def make(self, cls: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
     def build(self, instance: Any, state: Any) -> None: ...
     def storage(self, key: Any) -> Any: ...
+    def grows(self, value: Any) -> bool: ...
 
 
 class Mark:
@@ -63,6 +105,7 @@ class Program:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.budget = 100_000 + 16 * size
+        self.key = Keys(self.spend).check
 
     def run(self) -> Any:
         """The value that the program leaves."""
@@ -107,10 +150,11 @@ class Program:
         return value
 
     def top(self, kind: Any) -> Any:
-        """The top of the stack, which must be of a type."""
-        if not self.stack or not isinstance(self.stack[-1], kind):
-            raise Fault("a container that can grow", type(self.stack[-1]).__name__ if self.stack else "an empty stack")
-        return self.stack[-1]
+        """The top of the stack, which must be of a type, or of a class that the host lets grow."""
+        value = self.stack[-1] if self.stack else _MARK
+        if isinstance(value, kind) or self.host.grows(value):
+            return value
+        raise Fault("a container that can grow", type(value).__name__ if self.stack else "an empty stack")
 
     def group(self) -> list[Any]:
         """All that was pushed since the last mark."""
@@ -129,17 +173,6 @@ class Program:
         self.budget -= count
         if self.budget < 0:
             raise Fault("a program whose values are no larger than its file", "one that copies far more")
-
-    def key(self, value: Any, depth: int = 0) -> Any:
-        """A value that may be hashed: plain ones, and small tuples of them."""
-        if value is None or isinstance(value, (str, int, float, complex, bytes, dtypes.dtype, Device)):
-            return value
-        if not isinstance(value, (tuple, frozenset)) or len(value) > _KEY_ITEMS or depth > _KEY_DEPTH:
-            raise Fault("a number, text or small tuple as a key", type(value).__name__)
-        self.spend(len(value) + 1)
-        for item in value:
-            self.key(item, depth + 1)
-        return value
 
     def put_pairs(self, target: Any, items: list[Any]) -> None:
         """Keys and values in turn into a dict."""
@@ -237,6 +270,16 @@ def _set_items(p: Program) -> None:
 def _add_items(p: Program) -> None:
     items = p.group()
     p.top(set).update(map(p.key, items))
+
+
+def _empty_set(p: Program) -> set[Any]:
+    p.spend(_SET_PRICE)
+    return set()
+
+
+def _memoize(p: Program) -> int:
+    p.spend(_MEMO_PRICE)
+    return len(p.memo)
 
 
 def _frozenset(p: Program) -> None:
@@ -338,7 +381,7 @@ STEPS: dict[bytes, Callable[[Program], None]] = {
     b"]": _push(lambda p: []),
     b"}": _push(lambda p: {}),
     b")": _push(lambda p: ()),
-    b"\x8f": _push(lambda p: set()),
+    b"\x8f": _push(_empty_set),
     b"l": _group_into(list),
     b"t": _group_into(tuple),
     b"d": _dict,
@@ -357,7 +400,7 @@ STEPS: dict[bytes, Callable[[Program], None]] = {
     b"p": _put(lambda p: int(p.line())),
     b"q": _put(lambda p: p.number("<B")),
     b"r": _put(lambda p: p.number("<I")),
-    b"\x94": _put(lambda p: len(p.memo)),
+    b"\x94": _put(_memoize),
     b"c": _global,
     b"\x93": _stack_global,
     b"R": _reduce,

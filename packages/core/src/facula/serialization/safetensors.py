@@ -9,14 +9,22 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from facula import dtypes
 from facula.devices import base as devices
+from facula.devices.base import device as Device
+from facula.devices.meta import Meta
+from facula.errors import value_error
 from facula.serialization.atomic import atomic_write
+from facula.serialization.options import mapping_mode
+from facula.serialization.places import Places, Storage
+from facula.serialization.program import Fault
+from facula.serialization.unpickle import LoadError
+from facula.tensors.layouts import strided
 from facula.tensors.tensor import Tensor, wrap
 
 CODES = {
@@ -39,19 +47,20 @@ class Entry(NamedTuple):
 
 def can_hold(tensor: Tensor) -> bool:
     """Whether the format has a code for the tensor's type."""
-    return tensor.dtype in _CODE_OF
+    return tensor.dtype in _CODE_OF and tensor.layout is strided
 
 
 def write_tensors(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write a safetensors stream; the header keeps the order of `tensors`, the data is sorted for alignment."""
     for name, tensor in tensors.items():
         if not isinstance(name, str) or name == "__metadata__":
-            raise ValueError(
+            raise value_error(
                 f"save: expected a text other than '__metadata__' as a tensor's name, got {name!r}. Rename it."
             )
         if not can_hold(tensor):
-            raise ValueError(
-                f"save: expected a type among {', '.join(CODES)}, got {tensor.dtype} for {name!r}. Convert it."
+            raise value_error(
+                f"save: expected a dense tensor of a type among {', '.join(CODES)}, got {tensor.dtype} and {tensor.layout} "
+                f"for {name!r}. Convert it."
             )
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     header.update(dict.fromkeys(tensors))
@@ -65,7 +74,7 @@ def write_tensors(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapp
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER:
-        raise ValueError(f"save: expected a header of at most {MAX_HEADER} bytes, got {len(text)}. Split the file.")
+        raise value_error(f"save: expected a header of at most {MAX_HEADER} bytes, got {len(text)}. Split the file.")
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
     for name in in_order:
@@ -108,9 +117,9 @@ class Reader:
         self.entries = {key: self._check_entry(key, value) for key, value in header.items()}
         self._check_cover()
 
-    def fail(self, expected: str, found: str) -> RuntimeError:
+    def fail(self, expected: str, found: str) -> LoadError:
         """The one form of all complaints about a file."""
-        return RuntimeError(
+        return LoadError(
             f"load: {self.name}: expected {expected}, got {found}. The file is damaged or not safetensors; save it again."
         )
 
@@ -124,20 +133,10 @@ class Reader:
             raise self.fail(f"a header of {length} bytes", f"a file with {self.size - 8} bytes left")
         text = self.file.read(length)
         self.data_start = self.start + 8 + length
-        try:
-            header = json.loads(text.decode(), object_pairs_hook=self._unique)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise self.fail("a JSON header", f"{type(error).__name__}: {str(error)[:80]}") from None
+        header = parse_json(text, "a JSON header", self.fail)
         if not isinstance(header, dict):
             raise self.fail("a JSON object as header", type(header).__name__)
         return header
-
-    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            raise self.fail("each name once", f"{max(keys, key=keys.count)!r} twice")
-        return found
 
     def _check_metadata(self, metadata: Any) -> dict[str, str]:
         if metadata is None:
@@ -174,20 +173,32 @@ class Reader:
         if place != self.data_size:
             raise self.fail(f"{place} bytes of data", f"{self.data_size}")
 
-    def tensor(self, key: str, mmap: bool = False) -> Tensor:
-        """Read one tensor, or map it copy-on-write."""
-        entry = self.entries[key]
+    def tensor(self, key: str, mmap: bool = False, map_location: Any = None) -> Tensor:
+        """Read one tensor, or map it, and bring it to its device."""
+        entry, places = self.entries[key], Places(map_location)
+        if places.skips():
+            return wrap(Meta(entry.shape, entry.dtype.numpy))
+        array = self._array(key, entry, mmap)
+        if map_location is None:
+            return wrap(array)
+        try:
+            placed = places.put(Storage(array.reshape(-1), array.dtype, Device("cpu")), "cpu")
+        except Fault as fault:
+            raise LoadError(f"load: {self.name}: expected {fault.expected}, got {fault.found}. {fault.hint}") from None
+        return wrap(placed.array.reshape(entry.shape)) if placed.device.type != "meta" else wrap(array).to("meta")
+
+    def _array(self, key: str, entry: Entry, mmap: bool) -> Any:
         dtype = entry.dtype.numpy
         if mmap and entry.end > entry.begin:
             mapped: Any = np.memmap(
                 self.name,
                 dtype=np.uint8,
-                mode="c",
+                mode=mapping_mode(),
                 offset=self.data_start + entry.begin,
                 shape=(entry.end - entry.begin,),
             )
             if (self.data_start + entry.begin) % dtype.itemsize == 0:
-                return wrap(np.asarray(mapped).view(dtype).reshape(entry.shape))
+                return np.asarray(mapped).view(dtype).reshape(entry.shape)
         array: Any = np.empty(entry.shape, dtype)
         if array.size:
             self.file.seek(self.data_start + entry.begin)
@@ -197,7 +208,24 @@ class Reader:
                 raise self.fail(f"{target.nbytes} bytes for {key!r}", f"{read}")
             if dtype == np.bool_ and (array.view(np.uint8) > 1).any():
                 raise self.fail(f"bytes 0 and 1 for the truth values of {key!r}", "others")
-        return wrap(array)
+        return array
+
+
+def parse_json(text: bytes, expected: str, fail: Callable[[str, str], LoadError]) -> Any:
+    """The value of a text from a stranger; no name may come twice in one object."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise fail("each name once", f"{twice[:40]!r} twice")
+        return found
+
+    try:
+        return json.loads(text.decode(), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise fail(expected, f"{type(error).__name__}: {str(error)[:80]}") from None
 
 
 def _is_size(value: Any) -> bool:
@@ -225,8 +253,15 @@ def open_reader(path: Any) -> Reader:
 
 
 def load_file(filename: Any, device: Any = "cpu", mmap: bool = False) -> dict[str, Tensor]:
-    """Read all tensors of a safetensors file by name."""
+    """Read all tensors of a safetensors file by name.
+
+    >>> import facula, tempfile, os
+    >>> from facula.serialization import load_file, save_file
+    >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+    >>> save_file({"w": facula.ones(2)}, path)
+    >>> load_file(path, device="meta")["w"].shape
+    facula.Size([2])
+    """
     reader = open_reader(filename)
     with reader.file:
-        tensors = {key: reader.tensor(key, mmap) for key in reader.entries}
-    return tensors if device == "cpu" else {key: tensor.to(device) for key, tensor in tensors.items()}
+        return {key: reader.tensor(key, mmap, device) for key in reader.entries}

@@ -20,7 +20,9 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices.base import device as Device
+from facula.errors import type_error, value_error
 from facula.serialization.safetensors import can_hold
+from facula.tensors.layouts import strided
 from facula.tensors.tensor import Size, Tensor, wrap
 
 VERSION = 1
@@ -47,7 +49,7 @@ class Encoder:
             return value
         if kind is float:
             return value if math.isfinite(value) else {"float": repr(value)}
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and value.layout is strided:
             return self._tensor(value, path)
         if isinstance(value, (np.ndarray, np.generic)):
             return self._numpy(value, path)
@@ -63,7 +65,7 @@ class Encoder:
 
     def _container(self, value: Any, path: str) -> Any:
         if id(value) in self._open:
-            raise ValueError(
+            raise value_error(
                 f"save: expected a tree of values, got one that contains itself at {_shown(path)}. Cut the cycle."
             )
         self._open.append(id(value))
@@ -82,16 +84,16 @@ class Encoder:
                 (set, "set"),
                 (frozenset, "frozenset"),
             ):
-                if isinstance(value, kind):
+                if isinstance(value, kind) and not hasattr(value, "_fields"):
                     items = sorted(value, key=repr) if "set" in name else value
                     return {
                         name: [self.encode(item, f"{path}.{i}" if path else str(i)) for i, item in enumerate(items)]
                     }
         finally:
             self._open.pop()
-        raise TypeError(
+        raise type_error(
             f"save: expected tensors, arrays, numbers, text, and dicts, lists, tuples and sets of them, got "
-            f"{type(value).__name__} at {_shown(path)}. Save its state_dict() or convert it."
+            f"{type(value).__name__} at {_shown(path)}. Save its state_dict(), convert it, or save to a path that ends in .pt."
         )
 
     def _tensor(self, tensor: Tensor, path: str) -> Any:
@@ -104,7 +106,7 @@ class Encoder:
     def _numpy(self, value: Any, path: str) -> Any:
         array = np.asarray(value)
         if array.dtype.kind not in "biufc":
-            raise TypeError(
+            raise type_error(
                 f"save: expected a NumPy array of numbers, got {array.dtype} at {_shown(path)}. Convert it to a list."
             )
         inner = self._tensor(wrap(array), path)
