@@ -44,9 +44,11 @@ class dtype:
         return self.category == COMPLEX
 
     def to_real(self) -> dtype:
+        """The type of the parts of a complex type; a real one as it is."""
         return of(real_of(self.numpy)) if self.is_complex else self
 
     def to_complex(self) -> dtype:
+        """The complex type whose parts have this floating-point type; others as they are."""
         return of(complex_of(self.numpy)) if self.is_floating_point else self
 
     def __repr__(self) -> str:
@@ -148,14 +150,17 @@ def category(d: np.dtype[Any]) -> int:
 
 
 def is_float(d: np.dtype[Any]) -> bool:
+    """Whether a NumPy type is floating point, bfloat16 among them."""
     return d.kind == "f" or d.name == "bfloat16"
 
 
 def is_differentiable(d: np.dtype[Any]) -> bool:
+    """Whether tensors of a NumPy type can have gradients: floating point and complex ones."""
     return d.kind in "fc" or d.name == "bfloat16"
 
 
 def is_half(d: np.dtype[Any]) -> bool:
+    """Whether a NumPy type is float16 or bfloat16, which is computed in float32."""
     return d.itemsize == 2 and d.kind not in "biu"
 
 

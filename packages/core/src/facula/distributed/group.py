@@ -26,9 +26,11 @@ class ProcessGroup:
         self.communicator = communicator
 
     def rank(self) -> int:
+        """The number of this process in the group, from 0 on."""
         return int(self.communicator.Get_rank())
 
     def size(self) -> int:
+        """How many processes are in the group."""
         return int(self.communicator.Get_size())
 
 

@@ -76,7 +76,7 @@ _complex.vjp(real=lambda g: real_op(g), imag=lambda g: imag_op(g))
 
 
 def complex(real, imag, *, out=None):
-    """real + 1j * imag.   Shape: (*), (*) -> (*).
+    """real + 1j * imag.   Shape: (*), (*) that broadcast together -> their common shape.
 
     >>> import facula
     >>> facula.complex(facula.tensor([1.]), facula.tensor([2.]))
@@ -87,7 +87,7 @@ def complex(real, imag, *, out=None):
 
 
 def polar(abs, angle, *, out=None):
-    """The complex numbers of given absolute value and angle: abs * exp(1j * angle).   Shape: (*), (*) -> (*).
+    """The complex numbers of given absolute value and angle: abs * exp(1j * angle).   Shape: as `complex`.
 
     >>> import facula
     >>> facula.polar(facula.tensor([2.]), facula.tensor([0.]))

@@ -22,7 +22,7 @@ def _twin(view):
         return _copied(getattr(input, view)(*args, **kwargs), out)
 
     copy.__name__ = copy.__qualname__ = f"{view}_copy"
-    copy.__module__, copy.__doc__ = __name__, f"`{view}` of `input` as a copy instead of a view."
+    copy.__module__, copy.__doc__ = __name__, f"`{view}` of `input` as a copy instead of a view.   Shape: as `{view}`."
     return copy
 
 

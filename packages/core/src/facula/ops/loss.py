@@ -113,7 +113,7 @@ huber_op.vjp(
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """Squares near 0, absolute values beyond delta (Huber, 1964).
+    """difference ** 2 / 2 where |difference| <= delta, delta * (|difference| - delta / 2) elsewhere (Huber, 1964).
 
     Shape: (*), (*) -> (), or (*) with reduction="none".
 

@@ -151,7 +151,7 @@ def mm(input, mat2, *, out=None):
 
 
 def bmm(input, mat2, *, out=None):
-    """The products of two batches of matrices: (B, n, m) @ (B, m, p) -> (B, n, p).
+    """The products of two batches of matrices.   Shape: (B, n, m), (B, m, p) -> (B, n, p).
 
     >>> import facula
     >>> facula.bmm(facula.zeros(2, 3, 4), facula.zeros(2, 4, 5)).shape

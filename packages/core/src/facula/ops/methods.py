@@ -72,6 +72,7 @@ def attach(public):
     Tensor.__getitem__, Tensor.__setitem__ = index.getitem, index.setitem
     Tensor.__iter__ = _iterate
     Tensor.where = lambda self, condition, other: public["where"](condition, self, other)
+    Tensor.where.__doc__ = "This tensor where `condition` holds, `other` elsewhere.   Shape: as `where`."
     for side, name in (("lshift", "bitwise_left_shift"), ("rshift", "bitwise_right_shift")):
         _attach(f"__{side}__", public[name])
         setattr(Tensor, f"__r{side}__", _reflected(public[name]))
@@ -118,4 +119,4 @@ def _properties(public):
     )
     for name in ("real", "imag"):
         if name in public:
-            setattr(Tensor, name, property(public[name], doc=f"The {name} part, as a view."))
+            setattr(Tensor, name, property(public[name], doc=f"The {name} part as a view: `{name}`."))

@@ -14,6 +14,7 @@ def result(name, fields="values indices"):
     """A named-tuple class that shows itself as PyTorch's results do."""
     made = collections.namedtuple(name, fields, module="facula.return_types")
     made.__repr__ = _repr
+    made.__doc__ = f"What `{name}` returns: a tuple of {', '.join(made._fields)}."
     RESULTS[name] = made
     return made
 

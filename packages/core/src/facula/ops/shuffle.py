@@ -14,7 +14,7 @@ from facula.ops.conv import out_size, padded
 
 
 def pixel_shuffle(input, upscale_factor):
-    """(*, C r^2, H, W) -> (*, C, H r, W r): channels become pixels (Shi et al., 2016).
+    """Channels become pixels (Shi et al., 2016).   Shape: (*, C r^2, H, W) -> (*, C, H r, W r).
 
     >>> import facula
     >>> facula.nn.functional.pixel_shuffle(facula.zeros(1, 8, 2, 3), 2).shape
@@ -40,7 +40,7 @@ def pixel_shuffle(input, upscale_factor):
 
 
 def pixel_unshuffle(input, downscale_factor):
-    """(*, C, H r, W r) -> (*, C r^2, H, W): pixels become channels.
+    """Pixels become channels.   Shape: (*, C, H r, W r) -> (*, C r^2, H, W).
 
     >>> import facula
     >>> facula.nn.functional.pixel_unshuffle(facula.zeros(1, 2, 4, 6), 2).shape
@@ -69,7 +69,7 @@ def pixel_unshuffle(input, downscale_factor):
 
 
 def channel_shuffle(input, groups):
-    """(N, g C', *): channel i of each group comes to stand together (Zhang et al., 2018).
+    """Channels i of all groups come to stand together: (g, C') becomes (C', g) (Zhang et al., 2018).
 
     Shape: (N, g C', *) -> (N, g C', *).
 
