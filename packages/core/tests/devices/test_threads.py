@@ -1,5 +1,6 @@
 """Sharing work out to threads: every piece once, errors, nesting, warnings' state, and BLAS as it was."""
 
+import os
 import threading
 
 import numpy as np
@@ -71,6 +72,33 @@ def test_helpers_see_the_callers_floating_point_settings():
     with np.errstate(over="raise"):
         threads.share(lambda start, stop: seen.append(np.geterr()["over"]), [(i, i + 1) for i in range(8)])
     assert seen == ["raise"] * 8
+
+
+def test_callers_in_several_threads_share_the_helpers():
+    done = np.zeros((4, 200), int)
+
+    def caller(row):
+        for i in range(100):
+            threads.share(lambda start, stop: done[row, start:stop].__iadd__(1), [(i, i + 1), (100 + i, 101 + i)])
+
+    callers = [threading.Thread(target=caller, args=(row,)) for row in range(4)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
+    assert (done == 1).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_child_process_has_helpers_of_its_own():
+    threads.share(lambda start, stop: None, [(0, 1), (1, 2)])
+    child = os.fork()
+    if not child:
+        seen = []
+        threads.share(lambda start, stop: seen.append(start), [(i, i + 1) for i in range(50)])
+        os._exit(0 if sorted(seen) == list(range(50)) and threads._helpers.count == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import itertools
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,79 @@ def _libraries() -> list[Any]:
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads - 1, thread_name_prefix="facula")
+class _Job:
+    """Pieces of work: whoever is free does the next one, and who finishes the last one says so."""
+
+    def __init__(self, work: Callable[[int, int], object], pieces: list[tuple[int, int]]) -> None:
+        self.work, self.left = work, deque(pieces)
+        self.done, self.last = itertools.count(1), len(pieces)
+        self.error: BaseException | None = None
+        self.finished = threading.Lock()
+        self.finished.acquire()
+
+    def drain(self) -> None:
+        """Do pieces until none is left; after an error the others are dropped."""
+        _local.inside = True
+        try:
+            while self.left:
+                self._do(*self.left.popleft())
+        except IndexError:  # another thread took the last one
+            pass
+        finally:
+            _local.inside = False
+
+    def _do(self, start: int, stop: int) -> None:
+        try:
+            if self.error is None:
+                self.work(start, stop)
+        except BaseException as error:
+            self.error = error
+        finally:
+            if next(self.done) == self.last:
+                self.finished.release()
+
+
+class _Helpers:
+    """Threads that wait for jobs; one that wakes up late finds its job done, and nobody waited for it."""
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.lock = threading.Lock()
+        self.count = 0
+
+    def call(self, drains: list[Callable[[], None]]) -> None:
+        """Let one helper run each of these."""
+        if self.count < len(drains):
+            with self.lock:
+                while self.count < len(drains):
+                    self.count += 1
+                    name = f"facula-{self.count}"
+                    threading.Thread(target=_help, args=(self.jobs,), name=name, daemon=True).start()
+        for drain in drains:
+            self.jobs.put(drain)
+
+
+def _in_context(drain: Callable[[], None]) -> Callable[[], None]:
+    """With the settings of this thread, such as NumPy's for floating-point errors; a context is entered by one thread."""
+    return functools.partial(contextvars.copy_context().run, drain)
+
+
+def _help(jobs: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        jobs.get()()
 
 
 _local = _Local()
 _blas = _Blas()
+_helpers = _Helpers()
 single_blas = _blas.single
 
 
 def _forget() -> None:
     """In a child process the parent's threads do not exist."""
-    _pool.cache_clear()
+    _helpers.__init__()  # type: ignore[misc]
     _blas.__init__()  # type: ignore[misc]
+    _local.inside = False
 
 
 if hasattr(os, "register_at_fork"):
@@ -89,39 +149,22 @@ def ranges(n: int, size: int, least: int = BLOCK) -> list[tuple[int, int]]:
 def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]], blas: bool = True) -> None:
     """Call `work(start, stop)` for every piece, on as many threads as one op may use; an error in one is raised.
 
-    `blas` says whether the work may call BLAS, which is then held to one thread.
+    `blas` says whether the work is done by NumPy, which obeys settings of the thread, and may call BLAS, which is then
+    held to one thread.
     """
-    left = deque(pieces)
+    left = list(pieces)
     threads = min(get_num_threads(), len(left))
     if threads < 2 or _local.inside:
         for start, stop in left:
             work(start, stop)
         return
-
-    def drain() -> None:
-        _local.inside = True
-        try:
-            while left:
-                try:
-                    piece = left.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                work(*piece)
-        except BaseException:
-            left.clear()
-            raise
-        finally:
-            _local.inside = False
-
+    job = _Job(work, left)
     with _blas.single() if blas else nullcontext():
-        helpers = [_pool(threads).submit(contextvars.copy_context().run, drain) for _ in range(threads - 1)]
-        try:
-            drain()
-        finally:
-            errors = [helper.exception() for helper in helpers]
-    for error in errors:
-        if error is not None:
-            raise error
+        _helpers.call([_in_context(job.drain) if blas else job.drain for _ in range(threads - 1)])
+        job.drain()
+        job.finished.acquire()
+    if job.error is not None:
+        raise job.error
 
 
 def blockwise(xp: Any, function: Callable[..., Any], first: Any, *others: Any) -> Any:

@@ -33,7 +33,7 @@ from facula.ops.kernels import native, store
 
 FLOATS = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 LEAST = 1 << 12  # numbers from which on a kernel is worth its call
-_WORTH = 1 << 14  # numbers that are worth a thread
+_WORTH = 1 << 15  # numbers that are worth waking a thread
 _MATH = {"reassoc", "contract", "arcp", "nsz"}  # what may be reordered; nan and inf stay what they are
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _MATH, "boundscheck": False}
 _lock = threading.RLock()
@@ -73,7 +73,7 @@ class Kernel:
     def share(self, count: int, size: int, *args: Any) -> None:
         """Run it over `count` items of about `size` numbers each, on as many threads as pay."""
         run = self.load(args[0].dtype)(args)
-        pieces = min(get_num_threads(), count, count * size // _WORTH)
+        pieces = min(2 * get_num_threads(), count, count * size // _WORTH)  # two each, since threads are late at times
         if pieces < 2:
             run(0, count)
         else:

@@ -48,7 +48,9 @@ class Code:
                 words += (0, 0, a.size, a.itemsize, a.ctypes.data, *a.shape, *a.strides)
             else:
                 words.append(a)
-        return functools.partial(self.function, *words)
+        call = functools.partial(self.function, *words)
+        call.arrays = args  # type: ignore[attr-defined]  # the addresses in it hold as long as it lives
+        return call
 
 
 def _dimensions(kind: str) -> int:
