@@ -62,5 +62,5 @@ def test_every_module_and_optimizer_is_here_or_explained():
         for n in dir(torch.nn)
         if n[:1].isupper() and isinstance(getattr(torch.nn, n), type) and not hasattr(facula.nn, n)
     ]
-    assert sorted(missing) == ["Container", "DataParallel", "NLLLoss2d"]  # deprecated there
+    assert missing == []
     assert [n for n in torch.optim.__all__ if n[:1].isupper() and not hasattr(facula.optim, n)] == []

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from facula.cuda import amp
 from facula.devices import base as _devices
 from facula.devices.cuda import device_count, is_available, synchronize
 from facula.devices.generator import default_generator as _default_generator
 
 __all__ = [
-    "current_device", "device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed", "manual_seed_all",
+    "amp", "current_device", "device", "device_count", "empty_cache", "get_device_name", "is_available", "manual_seed", "manual_seed_all",
     "max_memory_allocated", "memory_allocated", "set_device", "synchronize",
 ]  # fmt: skip
 

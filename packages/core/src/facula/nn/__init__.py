@@ -1,6 +1,6 @@
 """Building blocks of networks: modules, layers, losses, initialisation and helpers."""
 
-from facula.nn import functional, init, modules, parallel, parameter, utils
+from facula.nn import attention, common_types, functional, grad, init, modules, parallel, parameter, utils
 from facula.nn.activation import (
     CELU,
     ELU,
@@ -38,7 +38,6 @@ from facula.nn.adaptive_pooling import (
     FractionalMaxPool2d,
     FractionalMaxPool3d,
 )
-from facula.nn.attention import MultiheadAttention
 from facula.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from facula.nn.class_loss import (
     CosineEmbeddingLoss,
@@ -49,10 +48,11 @@ from facula.nn.class_loss import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    NLLLoss2d,
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
-from facula.nn.container import ModuleDict, ModuleList, Sequential
+from facula.nn.container import Container, ModuleDict, ModuleList, Sequential
 from facula.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from facula.nn.distance import CosineSimilarity, PairwiseDistance
 from facula.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -86,6 +86,7 @@ from facula.nn.loss import (
     SoftMarginLoss,
 )
 from facula.nn.module import Module
+from facula.nn.multihead import MultiheadAttention
 from facula.nn.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from facula.nn.padding import (
     CircularPad1d,
@@ -104,6 +105,7 @@ from facula.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from facula.nn.parallel import DataParallel
 from facula.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from facula.nn.parameters import ParameterDict, ParameterList
 from facula.nn.pooling import (
@@ -123,6 +125,7 @@ from facula.nn.pooling import (
 from facula.nn.reshape import ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold
 from facula.nn.rnn import GRU, LSTM, RNN, RNNBase
 from facula.nn.rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from facula.nn.sizes import factory_kwargs
 from facula.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from facula.nn.sync_batchnorm import SyncBatchNorm
 from facula.nn.transformer import (
@@ -169,6 +172,7 @@ __all__ = [
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",
+    "Container",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -179,6 +183,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -247,6 +252,7 @@ __all__ = [
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -300,9 +306,14 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "attention",
+    "common_types",
+    "factory_kwargs",
     "functional",
+    "grad",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

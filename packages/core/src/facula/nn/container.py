@@ -1,13 +1,14 @@
-"""Containers of modules: Sequential, ModuleList and ModuleDict."""
+"""Containers of modules: Sequential, ModuleList, ModuleDict and the old Container."""
 
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
 from facula.errors import index_error, type_error, value_error
-from facula.nn.module import Module, _indent
+from facula.nn.module import Module, _addindent
 
 
 def _position(owner: Module, index: Any, end: int | None = None) -> int:
@@ -224,7 +225,7 @@ class ModuleList(Module):
         for first, last, text in groups:
             where = f"({first})" if first == last else f"({first}-{last})"
             count = "" if first == last else f"{last - first + 1} x "
-            lines.append(f"  {where}: {count}{_indent(text)}\n")
+            lines.append(f"  {where}: {count}{_addindent(text, 2)}\n")
         return f"{self._get_name()}(\n{''.join(lines)})"
 
 
@@ -296,3 +297,25 @@ class ModuleDict(Module):
                     f"ModuleDict.update: expected pairs (name, module), got {pair!r} at position {number}. Pass a dict."
                 )
             self[pair[0]] = pair[1]
+
+
+class Container(Module):
+    """A module made of the given modules by name; deprecated, since every Module holds what is assigned to it.
+
+    Shape: as its subclass says.
+
+    >>> import facula, warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     list(dict(facula.nn.Container(first=facula.nn.ReLU()).named_children()))
+    ['first']
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn(
+            "`nn.Container` is deprecated. All of its functionality is now implemented in `nn.Module`. Subclass that instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)

@@ -205,7 +205,7 @@ class Conv3d(_Conv):
         return F.conv3d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
-class _ConvTranspose(_ConvNd):
+class _ConvTransposeNd(_ConvNd):
     """The gradient of a convolution with respect to its input, used as a layer."""
 
     transposed = True
@@ -260,7 +260,7 @@ class _ConvTranspose(_ConvNd):
         return tuple(found)
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """The transpose of Conv1d: each input number adds a scaled kernel to the output.
 
     Shape: (N, C_in, L) -> (N, C_out, L_out), with
@@ -280,7 +280,7 @@ class ConvTranspose1d(_ConvTranspose):
         )
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """The transpose of Conv2d: each input number adds a scaled kernel to the output.
 
     Shape: (N, C_in, H, W) -> (N, C_out, H_out, W_out), with
@@ -300,7 +300,7 @@ class ConvTranspose2d(_ConvTranspose):
         )
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """The transpose of Conv3d: each input number adds a scaled kernel to the output.
 
     Shape: (N, C_in, D, H, W) -> (N, C_out, D_out, H_out, W_out).

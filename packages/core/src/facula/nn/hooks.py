@@ -144,6 +144,11 @@ def register_full_backward_hook(self: Module, hook: Hook, prepend: bool = False)
     return add_hook(self._backward_hooks, hook, prepend)
 
 
+def register_backward_hook(self: Module, hook: Hook) -> RemovableHandle:
+    """The older name of `register_full_backward_hook`, with what that one gives."""
+    return register_full_backward_hook(self, hook)
+
+
 def register_state_dict_pre_hook(self: Module, hook: Hook) -> RemovableHandle:
     """Call `hook(module, prefix, keep_vars)` before the module's state is collected."""
     return add_hook(self._state_dict_pre_hooks, hook)
@@ -214,6 +219,11 @@ def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
 def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
     """Call `hook(module, grad_input, grad_output)` for every module when backward leaves it."""
     return _add_global_hook(global_hooks.backward, hook)
+
+
+def register_module_backward_hook(hook: Hook) -> RemovableHandle:
+    """The older name of `register_module_full_backward_hook`, with what that one gives."""
+    return register_module_full_backward_hook(hook)
 
 
 def register_module_parameter_registration_hook(hook: Hook) -> RemovableHandle:

@@ -201,3 +201,27 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
         for column in range(columns):
             tensor[randperm(rows, generator=generator)[:zeros], column] = 0
     return tensor
+
+
+def _older(function: Any) -> Any:
+    """PyTorch's older name for an initialiser, without the underscore."""
+    name = function.__name__[:-1]
+
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{function.__name__}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        filled: Tensor = function(*args, **kwargs)
+        return filled
+
+    older.__name__ = older.__qualname__ = name
+    older.__doc__ = f"Deprecated; the same as `{function.__name__}`."
+    return older
+
+
+uniform, normal, constant, eye, dirac = map(_older, (uniform_, normal_, constant_, eye_, dirac_))
+xavier_uniform, xavier_normal = map(_older, (xavier_uniform_, xavier_normal_))
+kaiming_uniform, kaiming_normal = map(_older, (kaiming_uniform_, kaiming_normal_))
+orthogonal, sparse = map(_older, (orthogonal_, sparse_))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Self
 
 from facula.dtypes import dtype as DType
-from facula.errors import not_implemented_error, runtime_error, type_error, value_error
+from facula.errors import located, not_implemented_error, runtime_error, type_error, value_error
 from facula.nn import hooks as _hooks
 from facula.nn.conversion import move_module, parse_to
 from facula.nn.failure import name_failure
@@ -125,9 +125,11 @@ class Module:
         """Drop `name` from other kinds of member before it is registered as a new one."""
         state = self.__dict__
         if "_parameter_names" not in state:
-            raise AttributeError(
-                f"{type(self).__name__}: cannot assign '{name}' before Module.__init__() has run. "
-                "Call super().__init__() first."
+            raise located(
+                AttributeError(
+                    f"{type(self).__name__}: cannot assign '{name}' before Module.__init__() has run. "
+                    "Call super().__init__() first."
+                )
             )
         for kind in kinds:
             state[kind].pop(name, None)
@@ -150,15 +152,17 @@ class Module:
 
     def _check_new_name(self, name: Any, members: MutableMapping[str, Any], kind: str) -> None:
         if "_parameter_names" not in self.__dict__:
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call. Call super().__init__() first.")
+            raise located(
+                AttributeError(f"cannot assign {kind} before Module.__init__() call. Call super().__init__() first.")
+            )
         if not isinstance(name, str):
             raise type_error(f"{kind} name: expected a string, got {type(name).__name__}. Pass a str.")
         if "." in name:
-            raise KeyError(f"{kind} name can't contain a dot, got {name}. Register it on the child itself.")
+            raise located(KeyError(f"{kind} name can't contain a dot, got {name}. Register it on the child itself."))
         if name == "":
-            raise KeyError(f"{kind} name can't be empty. Give it a name.")
+            raise located(KeyError(f"{kind} name can't be empty. Give it a name."))
         if hasattr(self, name) and name not in members:
-            raise KeyError(f"attribute '{name}' already exists")
+            raise located(KeyError(f"attribute '{name}' already exists. Choose another name."))
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None reserves the name (it is skipped by `parameters()`)."""
@@ -480,6 +484,7 @@ class Module:
     register_forward_hook = _hooks.register_forward_hook
     register_full_backward_pre_hook = _hooks.register_full_backward_pre_hook
     register_full_backward_hook = _hooks.register_full_backward_hook
+    register_backward_hook = _hooks.register_backward_hook
     register_state_dict_pre_hook = _hooks.register_state_dict_pre_hook
     register_state_dict_post_hook = _hooks.register_state_dict_post_hook
     _register_state_dict_hook = _hooks.register_state_dict_hook
@@ -497,7 +502,7 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         settings = extra.split("\n") if extra else []
-        children = [f"({name}): {_indent(repr(module))}" for name, module in self._modules.items()]
+        children = [f"({name}): {_addindent(repr(module), 2)}" for name, module in self._modules.items()]
         if len(settings) <= 1 and not children:
             return f"{self._get_name()}({extra})"
         body = "".join(f"  {line}\n" for line in (*settings, *children))
@@ -507,6 +512,6 @@ class Module:
         return sorted(name for name in super().__dir__() if not name[:1].isdigit())
 
 
-def _indent(text: str) -> str:
-    """Push every line but the first two columns to the right."""
-    return text.replace("\n", "\n  ")
+def _addindent(text: str, columns: int) -> str:
+    """Push every line but the first to the right."""
+    return text.replace("\n", "\n" + " " * columns)

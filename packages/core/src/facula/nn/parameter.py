@@ -1,6 +1,13 @@
 """Parameters and buffers, under PyTorch's module path."""
 
-from facula.nn.uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
+from facula.nn.uninitialized import UninitializedBuffer, UninitializedParameter, UninitializedTensorMixin, is_lazy
 from facula.tensors.parameter import Buffer, Parameter
 
-__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "UninitializedTensorMixin",
+    "is_lazy",
+]

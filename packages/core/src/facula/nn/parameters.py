@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from facula.errors import index_error, runtime_error, type_error, value_error
-from facula.nn.module import Module, _indent
+from facula.nn.module import Module, _addindent
 from facula.tensors.parameter import Parameter
 from facula.tensors.tensor import Tensor
 
@@ -19,7 +19,7 @@ def _as_parameter(value: Any) -> Any:
 def _describe(value: Any) -> str:
     """One line for `repr`: kind, dtype and size of a tensor, or the object itself."""
     if not isinstance(value, Tensor):
-        return _indent(f"Object of type: {type(value).__name__}")
+        return _addindent(f"Object of type: {type(value).__name__}", 2)
     size = "x".join(str(n) for n in value.shape)
     kind = "Parameter" if isinstance(value, Parameter) else type(value).__name__
     name = str(value.dtype) if isinstance(value, Parameter) else value.dtype

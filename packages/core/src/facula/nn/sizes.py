@@ -1,9 +1,11 @@
-"""One int or one per dimension: how layers read `kernel_size=3` and `kernel_size=(3, 5)`."""
+"""How layers read their arguments: one int or one per dimension, and where and of which type their numbers are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from facula.errors import type_error
 
 
 def ntuple(value: Any, n: int) -> tuple[Any, ...]:
@@ -13,17 +15,31 @@ def ntuple(value: Any, n: int) -> tuple[Any, ...]:
     return (value,) * n
 
 
-def _single(value: Any) -> tuple[Any, ...]:
-    return ntuple(value, 1)
+def _ntuple(n: int) -> Callable[[Any], tuple[Any, ...]]:
+    """`ntuple` for one `n`."""
+    return lambda value: ntuple(value, n)
 
 
-def _pair(value: Any) -> tuple[Any, ...]:
-    return ntuple(value, 2)
+_single, _pair, _triple, _quadruple = map(_ntuple, (1, 2, 3, 4))
 
 
-def _triple(value: Any) -> tuple[Any, ...]:
-    return ntuple(value, 3)
+def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """The `device`, `dtype` and `memory_format` in keyword arguments, ready for `facula.empty` and its kin.
 
+    A dict under the name `factory_kwargs` is merged in, for layers with a `dtype` of another meaning.
+    Errors: TypeError for other names.
 
-def _quadruple(value: Any) -> tuple[Any, ...]:
-    return ntuple(value, 4)
+    >>> import facula
+    >>> facula.nn.factory_kwargs({"dtype": facula.float64})
+    {'dtype': facula.float64}
+    """
+    given = dict(kwargs or {})
+    inner = dict(given.pop("factory_kwargs", {}))
+    allowed = {"device", "dtype", "memory_format"}
+    if unknown := (set(given) | set(inner)) - allowed:
+        raise type_error(
+            f"factory_kwargs: expected {sorted(allowed)}, got unexpected {sorted(unknown)}. Leave them out."
+        )
+    if twice := set(given) & set(inner):
+        raise type_error(f"factory_kwargs: expected each name once, got {sorted(twice)} twice. Leave one out.")
+    return {**given, **inner}

@@ -207,3 +207,21 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
         listed = "\n\t".join(problems)
         raise runtime_error(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
     return IncompatibleKeys(missing, unexpected)
+
+
+def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
+    """Drop `prefix` from the names in a state dict, in place, e.g. the "module." that `DataParallel` puts before them.
+
+    >>> import facula
+    >>> state = {"module.weight": 1}
+    >>> facula.nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "module.")
+    >>> state
+    {'weight': 1}
+    """
+    for key in list(state_dict):
+        if key.startswith(prefix):
+            state_dict[key.removeprefix(prefix)] = state_dict.pop(key)
+    metadata = getattr(state_dict, "_metadata", None)
+    for key in list(metadata or ()):
+        if metadata and key and (key == prefix[:-1] or key.startswith(prefix)):
+            metadata[key[len(prefix) :]] = metadata.pop(key)

@@ -10,11 +10,11 @@ from typing import Any
 from facula.errors import runtime_error
 from facula.nn import functional as F
 from facula.nn import init
-from facula.nn.attention import MultiheadAttention, additive_mask
 from facula.nn.container import ModuleList
 from facula.nn.dropout import Dropout
 from facula.nn.linear import Linear
 from facula.nn.module import Module
+from facula.nn.multihead import MultiheadAttention, additive_mask
 from facula.nn.normalization import LayerNorm
 from facula.ops import full
 from facula.tensors.tensor import Tensor
@@ -174,7 +174,7 @@ class TransformerDecoderLayer(_Layer):
         return self.dropout2(attended[0])
 
 
-def _copies(layer: Module, count: int) -> ModuleList:
+def _get_clones(layer: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 
 
@@ -198,7 +198,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = _copies(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor  # accepted for PyTorch's programs; sequences stay padded here
@@ -228,7 +228,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
-        self.layers = _copies(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 

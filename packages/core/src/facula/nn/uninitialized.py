@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from facula.errors import runtime_error
 from facula.ops import empty
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor, wrap
@@ -15,7 +14,7 @@ def new_parameter(*shape: int, device: Any = None, dtype: Any = None) -> Paramet
     return Parameter(empty(shape, device=device, dtype=dtype))
 
 
-class _Uninitialized(Tensor):
+class UninitializedTensorMixin(Tensor):
     """What both kinds share: everything that needs a shape fails until `materialize`."""
 
     __slots__ = ()
@@ -23,7 +22,7 @@ class _Uninitialized(Tensor):
 
     @property
     def shape(self) -> Any:
-        raise runtime_error(
+        raise RuntimeError(  # a plain one: whoever describes its operands asks for their shapes
             "shape: expected an initialized tensor, got one of a lazy module. Call the module once first."
         )
 
@@ -48,7 +47,7 @@ class _Uninitialized(Tensor):
         return memo[id(self)]
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A parameter whose shape is not known yet; `materialize(shape)` makes it an ordinary one.
 
     >>> import facula
@@ -68,7 +67,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
         pass
 
 
-class UninitializedBuffer(_Uninitialized, Buffer):
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
     """A buffer whose shape is not known yet."""
 
     __slots__ = ()
@@ -87,4 +86,4 @@ class UninitializedBuffer(_Uninitialized, Buffer):
 
 def is_lazy(value: Any) -> bool:
     """Whether `value` is a parameter or buffer without a shape."""
-    return isinstance(value, _Uninitialized)
+    return isinstance(value, UninitializedTensorMixin)

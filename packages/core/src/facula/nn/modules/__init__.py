@@ -7,7 +7,7 @@ import sys
 import types
 
 _HOMES = {
-    "activation": ("activation", "softmax", "attention"),
+    "activation": ("activation", "softmax", "multihead"),
     "adaptive": ("adaptive",),
     "batchnorm": ("batchnorm", "sync_batchnorm", "lazy_layers"),
     "channelshuffle": ("reshape",),
@@ -20,6 +20,8 @@ _HOMES = {
     "instancenorm": ("batchnorm", "lazy_layers"),
     "lazy": ("lazy",),
     "linear": ("linear",),
+    "linear_cross_entropy": ("adaptive",),
+    "linear_cross_entropy_options": ("adaptive",),
     "loss": ("loss", "class_loss", "loss_base", "adaptive"),
     "module": ("module", "hooks"),
     "normalization": ("normalization",),
@@ -30,7 +32,7 @@ _HOMES = {
     "sparse": ("embedding",),
     "transformer": ("transformer",),
     "upsampling": ("upsampling",),
-    "utils": ("sizes",),
+    "utils": ("sizes", "state"),
 }
 
 

@@ -25,7 +25,7 @@ def _tensor_of(module: Module, name: str) -> Tensor:
     return weight
 
 
-def _norm_except(v: Tensor, dim: int) -> Tensor:
+def norm_except(v: Tensor, dim: int) -> Tensor:
     """The Euclidean norm over all dimensions but one (over all of them for -1)."""
     others = None if dim == -1 else [d for d in range(v.ndim) if d != dim % v.ndim]
     if others == []:
@@ -40,10 +40,10 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
-        return weight_v * (weight_g / _norm_except(weight_v, self.dim))
+        return weight_v * (weight_g / norm_except(weight_v, self.dim))
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return _norm_except(weight, self.dim), weight
+        return norm_except(weight, self.dim), weight
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
