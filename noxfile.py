@@ -135,7 +135,7 @@ def bench(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the reference from the sources, then build the pages; a broken link fails."""
     install(session, *editable(*PACKAGES), *group("docs"))
-    session.run("python", "tools/reference.py", "docs/reference/generated")
+    session.run("python", "-m", "tools.reference", "docs/reference/generated")
     session.run("mkdocs", *(session.posargs or ["build", "--strict"]), env={"NO_MKDOCS_2_WARNING": "1"})
 
 

@@ -1,57 +1,31 @@
-"""Write the reference pages from what the packages really hold: `python tools/reference.py FOLDER`.
-
-Every public name appears with its signature and docstring, every hook with its arguments, and every name that can be
-looked up with what it takes.
-"""
+"""The pages of the modules: every public name with its signature and docstring; operators link to their own pages."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import re
-import shutil
-import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-MODULES = (
-    "facula",
-    "facula.nn",
-    "facula.nn.functional",
-    "facula.nn.init",
-    "facula.autograd",
-    "facula.autograd.forward_ad",
-    "facula.autograd.graph",
-    "facula.func",
-    "facula.distributions",
-    "facula.sparse",
-    "facula.optim",
-    "facula.optim.lr_scheduler",
-    "facula.optim.swa_utils",
-    "facula.nn.utils.parametrize",
-    "facula.nn.utils.parametrizations",
-    "facula.nn.utils.prune",
-    "facula.amp",
-    "facula.amp.policy",
-    "facula.profiler",
-    "facula.utils.flop_counter",
-    "facula.serialization",
-    "facula.utils.data",
-    "facula.onnx",
-    "facula.quantization",
-    "facula.distributed",
-    "facula.plugins",
-    "facula.testing",
-    "facula_vision",
-    "facula_vision.datasets",
-    "facula_vision.models",
-    "facula_vision.transforms",
-    "facula_text",
-    "facula_audio",
-    "facula_lightning",
-)
+from facula.tensors.tensor import Tensor
+from tools.reference.operators import Entry, by_spelling
+from tools.reference.text import escape, markdown, signature, summary
+
+CORE = """
+    facula facula.linalg facula.fft facula.special facula.signal.windows facula.masked facula.sparse facula.random facula.return_types
+    facula.nn facula.nn.functional facula.nn.init facula.nn.utils facula.nn.utils.rnn facula.nn.utils.parametrize
+    facula.nn.utils.parametrizations facula.nn.utils.prune
+    facula.autograd facula.autograd.functional facula.autograd.forward_ad facula.autograd.graph facula.func facula.distributions
+    facula.optim facula.optim.lr_scheduler facula.optim.swa_utils
+    facula.utils.data facula.utils.checkpoint facula.utils.hooks facula.utils.flop_counter facula.serialization
+    facula.amp facula.amp.policy facula.cpu facula.cuda facula.distributed facula.onnx facula.profiler facula.quantization
+    facula.plugins facula.testing
+""".split()
+PACKAGES = """
+    facula_vision facula_vision.datasets facula_vision.models facula_vision.transforms facula_text facula_audio facula_lightning
+""".split()
+MODULES = (*CORE, *PACKAGES)
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -68,32 +42,26 @@ def is_own(module: ModuleType, name: str) -> bool:
     return not name.startswith("_") and not inspect.ismodule(thing) and home.startswith(("facula", "builtins"))
 
 
-def signature(thing: Any) -> str:
-    """The arguments as they are written, or "" where Python cannot tell them."""
-    try:
-        text = str(inspect.signature(thing))
-    except (TypeError, ValueError):
-        return ""
-    return re.sub(r"<([\w.]+)[^<>]*? at 0x[0-9a-f]+>", r"\1", text)
+def members(thing: type) -> list[str]:
+    """The public functions and properties that a class defines itself."""
+    kinds = (property, classmethod, staticmethod)
+    return [
+        name
+        for name, value in vars(thing).items()
+        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, kinds))
+    ]
 
 
-def markdown(docstring: str) -> str:
-    """A docstring as Markdown: examples and indented parts fenced, the rest as it reads."""
-    parts = []
-    for part in re.split(r"\n\s*\n", inspect.cleandoc(docstring)):
-        if part.lstrip().startswith(">>>"):
-            parts.append(f"```pycon\n{inspect.cleandoc(part)}\n```")
-        elif part.startswith(" "):
-            parts.append(f"```text\n{part}\n```")
-        else:
-            parts.append(escape(part))
-    return "\n\n".join(parts)
+def member_line(thing: type, name: str) -> str:
+    """One line for a method or property of a class."""
+    value = inspect.getattr_static(thing, name)
+    arguments = "" if isinstance(value, property) else signature(getattr(thing, name))
+    return f"- `{name}{arguments}` {escape(summary(own_doc(value)))}".rstrip()
 
 
-def escape(text: str) -> str:
-    """Prose with the signs that Markdown would read as markup escaped, code in backticks left alone."""
-    pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(piece if piece.startswith("`") else re.sub(r"([\\*_<>\[\]|#])", r"\\\1", piece) for piece in pieces)
+def own_doc(value: Any) -> str:
+    """The docstring of a method or property itself; what overrides a described one needs none."""
+    return (inspect.getdoc(value) if inspect.ismemberdescriptor(value) else getattr(value, "__doc__", None)) or ""
 
 
 def describe(name: str, thing: Any, level: int) -> list[str]:
@@ -105,30 +73,56 @@ def describe(name: str, thing: Any, level: int) -> list[str]:
     docstring = inspect.getdoc(thing) if callable(thing) else None
     if docstring:
         lines += [markdown(docstring), ""]
-    if inspect.isclass(thing):
-        own = [
-            member for member in vars(thing) if not member.startswith("_") and inspect.isfunction(vars(thing)[member])
-        ]
-        for member in own:
-            first = (inspect.getdoc(getattr(thing, member)) or "").split("\n\n")[0].replace("\n", " ")
-            lines.append(f"- `{member}{signature(getattr(thing, member))}` {escape(first)}".rstrip())
-        lines.append("")
+    if inspect.isclass(thing) and thing is not Tensor:
+        lines += [*(member_line(thing, member) for member in members(thing)), ""]
     return lines
+
+
+def operator_line(name: str, entry: Entry) -> str:
+    """One line for a name that an operator's page describes."""
+    return f"- [`{name}`]({entry.page}) {escape(entry.summary)}"
 
 
 def module_page(name: str) -> str:
     """The page of one module."""
     module = importlib.import_module(name)
-    lines = [f"# {name}", "", markdown(module.__doc__ or ""), ""]
+    lines, operators = [f"# {name}", "", markdown(module.__doc__ or ""), ""], []
     for public in public_names(module):
         thing = getattr(module, public)
+        entry = by_spelling().get(f"{name}.{public}")
         if inspect.ismodule(thing):
             continue
-        if callable(thing):
+        if entry:
+            operators.append(operator_line(public, entry))
+        elif thing is Tensor:
+            lines += [f"## class `{public}`", "", "[`Tensor`](facula.Tensor.md) has a page of its own.", ""]
+        elif callable(thing):
             lines += describe(public, thing, 2)
         else:
             lines += [f"## `{public}`", "", f"A `{type(thing).__name__}`.", ""]
+    if operators:
+        lines += ["## Operators", "", *operators, ""]
     return "\n".join(lines)
+
+
+def tensor_page() -> str:
+    """The page of `Tensor`: its properties, its own methods, and a line for each operator."""
+    properties, methods, operators = [], [], []
+    for name in sorted(dir(Tensor)):
+        entry = by_spelling().get(f"facula.Tensor.{name}")
+        value = inspect.getattr_static(Tensor, name)
+        if entry and not name.startswith("__"):
+            operators.append(operator_line(name, entry))
+        elif name.startswith("_"):
+            continue
+        elif inspect.isfunction(value):
+            methods += describe(name, value, 3)
+        elif inspect.isdatadescriptor(value):
+            properties += [f"- `{name}` {escape(summary(own_doc(value)))}"] if own_doc(value) else []
+        else:
+            properties.append(f"- `{name}` {value}")
+    lines = [*describe("facula.Tensor", Tensor, 1), "## Properties", "", *properties, ""]
+    return "\n".join([*lines, "## Methods", "", *methods, "## Operators", "", *operators, ""])
 
 
 def hooks_page() -> str:
@@ -154,24 +148,20 @@ def named_entry(table: Any, name: str) -> str:
     return f"- `{name}{signature(table.get(name))}` from `{entry.owner}`{tags}"
 
 
-def write(folder: Path, pages: Iterable[tuple[str, str]]) -> None:
-    """Replace the folder by these (name, text) pages."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, text in pages:
-        folder.joinpath(f"{name}.md").write_text(text, encoding="utf-8")
+def index() -> str:
+    """The list of all pages."""
+    lines = ["# Reference", "", "- [Operators](operators.md): formula, shapes, types and gradient of each"]
+    lines += ["- [`Tensor`](facula.Tensor.md)", "- [Hooks and registered names](hooks.md)", "", "## Modules", ""]
+    for name in MODULES:
+        about = summary(importlib.import_module(name).__doc__ or "")
+        lines.append(f"- [{name}]({name}.md) {escape(about)}")
+    return "\n".join([*lines, ""])
 
 
-def main(folder: Path) -> int:
-    """Write all pages into `folder`."""
-    pages = [(name, module_page(name)) for name in MODULES]
-    pages.append(("hooks", hooks_page()))
-    links = [f"- [{name}]({name}.md)" for name in MODULES]
-    index = "\n".join(["# Reference", "", *links, "- [Hooks and registered names](hooks.md)", ""])
-    write(folder, [("index", index), *pages])
-    print(f"reference: {len(pages)} pages in {folder}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+def pages() -> Iterator[tuple[str, str]]:
+    """All pages but the operators', as (name, text)."""
+    yield "index", index()
+    yield "facula.Tensor", tensor_page()
+    yield "hooks", hooks_page()
+    for name in MODULES:
+        yield name, module_page(name)

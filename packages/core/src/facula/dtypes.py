@@ -37,10 +37,12 @@ class dtype:
 
     @property
     def is_floating_point(self) -> bool:
+        """Whether it is a floating-point type (complex ones are not)."""
         return self.category == FLOATING
 
     @property
     def is_complex(self) -> bool:
+        """Whether it is a complex type."""
         return self.category == COMPLEX
 
     def to_real(self) -> dtype:
@@ -105,7 +107,7 @@ def of(numpy_dtype: Any) -> dtype:
         found = bfloat16 if numpy_dtype.name == "bfloat16" else _OF.get(numpy_dtype.newbyteorder("="))
         if found is None:
             raise type_error(
-                f"dtype: expected one of {', '.join(t.name for t in ALL)}, got {numpy_dtype}. Convert the array first with .astype()."
+                f"dtype: expected one of {', '.join(t.name for t in ALL)}, got {numpy_dtype}. Convert it with .astype()."
             )
         if found is bfloat16:
             _OF[found.numpy] = found

@@ -41,6 +41,7 @@ class Binomial(Distribution):
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return constraints.integer_interval(0, self.total_count)
 
     @lazy_property

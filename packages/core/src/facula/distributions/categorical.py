@@ -49,6 +49,7 @@ class Categorical(Distribution):
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return constraints.integer_interval(0, self._num_events - 1)
 
     @lazy_property

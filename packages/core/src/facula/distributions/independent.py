@@ -47,6 +47,7 @@ class Independent(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         base = self.base_dist.support
         return constraints.independent(base, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else base
 

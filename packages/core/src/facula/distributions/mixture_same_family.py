@@ -64,6 +64,7 @@ class MixtureSameFamily(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return self._component.support
 
     def _weights(self) -> Tensor:

@@ -45,6 +45,7 @@ class Multinomial(Distribution):
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return constraints.multinomial(self.total_count)
 
     @property

@@ -30,6 +30,7 @@ class Pareto(Distribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return constraints.greater_than_eq(self.scale)
 
     @property

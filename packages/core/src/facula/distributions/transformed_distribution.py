@@ -56,6 +56,7 @@ class TransformedDistribution(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         if not self.transforms:
             return self.base_dist.support
         found = self.transforms[-1].codomain

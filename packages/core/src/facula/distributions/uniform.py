@@ -36,6 +36,7 @@ class Uniform(Distribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
+        """Where values have a probability, as a constraint."""
         return constraints.interval(self.low, self.high)
 
     @property

@@ -160,7 +160,10 @@ def sparse_csc_tensor(
 
 
 def sparse_compressed_tensor(compressed_indices, plain_indices, values, size=None, *, layout, **options):
-    """`sparse_csr_tensor` or `sparse_csc_tensor`, by `layout`."""
+    """`sparse_csr_tensor` or `sparse_csc_tensor`, by `layout`.
+
+    Shape: starts (n + 1), others (nnz), values (nnz) -> (n, m) or (m, n).
+    """
     if layout not in (sparse_csr, sparse_csc):
         raise blocks("sparse_compressed_tensor")
     make = sparse_csr_tensor if layout is sparse_csr else sparse_csc_tensor
@@ -171,7 +174,7 @@ def _no_blocks(name):
     def function(*args, **kwargs):
         raise blocks(name)
 
-    function.__name__, function.__doc__ = name, "Refused: layouts of blocks are not there."
+    function.__name__, function.__doc__ = name, "Refused: layouts of blocks are not there.   Shape: (*) -> an error."
     function.__module__ = __name__
     return function
 
@@ -219,7 +222,7 @@ def to_sparse_coo(input):
 
 
 def to_sparse_csr(input, dense_dim=None):
-    """The elements of a matrix that are not zero, with compressed rows.
+    """The elements of a matrix that are not zero, with compressed rows.   Shape: (n, m) -> (n, m).
 
     >>> import facula
     >>> facula.eye(2).to_sparse_csr().crow_indices()
@@ -229,7 +232,7 @@ def to_sparse_csr(input, dense_dim=None):
 
 
 def to_sparse_csc(input, dense_dim=None):
-    """The elements of a matrix that are not zero, with compressed columns.
+    """The elements of a matrix that are not zero, with compressed columns.   Shape: (n, m) -> (n, m).
 
     >>> import facula
     >>> facula.eye(2).to_sparse_csc().ccol_indices()
@@ -264,7 +267,7 @@ def coalesce(input):
 
 
 def sparse_mask(self, mask):
-    """The elements of this tensor at the places of a sparse one.
+    """The elements of this tensor at the places of a sparse one.   Shape: (*), mask (*) -> (*).
 
     >>> import facula
     >>> facula.arange(4).view(2, 2).sparse_mask(facula.eye(2).to_sparse()).values()
@@ -290,13 +293,19 @@ def at_places(dense, sparse):
 
 
 def sparse_dim(self):
-    """The number of sparse dimensions: none in a dense tensor."""
+    """The number of sparse dimensions: none in a dense tensor.   Shape: (*) -> int."""
     return 0
 
 
 def dense_dim(self):
-    """The number of dense dimensions."""
+    """The number of dense dimensions.   Shape: (*) -> int."""
     return self.ndim
+
+
+SHAPES = {
+    "indices": "(sparse dims, nnz).", "values": "(nnz), or (nnz, *dense dims).", "crow_indices": "(n + 1).", "ccol_indices": "(m + 1).",
+    "row_indices": "(nnz).", "col_indices": "(nnz).",
+}  # fmt: skip
 
 
 def _only_sparse(name, kind):
@@ -305,7 +314,11 @@ def _only_sparse(name, kind):
             f"{name}: expected a tensor of layout {kind}, got facula.strided. Convert it with .to_{kind.name}() first."
         )
 
-    method.__name__, method.__doc__, method.__module__ = name, f"`{name}` of a sparse tensor.", __name__
+    method.__name__, method.__doc__, method.__module__ = (
+        name,
+        f"`{name}` of a sparse tensor.   Shape: {SHAPES[name]}",
+        __name__,
+    )
     return method
 
 

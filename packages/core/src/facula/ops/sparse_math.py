@@ -192,7 +192,7 @@ def _dim(name, d, n):
 
 
 def smm(input, mat):
-    """input @ mat for a sparse matrix and a dense one, as a sparse matrix.
+    """input @ mat for a sparse matrix and a dense one, as a sparse matrix.   Shape: (n, m), (m, p) -> (n, p).
 
     >>> import facula
     >>> facula.smm(facula.eye(2).to_sparse(), facula.ones(2, 2)).is_sparse
@@ -202,19 +202,27 @@ def smm(input, mat):
 
 
 def hspmm(mat1, mat2):
-    """mat1 @ mat2 for a COO matrix and a dense one, as a COO tensor of the rows of mat1 that are not empty."""
+    """mat1 @ mat2 for a COO matrix and a dense one, as a COO tensor of the rows of mat1 that are not empty.
+
+    Shape: (n, m), (m, p) -> (n, p).
+    """
     rows = wrap(np.unique(_matrix("hspmm", mat1)._indices().array[0]))
     product = sparse_mm(mat1, mat2)
     return SparseTensor(rows.unsqueeze(0), index_select(product, 0, rows), product.shape, True)
 
 
 def sspaddmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * (mat1 @ mat2) for sparse `input` and `mat1`, as a sparse matrix."""
+    """beta * input + alpha * (mat1 @ mat2) for sparse `input` and `mat1`, as a sparse matrix.
+
+    Shape: input (n, p), (n, m), (m, p) -> (n, p).
+    """
     return input * beta + smm(mat1, mat2) * alpha
 
 
 def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0):
     """beta * input + alpha * (mat1 @ mat2), only at the places of the sparse `input`.
+
+    Shape: input (n, p), (n, m), (m, p) -> (n, p).
 
     >>> import facula
     >>> facula.sparse.sampled_addmm(facula.eye(2).to_sparse_csr(), facula.ones(2, 3), facula.ones(3, 2)).values()
@@ -258,6 +266,8 @@ def _softmax(name, input, dim, dtype):
 def sparse_softmax(input, dim, *, dtype=None):
     """The softmax along `dim` over the elements that a COO tensor holds; those that it does not hold count as minus infinity.
 
+    Shape: (*) -> (*).
+
     >>> import facula
     >>> facula.sparse.softmax(facula.tensor([[1., 0.], [1., 1.]]).to_sparse(), 1).values()
     tensor([1.0000, 0.5000, 0.5000])
@@ -266,12 +276,14 @@ def sparse_softmax(input, dim, *, dtype=None):
 
 
 def sparse_log_softmax(input, dim, *, dtype=None):
-    """The logarithm of `sparse.softmax`, without the rounding of the two steps."""
+    """The logarithm of `sparse.softmax`, without the rounding of the two steps.   Shape: (*) -> (*)."""
     return _softmax("log_softmax", input, dim, dtype)
 
 
 def spdiags(diagonals, offsets, shape, layout=None):
     """A sparse matrix whose diagonal number offsets[k] holds row k of `diagonals`, entry j in column j.
+
+    Shape: diagonals (k, n), offsets (k) -> (*shape).
 
     >>> import facula
     >>> facula.sparse.spdiags(facula.tensor([[1., 2.]]), facula.tensor([0]), (2, 2)).to_dense()

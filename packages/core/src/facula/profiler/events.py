@@ -51,18 +51,22 @@ class FunctionEvent:
 
     @property
     def key(self) -> str:
+        """What `key_averages` sums by: the name."""
         return self.name
 
     @property
     def count(self) -> int:
+        """One call; sums of events have more."""
         return 1
 
     @property
     def time_range(self) -> TimeRange:
+        """When it began and ended, in microseconds."""
         return TimeRange(self.start / 1e3, self.end / 1e3)
 
     @property
     def cpu_time_total(self) -> float:
+        """How long it took, what it called included, in microseconds."""
         return (self.end - self.start) / 1e3
 
     cpu_time = cpu_time_total
@@ -74,14 +78,17 @@ class FunctionEvent:
 
     @property
     def self_cpu_memory_usage(self) -> int:
+        """The bytes it allocated itself, without what it called."""
         return self.cpu_memory_usage - sum(child.cpu_memory_usage for child in self.cpu_children)
 
     @property
     def self_device_time_total(self) -> float:
+        """Its own time on the device, without what it called, in microseconds."""
         return self.device_time_total - sum(child.device_time_total for child in self.cpu_children)
 
     @property
     def is_user_annotation(self) -> bool:
+        """Whether `record_function` made it."""
         return self.kind == "user"
 
     def __repr__(self) -> str:

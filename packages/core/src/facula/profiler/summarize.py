@@ -11,6 +11,7 @@ from facula.autograd.state import Interpreter, no_grad
 from facula.devices.generator import get_rng_state, set_rng_state
 from facula.dtypes import dtype as DType
 from facula.errors import value_error
+from facula.errors import value_error
 from facula.nn.module import Module
 from facula.nn.uninitialized import is_lazy
 from facula.profiler.averages import aligned, in_bytes, in_units
@@ -54,6 +55,7 @@ class Summary:
 
     @property
     def non_trainable(self) -> int:
+        """How many numbers of the parameters are not trained."""
         return self.parameters - self.trainable
 
     @property

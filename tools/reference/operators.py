@@ -1,0 +1,245 @@
+"""The pages of the operators: one for each family file, and an index with a line for each."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from facula import ops
+from facula.autograd.op import Op
+from facula.ops import names
+from facula.ops.methods import COMPARISONS, OPERATORS
+from facula.tensors.tensor import Tensor
+from tools.reference.examples import from_sample, run
+from tools.reference.text import escape, fenced, sections, signature, summary
+
+ROOMS = (
+    "facula",
+    "facula.linalg",
+    "facula.fft",
+    "facula.special",
+    "facula.sparse",
+    "facula.masked",
+    "facula.signal.windows",
+    "facula.nn.functional",
+)
+SIGNS = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**", "matmul": "@", "and": "&", "or": "|", "xor": "^",
+    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+OTHER_SIGNS = {
+    "getitem": "x[key]", "setitem": "x[key] = value", "neg": "-x", "abs": "abs(x)", "bitwise_not": "~x",
+    "bitwise_left_shift": "x << y", "bitwise_right_shift": "x >> y",
+}  # fmt: skip
+TYPES = {
+    "common": "operands are cast to their common type (`result_type`); Python numbers adapt to the tensors",
+    "float": "operands are cast to their common type, integers to the default floating type",
+}
+
+
+@dataclass
+class Entry:
+    """One public operator: its name in `ops.PUBLIC`, its record or function, and every name it is reached by."""
+
+    name: str
+    thing: Any
+    spellings: list[str] = field(default_factory=list)
+
+    @property
+    def family(self) -> str:
+        """The file that holds it."""
+        return str(self.thing.__module__).rpartition(".")[2].replace("primitives", "copies")
+
+    @property
+    def page(self) -> str:
+        """Where it is described."""
+        return f"ops/{self.family}.md#{self.name}"
+
+    @property
+    def title(self) -> str:
+        """The first name, without the package."""
+        return self.spellings[0].removeprefix("facula.")
+
+    @property
+    def doc(self) -> str:
+        """Its docstring."""
+        return inspect.getdoc(self.thing) or ""
+
+    @property
+    def summary(self) -> str:
+        """The sentence or formula at the beginning of its docstring."""
+        return summary(self.doc)
+
+    @property
+    def shape(self) -> str:
+        """Its shapes: as the docstring says them, else as the family of its rule does."""
+        said = sections(self.doc).shape
+        return said or (self.thing.rule.text if isinstance(self.thing, Op) else "")
+
+
+def room_names() -> Iterator[tuple[str, Any]]:
+    """Every public name below the modules and of `Tensor`, with what it holds."""
+    for room in ROOMS:
+        module = importlib.import_module(room)
+        for name in sorted(names.FUNCTIONS if room == "facula" else dir(module)):
+            if not name.startswith("_") and hasattr(module, name):
+                yield f"{room}.{name}", getattr(module, name)
+    for name, value in sorted(vars(Tensor).items()):
+        if not name.startswith("_"):
+            yield f"facula.Tensor.{name}", value
+
+
+@functools.cache
+def entries() -> dict[str, Entry]:
+    """All public operators by name; an alias is a spelling, and so is an in-place form without shapes of its own."""
+    functions = {name: ops.function(name) for name in ops.PUBLIC}  # doors come into being, so that names share them
+    owner: dict[int, str] = {}
+    for name, function in functions.items():
+        owner.setdefault(id(function), name)
+    found = {name: Entry(name, ops.PUBLIC[name]) for name in owner.values()}
+    for spelling, value in room_names():
+        name = owner.get(id(value)) or owner.get(id(functions.get(base_of(spelling))))
+        if name and spelling not in found[name].spellings:
+            found[name].spellings.append(spelling)
+    for name in ("getitem", "setitem"):
+        found[name].spellings.append(f"facula.Tensor.__{name}__")
+    for name, entry in list(found.items()):
+        base = owner.get(id(functions.get(name.removesuffix("_"))))
+        if name.endswith("_") and base and not sections(entry.doc).shape:
+            found[base].spellings += found.pop(name).spellings
+    return {name: entry for name, entry in found.items() if entry.spellings}
+
+
+def base_of(spelling: str) -> str:
+    """The op whose in-place form a spelling such as `facula.Tensor.exp_` names, "" if it is none."""
+    name = spelling.rpartition(".")[2]
+    return name[:-1] if name in names.IN_PLACE else ""
+
+
+@functools.cache
+def by_spelling() -> dict[str, Entry]:
+    """The operator that each public name stands for."""
+    return {spelling: entry for entry in entries().values() for spelling in entry.spellings}
+
+
+def signs(entry: Entry) -> list[str]:
+    """Python's operators for it, e.g. `x + y`."""
+    tables = {**OPERATORS, **COMPARISONS}
+    found = [f"x {SIGNS[dunder]} y" for dunder, thing in tables.items() if thing is entry.thing]
+    return found + ([OTHER_SIGNS[entry.name]] if entry.name in OTHER_SIGNS else [])
+
+
+def call_of(entry: Entry) -> str:
+    """How it is called: the first spelling with its arguments."""
+    function = ops.function(entry.name)
+    arguments = signature(function)
+    if entry.title.startswith("Tensor."):
+        arguments = (
+            arguments.replace("(input, ", "(").replace("(self, ", "(").replace("(input)", "()").replace("(self)", "()")
+        )
+    return f"{entry.spellings[0]}{arguments}"
+
+
+def differentiable(op: Op) -> bool:
+    """Whether a record has a gradient."""
+    return not op.nondiff and bool(op.rules or op.joint)
+
+
+def gradient(entry: Entry, made_of: list[Op]) -> str:
+    """What is known of its gradient."""
+    if isinstance(entry.thing, Op):
+        return "of any order" if differentiable(entry.thing) else "none"
+    if not made_of:
+        return ""
+    through = [op.name for op in made_of if differentiable(op)]
+    return (
+        f"of any order, through {listed(through)}"
+        if through
+        else f"none (made of {listed([op.name for op in made_of])})"
+    )
+
+
+def listed(words: list[str]) -> str:
+    """Names in backticks, with commas."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def example_of(entry: Entry) -> tuple[str, list[Op]]:
+    """Its example as a block, run just now, and the records it called. Without a docstring's, a record's sample serves."""
+    examples = sections(entry.doc).examples
+    if examples:
+        made_of = run(entry.name, examples, entry.thing.forward if isinstance(entry.thing, Op) else entry.thing)
+        return "\n\n".join(fenced(part) for part in examples), made_of
+    if isinstance(entry.thing, Op):
+        return fenced(from_sample(entry.spellings[0], entry.thing, entry.thing.samples[0])), []
+    return "", []
+
+
+def describe(entry: Entry) -> list[str]:
+    """The section of one operator."""
+    example, made_of = example_of(entry)
+    prose = sections(entry.doc).prose
+    record = entry.thing if isinstance(entry.thing, Op) else None
+    others = [spelling.removeprefix("facula.") for spelling in entry.spellings[1:]]
+    facts = {
+        "Shape": escape(entry.shape),
+        "Types": TYPES.get(record.promote or "", "") if record else "",
+        "Gradient": gradient(entry, made_of),
+        "View": "shares memory with its input" if record and record.view else "",
+        "Also": listed([*signs(entry), *others]),
+        "ONNX": f"`{record.onnx}`" if record and record.onnx else "",
+    }
+    lines = [f"## `{entry.title}` {{ #{entry.name} }}", "", f"```python\n{call_of(entry)}\n```", ""]
+    for part in prose:
+        lines += [escape(part), ""]
+    lines += [f"- **{key}:** {value}" for key, value in facts.items() if value]
+    return [*lines, "", example, ""]
+
+
+def families() -> dict[str, list[Entry]]:
+    """The operators of each family file, in the order of the files."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries().values():
+        found.setdefault(entry.family, []).append(entry)
+    return found
+
+
+def page(family: str, members: list[Entry]) -> str:
+    """The page of one family."""
+    about = importlib.import_module(f"facula.ops.{family}").__doc__ or ""
+    lines = [f"# {title_of(family)}", "", escape(about), ""]
+    lines += [f"- [`{entry.title}`](#{entry.name}) {escape(entry.summary)}" for entry in members]
+    for entry in members:
+        lines += ["", *describe(entry)]
+    return "\n".join(lines)
+
+
+def title_of(family: str) -> str:
+    """The name of a family as a heading."""
+    return family.replace("_", " ").capitalize()
+
+
+def index() -> str:
+    """All operators by family, one line each."""
+    lines = [
+        "# Operators",
+        "",
+        "Every operator by family. A page shows its formula, shapes, types, gradient and names.",
+        "",
+    ]
+    for family, members in families().items():
+        lines += [f"## [{title_of(family)}](ops/{family}.md)", ""]
+        lines += [f"- [`{entry.title}`]({entry.page}) {escape(entry.summary)}" for entry in members]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """The index and the page of each family, as (name, text)."""
+    yield "operators", index()
+    for family, members in families().items():
+        yield f"ops/{family}", page(family, members)
