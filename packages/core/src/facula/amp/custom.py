@@ -25,7 +25,22 @@ def _converted(value: Any, device_type: str, dtype: dtypes.dtype) -> Any:
 def custom_fwd(
     fwd: Callable[..., Any] | None = None, *, device_type: str, cast_inputs: dtypes.dtype | None = None
 ) -> Any:
-    """Let the `forward` of an `autograd.Function` run under autocast, or (with `cast_inputs`) in one type without it."""
+    """Let the `forward` of an `autograd.Function` run under autocast, or (with `cast_inputs`) in one type without it.
+
+    >>> import facula
+    >>> class Double(facula.autograd.Function):
+    ...     @staticmethod
+    ...     @facula.amp.custom_fwd(device_type="cpu", cast_inputs=facula.float32)
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...     @staticmethod
+    ...     @facula.amp.custom_bwd(device_type="cpu")
+    ...     def backward(ctx, g):
+    ...         return 2 * g
+    >>> with facula.autocast("cpu"):
+    ...     Double.apply(facula.ones(2, dtype=facula.bfloat16)).dtype
+    facula.float32
+    """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
 
@@ -44,7 +59,27 @@ def custom_fwd(
 
 
 def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str) -> Any:
-    """Let the `backward` of an `autograd.Function` run in the autocast state of its `custom_fwd` forward."""
+    """Let the `backward` of an `autograd.Function` run in the autocast state of its `custom_fwd` forward.
+
+    >>> import facula
+    >>> class Product(facula.autograd.Function):
+    ...     @staticmethod
+    ...     @facula.amp.custom_fwd(device_type="cpu")
+    ...     def forward(ctx, a, b):
+    ...         ctx.save_for_backward(a, b)
+    ...         return a @ b
+    ...     @staticmethod
+    ...     @facula.amp.custom_bwd(device_type="cpu")
+    ...     def backward(ctx, g):
+    ...         a, b = ctx.saved_tensors
+    ...         return g @ b.t(), a.t() @ g
+    >>> a = facula.ones(2, 2, requires_grad=True)
+    >>> with facula.autocast("cpu"):
+    ...     loss = Product.apply(a, facula.ones(2, 2)).sum()
+    >>> loss.backward()
+    >>> a.grad.dtype
+    facula.float32
+    """
     if bwd is None:
         return functools.partial(custom_bwd, device_type=device_type)
 

@@ -18,7 +18,12 @@ from facula.tensors.tensor import Tensor
 
 @dataclass(frozen=True)
 class LinearCrossEntropyOptions:
-    """How PyTorch may cut the computation into chunks; here the loss is computed in one piece, with the same result."""
+    """How PyTorch may cut the computation into chunks; here the loss is computed in one piece, with the same result.
+
+    >>> import facula
+    >>> facula.nn.LinearCrossEntropyOptions(batch_chunk_size=64).chunking_method
+    'auto'
+    """
 
     allow_retain_graph: bool = False
     batch_chunk_size: int | None = None
@@ -36,6 +41,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     """log p(target), with frequent classes in a head and rarer ones in ever smaller clusters (Grave et al., 2017).
 
     Shape: (N, in_features), (N) -> output (N) and loss (); without N for one sample.
+
+    `cutoffs` are the first classes of each cluster, most frequent classes first; `div_value` divides the width from cluster to
+    cluster.
 
     >>> import facula
     >>> layer = facula.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[4, 10])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -21,6 +22,10 @@ class _NormBase(Module):
     _version = 2
     ranks: ClassVar[tuple[int, ...]]
     rank_names: ClassVar[str]
+
+    def _other_layer(self, rank: int) -> str:
+        name = re.sub(r"\dd", f"{rank - 2}d", type(self).__name__)
+        return f"Use {name}" if 3 <= rank <= 5 and name != type(self).__name__ else "Reshape it"
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class _NormBase(Module):
         if input.ndim not in self.ranks:
             raise value_error(
                 f"{type(self).__name__}: expected {self.rank_names} input, got {input.ndim}D input "
-                f"of shape {tuple(input.shape)}. Reshape it or use the layer of its rank."
+                f"of shape {tuple(input.shape)}. {self._other_layer(input.ndim)}."
             )
 
     def extra_repr(self) -> str:
@@ -131,6 +136,9 @@ class BatchNorm1d(_BatchNorm):
 
     Shape: (N, C) or (N, C, L) -> same shape. In evaluation mode the running statistics are used.
 
+    `momentum` is the share of the new batch in the running statistics (None: their plain average); `affine=False` leaves weight and
+    bias out; without `track_running_stats` each batch's own statistics are used in evaluation, too.
+
     >>> import facula
     >>> facula.nn.BatchNorm1d(3)(facula.ones(4, 3)).abs().sum()
     tensor(0., grad_fn=<SumBackward0>)
@@ -145,6 +153,9 @@ class BatchNorm2d(_BatchNorm):
 
     Shape: (N, C, H, W) -> same shape. In evaluation mode the running statistics are used (Ioffe & Szegedy, 2015).
 
+    `momentum` is the share of the new batch in the running statistics (None: their plain average); `affine=False` leaves weight and
+    bias out; without `track_running_stats` each batch's own statistics are used in evaluation, too.
+
     >>> import facula
     >>> facula.nn.BatchNorm2d(8)(facula.ones(2, 8, 4, 4)).shape
     facula.Size([2, 8, 4, 4])
@@ -158,6 +169,9 @@ class BatchNorm3d(_BatchNorm):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, statistics over batch, depth, height and width.
 
     Shape: (N, C, D, H, W) -> same shape. In evaluation mode the running statistics are used (Ioffe & Szegedy, 2015).
+
+    `momentum` is the share of the new batch in the running statistics (None: their plain average); `affine=False` leaves weight and
+    bias out; without `track_running_stats` each batch's own statistics are used in evaluation, too.
 
     >>> import facula
     >>> facula.nn.BatchNorm3d(2)(facula.ones(1, 2, 3, 3, 3)).shape
@@ -210,6 +224,9 @@ class InstanceNorm1d(_InstanceNorm):
 
     Shape: (N, C, L) or (C, L) -> same shape.
 
+    `affine` adds weight and bias of each channel; `track_running_stats` keeps running statistics, with `momentum` as the share of
+    the new ones, and uses them in evaluation mode.
+
     >>> import facula
     >>> facula.nn.InstanceNorm1d(3)(facula.ones(2, 3, 5)).abs().sum()
     tensor(0.)
@@ -224,6 +241,9 @@ class InstanceNorm2d(_InstanceNorm):
 
     Shape: (N, C, H, W) or (C, H, W) -> same shape.
 
+    `affine` adds weight and bias of each channel; `track_running_stats` keeps running statistics, with `momentum` as the share of
+    the new ones, and uses them in evaluation mode.
+
     >>> import facula
     >>> facula.nn.InstanceNorm2d(3)(facula.ones(2, 3, 5, 5)).shape
     facula.Size([2, 3, 5, 5])
@@ -237,6 +257,9 @@ class InstanceNorm3d(_InstanceNorm):
     """y = (x - mean) / sqrt(var + eps), statistics over depth, height and width of each channel.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> same shape (Ulyanov et al., 2016).
+
+    `affine` adds weight and bias of each channel; `track_running_stats` keeps running statistics, with `momentum` as the share of
+    the new ones, and uses them in evaluation mode.
 
     >>> import facula
     >>> facula.nn.InstanceNorm3d(2)(facula.ones(1, 2, 3, 3, 3)).shape

@@ -156,6 +156,10 @@ class Conv1d(_Conv):
     Shape: (N, C_in, L) or (C_in, L) -> (N, C_out, L_out) or (C_out, L_out), with
     L_out = floor((L + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1).
 
+    `padding` is a number, one per dimension, "valid" for none or "same" for an output of the input's size (with stride 1);
+    `padding_mode` says what stands there: "zeros", "reflect", "replicate" or "circular". `dilation` is the distance between the
+    places of the kernel. With `groups` each group of output channels sees its own group of input channels.
+
     >>> import facula
     >>> facula.nn.Conv1d(16, 33, 3, stride=2)(facula.ones(20, 16, 50)).shape
     facula.Size([20, 33, 24])
@@ -173,6 +177,10 @@ class Conv2d(_Conv):
 
     Shape: (N, C_in, H, W) or (C_in, H, W) -> (N, C_out, H_out, W_out), with
     H_out = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1).
+
+    `padding` is a number, one per dimension, "valid" for none or "same" for an output of the input's size (with stride 1);
+    `padding_mode` says what stands there: "zeros", "reflect", "replicate" or "circular". `dilation` is the distance between the
+    places of the kernel. With `groups` each group of output channels sees its own group of input channels.
 
     >>> import facula
     >>> facula.nn.Conv2d(3, 8, 3, padding=1)(facula.ones(2, 3, 16, 16)).shape
@@ -192,6 +200,10 @@ class Conv3d(_Conv):
     """Cross-correlation over depth, height and width: out[n, o] = bias[o] + sum_c weight[o, c] * input[n, c].
 
     Shape: (N, C_in, D, H, W) or (C_in, D, H, W) -> (N, C_out, D_out, H_out, W_out).
+
+    `padding` is a number, one per dimension, "valid" for none or "same" for an output of the input's size (with stride 1);
+    `padding_mode` says what stands there: "zeros", "reflect", "replicate" or "circular". `dilation` is the distance between the
+    places of the kernel. With `groups` each group of output channels sees its own group of input channels.
 
     >>> import facula
     >>> facula.nn.Conv3d(2, 4, 3)(facula.ones(1, 2, 5, 6, 7)).shape
@@ -266,6 +278,9 @@ class ConvTranspose1d(_ConvTransposeNd):
     Shape: (N, C_in, L) -> (N, C_out, L_out), with
     L_out = (L - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
 
+    `padding` takes rows away from the output; `output_padding` adds some at its end, to choose among the sizes that one input
+    size may come from, as `output_size` in the call does. `groups` and `dilation` as in the convolution.
+
     >>> import facula
     >>> facula.nn.ConvTranspose1d(4, 2, 3, stride=2)(facula.ones(1, 4, 5)).shape
     facula.Size([1, 2, 11])
@@ -286,6 +301,9 @@ class ConvTranspose2d(_ConvTransposeNd):
     Shape: (N, C_in, H, W) -> (N, C_out, H_out, W_out), with
     H_out = (H - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
 
+    `padding` takes rows away from the output; `output_padding` adds some at its end, to choose among the sizes that one input
+    size may come from, as `output_size` in the call does. `groups` and `dilation` as in the convolution.
+
     >>> import facula
     >>> facula.nn.ConvTranspose2d(4, 2, 2, stride=2)(facula.ones(1, 4, 8, 8)).shape
     facula.Size([1, 2, 16, 16])
@@ -304,6 +322,9 @@ class ConvTranspose3d(_ConvTransposeNd):
     """The transpose of Conv3d: each input number adds a scaled kernel to the output.
 
     Shape: (N, C_in, D, H, W) -> (N, C_out, D_out, H_out, W_out).
+
+    `padding` takes rows away from the output; `output_padding` adds some at its end, to choose among the sizes that one input
+    size may come from, as `output_size` in the call does. `groups` and `dilation` as in the convolution.
 
     >>> import facula
     >>> facula.nn.ConvTranspose3d(2, 1, 2, stride=2)(facula.ones(1, 2, 2, 2, 2)).shape

@@ -63,13 +63,25 @@ _calculate_correct_fan = _fan
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from the uniform distribution U(a, b)."""
+    """Fill from the uniform distribution U(a, b).
+
+    >>> import facula
+    >>> w = facula.nn.init.uniform_(facula.empty(100), 2.0, 3.0)
+    >>> bool(((w >= 2) & (w < 3)).all())
+    True
+    """
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from the normal distribution N(mean, std^2)."""
+    """Fill from the normal distribution N(mean, std^2).
+
+    >>> import facula
+    >>> w = facula.nn.init.normal_(facula.empty(1000), mean=5.0, std=0.1)
+    >>> bool((w.mean() - 5).abs() < 0.1)
+    True
+    """
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -77,7 +89,13 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Tensor:
-    """Fill from N(mean, std^2) restricted to [a, b], by inverting its distribution function."""
+    """Fill from N(mean, std^2) restricted to [a, b], by inverting its distribution function.
+
+    >>> import facula
+    >>> w = facula.nn.init.trunc_normal_(facula.empty(1000), std=0.5, a=-1.0, b=1.0)
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "trunc_normal_: mean is more than 2 std from [a, b]. The distribution of values may be incorrect.",
@@ -90,23 +108,46 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Fill with one value."""
+    """Fill with one value.
+
+    >>> import facula
+    >>> facula.nn.init.constant_(facula.empty(2), 0.3)
+    tensor([0.3000, 0.3000])
+    """
     with no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with 1."""
+    """Fill with 1.
+
+    >>> import facula
+    >>> facula.nn.init.ones_(facula.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with 0."""
+    """Fill with 0.
+
+    >>> import facula
+    >>> facula.nn.init.zeros_(facula.empty(2))
+    tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill a matrix with the identity: ones on the diagonal, zeros elsewhere."""
+    """Fill a matrix with the identity: ones on the diagonal, zeros elsewhere.
+
+    Errors: ValueError unless the tensor has 2 dimensions.
+
+    >>> import facula
+    >>> facula.nn.init.eye_(facula.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if tensor.ndim != 2:
         raise value_error(f"eye_: expected a matrix, got shape {tuple(tensor.shape)}. Use dirac_ for convolutions.")
     with no_grad():
@@ -116,7 +157,15 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Fill a convolution's weight so that it copies its input channels, group by group."""
+    """Fill a convolution's weight so that it copies its input channels, group by group.
+
+    Errors: ValueError unless the tensor has 3, 4 or 5 dimensions and `groups` divides the first.
+
+    >>> import facula
+    >>> facula.nn.init.dirac_(facula.empty(2, 2, 3))[:, :, 1]
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.ndim not in (3, 4, 5):
         raise value_error(
             f"dirac_: expected a weight of 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}. Or use eye_."
@@ -136,14 +185,31 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from U(-a, a), a = gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Fill from U(-a, a), a = gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    fan_in is the number of inputs of one output, fan_out of outputs of one input: shape[1] and shape[0] times the kernel's size.
+    Errors: ValueError for fewer than 2 dimensions.
+
+    >>> import facula
+    >>> w = facula.nn.init.xavier_uniform_(facula.empty(2, 4))
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill from N(0, std^2), std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Fill from N(0, std^2), std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    fan_in is the number of inputs of one output, fan_out of outputs of one input: shape[1] and shape[0] times the kernel's size.
+    Errors: ValueError for fewer than 2 dimensions.
+
+    >>> import facula
+    >>> facula.nn.init.xavier_normal_(facula.empty(2, 4)).shape
+    facula.Size([2, 4])
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
@@ -151,7 +217,16 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Fill from U(-b, b), b = gain * sqrt(3 / fan) (He et al., 2015)."""
+    """Fill from U(-b, b), b = gain * sqrt(3 / fan) (He et al., 2015).
+
+    fan is that of `mode`, "fan_in" or "fan_out"; gain that of `nonlinearity`, `a` being the slope of leaky_relu: see
+    `calculate_gain`.
+
+    >>> import facula
+    >>> w = facula.nn.init.kaiming_uniform_(facula.empty(2, 6), nonlinearity="relu")
+    >>> bool((w.abs() <= 1).all())
+    True
+    """
     if 0 in tensor.shape:
         warnings.warn("kaiming_uniform_: initializing zero-element tensors does nothing", stacklevel=2)
         return tensor
@@ -162,7 +237,15 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
 ) -> Tensor:
-    """Fill from N(0, std^2), std = gain / sqrt(fan) (He et al., 2015)."""
+    """Fill from N(0, std^2), std = gain / sqrt(fan) (He et al., 2015).
+
+    fan is that of `mode`, "fan_in" or "fan_out"; gain that of `nonlinearity`, `a` being the slope of leaky_relu: see
+    `calculate_gain`.
+
+    >>> import facula
+    >>> facula.nn.init.kaiming_normal_(facula.empty(2, 6), mode="fan_out").shape
+    facula.Size([2, 6])
+    """
     if 0 in tensor.shape:
         warnings.warn("kaiming_normal_: initializing zero-element tensors does nothing", stacklevel=2)
         return tensor
@@ -170,7 +253,15 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """Fill with a (semi-)orthogonal matrix over dimensions 0 and the rest (Saxe et al., 2013)."""
+    """Fill with a (semi-)orthogonal matrix over dimension 0 and all others together, times gain (Saxe et al., 2013).
+
+    Errors: ValueError for fewer than 2 dimensions.
+
+    >>> import facula
+    >>> w = facula.nn.init.orthogonal_(facula.empty(2, 5))
+    >>> facula.allclose(w @ w.t(), facula.eye(2), atol=1e-6)
+    True
+    """
     if tensor.ndim < 2:
         raise value_error(
             f"orthogonal_: expected a tensor of at least 2 dimensions, got shape {tuple(tensor.shape)}. Use normal_."
@@ -189,7 +280,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """Fill a matrix from N(0, std^2) and put a share `sparsity` of each column to zero (Martens, 2010)."""
+    """Fill a matrix from N(0, std^2) and put a share `sparsity` of each column to zero (Martens, 2010).
+
+    Errors: ValueError unless the tensor has 2 dimensions.
+
+    >>> import facula
+    >>> (facula.nn.init.sparse_(facula.empty(4, 3), sparsity=0.5) == 0).sum(0)
+    tensor([2, 2, 2])
+    """
     if tensor.ndim != 2:
         raise value_error(f"sparse_: expected a matrix, got shape {tuple(tensor.shape)}. Reshape it first.")
     from facula.ops import randperm

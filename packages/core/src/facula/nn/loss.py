@@ -14,6 +14,8 @@ class L1Loss(_Loss):
 
     Shape: (*), (*) -> () or (*).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.L1Loss()(facula.tensor([1.0, 2.0]), facula.tensor([0.0, 4.0]))
     tensor(1.5000)
@@ -36,6 +38,8 @@ class MSELoss(_Loss):
 
     Shape: (*), (*) -> () or (*).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.MSELoss()(facula.tensor([1.0, 2.0]), facula.tensor([0.0, 4.0]))
     tensor(2.5000)
@@ -57,6 +61,8 @@ class SmoothL1Loss(_Loss):
     """mean of d^2 / (2 beta) where d = abs(input - target) < beta, else d - beta / 2 (Girshick, 2015).
 
     Shape: (*), (*) -> () or (*).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.SmoothL1Loss()(facula.tensor([1.0, 2.0]), facula.tensor([0.0, 4.0]))
@@ -104,6 +110,8 @@ class BCELoss(_WeightedLoss):
 
     Shape: (*) in [0, 1], (*) -> () or (*).
 
+    `weight` multiplies each number's loss. `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.BCELoss()(facula.tensor([0.5, 0.5]), facula.tensor([0.0, 1.0]))
     tensor(0.6931)
@@ -126,6 +134,9 @@ class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of sigmoid(input), computed without overflow.
 
     Shape: (*), (*) -> () or (*).
+
+    `weight` multiplies each number's loss, `pos_weight` that of the target 1, e.g. negatives / positives of each class.
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.BCEWithLogitsLoss()(facula.tensor([0.0, 0.0]), facula.tensor([0.0, 1.0]))
@@ -154,6 +165,8 @@ class PoissonNLLLoss(_Loss):
     """mean of exp(input) - target * input (or input - target log(input)), up to a constant.
 
     Shape: (*), (*) -> () or (*).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.PoissonNLLLoss()(facula.tensor([0.0, 0.0]), facula.tensor([1.0, 2.0]))
@@ -210,6 +223,8 @@ class KLDivLoss(_Loss):
 
     Shape: (*), (*) -> () or (*).
 
+    `reduction` may also be "batchmean", which divides the sum by N: the divergence itself.
+
     >>> import facula
     >>> facula.nn.KLDivLoss(reduction="sum")(facula.tensor([0.5, 0.5]).log(), facula.tensor([0.5, 0.5]))
     tensor(0.)
@@ -234,6 +249,8 @@ class SoftMarginLoss(_Loss):
 
     Shape: (*), (*) -> () or (*).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.SoftMarginLoss()(facula.tensor([0.0]), facula.tensor([1.0]))
     tensor(0.6931)
@@ -255,6 +272,8 @@ class HingeEmbeddingLoss(_Loss):
     """mean of input where target is 1, max(0, margin - input) where it is -1.
 
     Shape: (*), (*) -> () or (*).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.HingeEmbeddingLoss()(facula.tensor([0.5, 0.5]), facula.tensor([1.0, -1.0]))

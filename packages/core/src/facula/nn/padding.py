@@ -76,6 +76,8 @@ class ConstantPad1d(_ConstantPad):
 
     Shape: (*, W) -> (*, left + W + right).
 
+    `padding` is one number, or (left, right).
+
     >>> import facula
     >>> facula.nn.ConstantPad1d(1, 7.0)(facula.tensor([[[1.0, 2.0, 3.0]]]))
     tensor([[[7., 1., 2., 3., 7.]]])
@@ -88,6 +90,8 @@ class ConstantPad2d(_ConstantPad):
     """Pad an image with `value` around it.
 
     Shape: (*, H, W) -> (*, top + H + bottom, left + W + right).
+
+    `padding` is one number, or (left, right, top, bottom).
 
     >>> import facula
     >>> facula.nn.ConstantPad2d(1, 7.0)(facula.ones(1, 1, 3, 3)).shape
@@ -102,6 +106,8 @@ class ConstantPad3d(_ConstantPad):
 
     Shape: (*, D, H, W) -> (*, front + D + back, top + H + bottom, left + W + right).
 
+    `padding` is one number, or (left, right, top, bottom, front, back).
+
     >>> import facula
     >>> facula.nn.ConstantPad3d(1, 7.0)(facula.ones(1, 1, 3, 3, 3)).shape
     facula.Size([1, 1, 5, 5, 5])
@@ -114,6 +120,8 @@ class ZeroPad1d(_ZeroPad):
     """Pad a sequence with zeros around it.
 
     Shape: (*, W) -> (*, left + W + right).
+
+    `padding` is one number, or (left, right).
 
     >>> import facula
     >>> facula.nn.ZeroPad1d(1)(facula.tensor([[[1.0, 2.0, 3.0]]]))
@@ -128,6 +136,8 @@ class ZeroPad2d(_ZeroPad):
 
     Shape: (*, H, W) -> (*, top + H + bottom, left + W + right).
 
+    `padding` is one number, or (left, right, top, bottom).
+
     >>> import facula
     >>> facula.nn.ZeroPad2d(1)(facula.ones(1, 1, 3, 3)).shape
     facula.Size([1, 1, 5, 5])
@@ -140,6 +150,8 @@ class ZeroPad3d(_ZeroPad):
     """Pad a volume with zeros around it.
 
     Shape: (*, D, H, W) -> (*, front + D + back, top + H + bottom, left + W + right).
+
+    `padding` is one number, or (left, right, top, bottom, front, back).
 
     >>> import facula
     >>> facula.nn.ZeroPad3d(1)(facula.ones(1, 1, 3, 3, 3)).shape
@@ -154,6 +166,8 @@ class CircularPad1d(_CircularPad):
 
     Shape: (N, C, W) or (C, W) -> (N, C, left + W + right).
 
+    `padding` is one number, or (left, right).
+
     >>> import facula
     >>> facula.nn.CircularPad1d(1)(facula.tensor([[[1.0, 2.0, 3.0]]]))
     tensor([[[3., 1., 2., 3., 1.]]])
@@ -166,6 +180,8 @@ class CircularPad2d(_CircularPad):
     """Pad an image around with the numbers of its opposite end.
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, top + H + bottom, left + W + right).
+
+    `padding` is one number, or (left, right, top, bottom).
 
     >>> import facula
     >>> facula.nn.CircularPad2d(1)(facula.ones(1, 1, 3, 3)).shape
@@ -180,6 +196,8 @@ class CircularPad3d(_CircularPad):
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, front + D + back, top + H + bottom, left + W + right).
 
+    `padding` is one number, or (left, right, top, bottom, front, back).
+
     >>> import facula
     >>> facula.nn.CircularPad3d(1)(facula.ones(1, 1, 3, 3, 3)).shape
     facula.Size([1, 1, 5, 5, 5])
@@ -192,6 +210,8 @@ class ReflectionPad1d(_ReflectionPad):
     """Pad a sequence around with its mirror image.
 
     Shape: (N, C, W) or (C, W) -> (N, C, left + W + right).
+
+    `padding` is one number, or (left, right).
 
     >>> import facula
     >>> facula.nn.ReflectionPad1d(1)(facula.tensor([[[1.0, 2.0, 3.0]]]))
@@ -206,6 +226,8 @@ class ReflectionPad2d(_ReflectionPad):
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, top + H + bottom, left + W + right).
 
+    `padding` is one number, or (left, right, top, bottom).
+
     >>> import facula
     >>> facula.nn.ReflectionPad2d(1)(facula.ones(1, 1, 3, 3)).shape
     facula.Size([1, 1, 5, 5])
@@ -218,6 +240,8 @@ class ReflectionPad3d(_ReflectionPad):
     """Pad a volume around with its mirror image.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, front + D + back, top + H + bottom, left + W + right).
+
+    `padding` is one number, or (left, right, top, bottom, front, back).
 
     >>> import facula
     >>> facula.nn.ReflectionPad3d(1)(facula.ones(1, 1, 3, 3, 3)).shape
@@ -232,6 +256,8 @@ class ReplicationPad1d(_ReplicationPad):
 
     Shape: (N, C, W) or (C, W) -> (N, C, left + W + right).
 
+    `padding` is one number, or (left, right).
+
     >>> import facula
     >>> facula.nn.ReplicationPad1d(1)(facula.tensor([[[1.0, 2.0, 3.0]]]))
     tensor([[[1., 1., 2., 3., 3.]]])
@@ -245,6 +271,8 @@ class ReplicationPad2d(_ReplicationPad):
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, top + H + bottom, left + W + right).
 
+    `padding` is one number, or (left, right, top, bottom).
+
     >>> import facula
     >>> facula.nn.ReplicationPad2d(1)(facula.ones(1, 1, 3, 3)).shape
     facula.Size([1, 1, 5, 5])
@@ -257,6 +285,8 @@ class ReplicationPad3d(_ReplicationPad):
     """Pad a volume around with its border.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, front + D + back, top + H + bottom, left + W + right).
+
+    `padding` is one number, or (left, right, top, bottom, front, back).
 
     >>> import facula
     >>> facula.nn.ReplicationPad3d(1)(facula.ones(1, 1, 3, 3, 3)).shape

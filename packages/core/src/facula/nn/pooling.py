@@ -45,6 +45,9 @@ class MaxPool1d(_MaxPoolNd):
 
     Shape: (N, C, L) or (C, L) -> (N, C, L_out), L_out = floor((L + 2 padding - dilation (k - 1) - 1) / stride + 1).
 
+    `stride` is `kernel_size` if not given; the padding counts as minus infinity; `ceil_mode` rounds the output's size up, so that
+    windows may reach over the end.
+
     >>> import facula
     >>> facula.nn.MaxPool1d(2)(facula.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
     tensor([[[3., 2.]]])
@@ -61,6 +64,9 @@ class MaxPool2d(_MaxPoolNd):
     """The largest number of each window of an image; with `return_indices` also where it stood.
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, H_out, W_out).
+
+    `stride` is `kernel_size` if not given; the padding counts as minus infinity; `ceil_mode` rounds the output's size up, so that
+    windows may reach over the end.
 
     >>> import facula
     >>> facula.nn.MaxPool2d(2)(facula.arange(16.0).reshape(1, 1, 4, 4))
@@ -79,6 +85,9 @@ class MaxPool3d(_MaxPoolNd):
     """The largest number of each window of a volume; with `return_indices` also where it stood.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D_out, H_out, W_out).
+
+    `stride` is `kernel_size` if not given; the padding counts as minus infinity; `ceil_mode` rounds the output's size up, so that
+    windows may reach over the end.
 
     >>> import facula
     >>> facula.nn.MaxPool3d(2)(facula.ones(1, 1, 4, 4, 4)).shape
@@ -178,6 +187,9 @@ class AvgPool1d(_AvgPoolNd):
 
     Shape: (N, C, L) or (C, L) -> (N, C, L_out), L_out = floor((L + 2 padding - kernel_size) / stride + 1).
 
+    `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up, so that windows may reach over the end;
+    `count_include_pad` divides by the padding's zeros, too.
+
     >>> import facula
     >>> facula.nn.AvgPool1d(2)(facula.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
     tensor([[[2., 1.]]])
@@ -228,6 +240,9 @@ class AvgPool2d(_AvgPoolDivided):
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, H_out, W_out).
 
+    `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up, so that windows may reach over the end;
+    `count_include_pad` divides by the padding's zeros, too.
+
     >>> import facula
     >>> facula.nn.AvgPool2d(2)(facula.arange(16.0).reshape(1, 1, 4, 4))
     tensor([[[[ 2.5000,  4.5000],
@@ -245,6 +260,9 @@ class AvgPool3d(_AvgPoolDivided):
     """The mean of each window of a volume.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D_out, H_out, W_out).
+
+    `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up, so that windows may reach over the end;
+    `count_include_pad` divides by the padding's zeros, too.
 
     >>> import facula
     >>> facula.nn.AvgPool3d(2)(facula.ones(1, 1, 4, 4, 4)).shape
@@ -280,6 +298,8 @@ class LPPool1d(_LPPoolNd):
 
     Shape: (N, C, L) or (C, L) -> (N, C, L_out).
 
+    p is `norm_type`; `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up.
+
     >>> import facula
     >>> facula.nn.LPPool1d(2, 2)(facula.tensor([[[3.0, 4.0]]]))
     tensor([[[5.]]])
@@ -294,6 +314,8 @@ class LPPool2d(_LPPoolNd):
 
     Shape: (N, C, H, W) or (C, H, W) -> (N, C, H_out, W_out).
 
+    p is `norm_type`; `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up.
+
     >>> import facula
     >>> facula.nn.LPPool2d(2, 2)(facula.ones(1, 1, 2, 2))
     tensor([[[[2.]]]])
@@ -307,6 +329,8 @@ class LPPool3d(_LPPoolNd):
     """(sum of x^p over each window of a volume)^(1/p).
 
     Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D_out, H_out, W_out).
+
+    p is `norm_type`; `stride` is `kernel_size` if not given; `ceil_mode` rounds the output's size up.
 
     >>> import facula
     >>> facula.nn.LPPool3d(1, 2)(facula.ones(1, 1, 2, 2, 2))

@@ -69,6 +69,8 @@ class Fold(Module):
 
     Shape: (N, C * product(kernel_size), L) or without N -> (N, C, *output_size).
 
+    `stride` is the distance between blocks, `dilation` that between the places of one block; L is the number of blocks.
+
     >>> import facula
     >>> facula.nn.Fold((4, 5), (2, 3))(facula.ones(1, 3 * 2 * 3, 9)).shape
     facula.Size([1, 3, 4, 5])
@@ -98,6 +100,8 @@ class Unfold(Module):
     """Take the sliding blocks out of an image, one column each.
 
     Shape: (N, C, *) -> (N, C * product(kernel_size), L).
+
+    `stride` is the distance between blocks, `dilation` that between the places of one block; L is the number of blocks.
 
     >>> import facula
     >>> facula.nn.Unfold((2, 3))(facula.ones(2, 5, 3, 4)).shape

@@ -19,7 +19,19 @@ from facula.tensors.tensor import Tensor
 
 
 class RNNBase(Module):
-    """What RNN, LSTM and GRU share: weights by layer and direction, initial states, packed input."""
+    """What RNN, LSTM and GRU share: weights by layer and direction, initial states, packed input.
+
+    The parameters are `weight_ih_l{k}`, `weight_hh_l{k}`, `bias_ih_l{k}`, `bias_hh_l{k}` and, with projections, `weight_hr_l{k}`, of
+    layer k; those of the reverse direction end in `_reverse`. `mode` is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+
+    Shape: (L, N, H_in), or (N, L, H_in) with `batch_first`, or (L, H_in) -> (L, N, D H_out) and states (D num_layers, N, H_out); D is 2
+    if bidirectional.
+
+    >>> import facula
+    >>> layer = facula.nn.GRU(3, 4, num_layers=2)
+    >>> isinstance(layer, facula.nn.RNNBase), layer.all_weights[1][0].shape
+    (True, facula.Size([12, 4]))
+    """
 
     states: ClassVar[int] = 1  # how many states a step carries: h, or h and c
 
@@ -146,7 +158,7 @@ class RNNBase(Module):
             if tuple(state.shape) != wanted:
                 raise runtime_error(
                     f"{name}: Expected hidden size {wanted} for {title}, got {tuple(state.shape)}. "
-                    "Its shape is (layers * directions, batch, size)."
+                    "Give one of (layers * directions, batch, size)."
                 )
         return given if batched else tuple(s.unsqueeze(1) for s in given)
 
@@ -214,7 +226,7 @@ def _check_width(name: str, input: Tensor, width: int) -> None:
     if input.shape[-1] != width:
         raise runtime_error(
             f"{name}: input.size(-1) must be equal to input_size, expected {width}, got {input.shape[-1]}. "
-            f"The input's shape is {tuple(input.shape)}."
+            f"Build the layer with input_size={input.shape[-1]}."
         )
 
 
@@ -223,6 +235,9 @@ class RNN(RNNBase):
 
     Shape: (L, N, input_size), h_0 (D * num_layers, N, hidden_size) -> (L, N, D * hidden_size), h_n; D is 2 if
     bidirectional; (N, L, ...) with batch_first; without N for one sequence.
+
+    `num_layers` layers read one after the other, with `dropout` between them in training; the initial states are zeros if not
+    given; a PackedSequence may stand for the input, and then for the output.
 
     >>> import facula
     >>> output, h = facula.nn.RNN(10, 20, num_layers=2)(facula.ones(5, 3, 10))
@@ -258,6 +273,9 @@ class LSTM(RNNBase):
     Shape: (L, N, input_size), (h_0, c_0) -> (L, N, D * H_out), (h_n, c_n); H_out is proj_size or hidden_size, D is 2 if
     bidirectional; (N, L, ...) with batch_first; without N for one sequence.
 
+    `num_layers` layers read one after the other, with `dropout` between them in training; the initial states are zeros if not
+    given; a PackedSequence may stand for the input, and then for the output.
+
     >>> import facula
     >>> output, (h, c) = facula.nn.LSTM(10, 20, bidirectional=True)(facula.ones(5, 3, 10))
     >>> output.shape, h.shape, c.shape
@@ -290,6 +308,9 @@ class GRU(RNNBase):
 
     Shape: (L, N, input_size), h_0 (D * num_layers, N, hidden_size) -> (L, N, D * hidden_size), h_n; D is 2 if
     bidirectional; (N, L, ...) with batch_first; without N for one sequence.
+
+    `num_layers` layers read one after the other, with `dropout` between them in training; the initial states are zeros if not
+    given; a PackedSequence may stand for the input, and then for the output.
 
     >>> import facula
     >>> output, h = facula.nn.GRU(10, 20, batch_first=True)(facula.ones(3, 5, 10))

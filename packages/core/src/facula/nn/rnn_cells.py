@@ -16,7 +16,14 @@ from facula.tensors.tensor import Tensor
 
 
 class RNNCellBase(Module):
-    """The weights of a cell with `num_chunks` gates, and the step they are used in."""
+    """The weights of a cell with `num_chunks` gates, and the step they are used in.
+
+    Shape: (N, input_size) or (input_size), with states (N, hidden_size) -> (N, hidden_size).
+
+    >>> import facula
+    >>> isinstance(facula.nn.GRUCell(3, 4), facula.nn.RNNCellBase), facula.nn.GRUCell(3, 4).weight_ih.shape
+    (True, facula.Size([12, 3]))
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None

@@ -205,8 +205,19 @@ def load_state(module: Module, state_dict: Mapping[str, Any], strict: bool, assi
                 problems.insert(0, f"{title} key(s) in state_dict: {names}.")
     if problems:
         listed = "\n\t".join(problems)
-        raise runtime_error(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}")
+        raise runtime_error(
+            f"load_state_dict: Error(s) in loading state_dict for {type(module).__name__}:\n\t{listed}\n{_remedy(missing, unexpected)}."
+        )
     return IncompatibleKeys(missing, unexpected)
+
+
+def _remedy(missing: list[str], unexpected: list[str]) -> str:
+    """The one thing to do about keys or sizes that do not fit."""
+    for key in unexpected:
+        prefix, _, rest = key.partition(".")
+        if rest in missing:
+            return f"Remove '{prefix}.' from the keys"
+    return "Load with strict=False to leave them out" if missing or unexpected else "Build the module as it was saved"
 
 
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:

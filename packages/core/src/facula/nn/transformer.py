@@ -61,6 +61,9 @@ class TransformerEncoderLayer(_Layer):
 
     Shape: (S, N, d_model), or (N, S, d_model) with batch_first -> same shape.
 
+    `nhead` heads of d_model / nhead; `dim_feedforward` is the width of the two-layer network; `activation` is "relu", "gelu" or a
+    function.
+
     >>> import facula
     >>> layer = facula.nn.TransformerEncoderLayer(8, 2, dim_feedforward=16)
     >>> layer(facula.ones(5, 3, 8)).shape
@@ -110,6 +113,9 @@ class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to the encoder's output, feed-forward; each with residual, dropout and norm.
 
     Shape: tgt (T, N, d_model), memory (S, N, d_model) -> (T, N, d_model); N first with batch_first.
+
+    `nhead` heads of d_model / nhead; `dim_feedforward` is the width of the two-layer network; `activation` is "relu", "gelu" or a
+    function.
 
     >>> import facula
     >>> layer = facula.nn.TransformerDecoderLayer(8, 2, dim_feedforward=16)

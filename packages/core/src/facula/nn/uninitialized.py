@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+from facula.errors import runtime_error
 from facula.ops import empty
 from facula.tensors.parameter import Buffer, Parameter
 from facula.tensors.tensor import Tensor, wrap
@@ -22,7 +23,7 @@ class UninitializedTensorMixin(Tensor):
 
     @property
     def shape(self) -> Any:
-        raise RuntimeError(  # a plain one: whoever describes its operands asks for their shapes
+        raise runtime_error(  # a plain one: whoever describes its operands asks for their shapes
             "shape: expected an initialized tensor, got one of a lazy module. Call the module once first."
         )
 
@@ -68,7 +69,14 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Buffer):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet.
+
+    >>> import facula
+    >>> mean = facula.nn.UninitializedBuffer()
+    >>> mean.materialize((2,))
+    >>> type(mean).__name__, mean.shape
+    ('Tensor', facula.Size([2]))
+    """
 
     __slots__ = ()
     _materialized = Tensor

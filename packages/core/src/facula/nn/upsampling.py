@@ -14,6 +14,9 @@ class Upsample(Module):
 
     Shape: (N, C, W), (N, C, H, W) or (N, C, D, H, W) -> the same with the new sizes.
 
+    `mode` is "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area"; `align_corners` puts the outermost
+    places of input and output onto each other.
+
     >>> import facula
     >>> facula.nn.Upsample(scale_factor=2)(facula.tensor([[[1.0, 2.0]]]))
     tensor([[[1., 1., 2., 2.]]])

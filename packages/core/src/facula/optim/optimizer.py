@@ -75,6 +75,19 @@ class Optimizer:
 
     A subclass passes its settings as `defaults` and defines `_start(p, state, group)`, which fills an empty state, and
     `_update(p, grad, state, group)`, which works on the raw arrays; or it defines `step` itself.
+
+    >>> import facula
+    >>> class Descent(facula.optim.Optimizer):
+    ...     def __init__(self, params, lr):
+    ...         super().__init__(params, {"lr": lr})
+    ...     def _update(self, p, grad, state, group):
+    ...         p.array -= group["lr"] * grad
+    >>> p = facula.nn.Parameter(facula.ones(2))
+    >>> optimizer = Descent([p], lr=0.5)
+    >>> p.sum().backward()
+    >>> optimizer.step()
+    >>> p.detach()
+    tensor([0.5000, 0.5000])
     """
 
     _opt_called: bool = False
@@ -153,7 +166,9 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own; what is not set comes from the defaults."""
         if not isinstance(param_group, dict):
-            raise type_error(f"add_param_group: param_group must be a dict, but got {type(param_group).__name__}.")
+            raise type_error(
+                f"add_param_group: param_group must be a dict, but got {type(param_group).__name__}. Pass {{'params': ...}}."
+            )
         params = param_group["params"]
         if isinstance(params, (set, frozenset)):
             raise type_error(
@@ -172,15 +187,17 @@ class Optimizer:
         for param in listed:
             if not isinstance(param, Tensor):
                 raise type_error(
-                    f"add_param_group: can only optimize Tensors, but one of the params is {type(param).__name__}."
+                    f"add_param_group: can only optimize Tensors, but one of the params is {type(param).__name__}. Pass model.parameters()."
                 )
             if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
-                raise value_error("add_param_group: can't optimize a non-leaf Tensor. Detach it first.")
+                raise value_error(
+                    "add_param_group: can't optimize a non-leaf Tensor, got a computed one. Pass the leaf."
+                )
         param_group["params"] = listed
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise value_error(
-                    f"add_param_group: group didn't specify a value of required optimization parameter {name}."
+                    f"add_param_group: group didn't specify a value of required optimization parameter {name}. Add it to the group."
                 )
             param_group.setdefault(name, default)
         if len({id(p) for p in listed}) != len(listed):

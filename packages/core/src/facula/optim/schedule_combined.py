@@ -23,7 +23,7 @@ def _check_schedulers(name: str, schedulers: Sequence[Any], optimizer: Optimizer
         if scheduler.optimizer is not optimizer:
             raise value_error(
                 f"{name}: expects all schedulers to belong to the same optimizer, but got scheduler at index {place} "
-                "of another one."
+                "of another one. Build all on one."
             )
 
 
@@ -73,7 +73,8 @@ class SequentialLR(_Combined):
         if len(milestones) != len(schedulers) - 1:
             raise value_error(
                 "SequentialLR: expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and milestones {len(milestones)}."
+                f"points, but got number of schedulers {len(schedulers)} and milestones {len(milestones)}. "
+                "Name one for each change."
             )
         self._schedulers = list(schedulers)
         self._milestones = list(milestones)
@@ -104,7 +105,15 @@ class SequentialLR(_Combined):
 
 
 class ChainedScheduler(_Combined):
-    """All schedulers take a step each time, one on top of the other."""
+    """All schedulers take a step each time, one on top of the other.
+
+    >>> import facula
+    >>> S = facula.optim.lr_scheduler
+    >>> optimizer = facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], lr=1.0)
+    >>> both = S.ChainedScheduler([S.ExponentialLR(optimizer, gamma=0.5), S.StepLR(optimizer, step_size=1, gamma=0.1)])
+    >>> optimizer.step(); both.step(); both.get_last_lr()
+    [0.05]
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:

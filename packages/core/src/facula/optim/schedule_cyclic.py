@@ -45,15 +45,34 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Cosine annealing that starts again after T_0 steps, then after T_0 T_mult, ... (Loshchilov & Hutter, 2017)."""
+    """lr_t = eta_min + (initial lr - eta_min) (1 + cos(pi T_cur / T_i)) / 2, from the start again after T_i steps.
+
+    T_cur counts the steps since the last restart; the periods are T_i = T_0, T_0 T_mult, T_0 T_mult^2, ...
+    Source: Loshchilov & Hutter, SGDR, 2017.
+
+    >>> import facula
+    >>> optimizer = facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], lr=1.0)
+    >>> scheduler = facula.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2, T_mult=2)
+    >>> rates = []
+    >>> for _ in range(6):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    >>> rates
+    [0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
-            raise value_error(f"CosineAnnealingWarmRestarts: Expected positive integer T_0, but got {T_0}.")
+            raise value_error(
+                f"CosineAnnealingWarmRestarts: Expected positive integer T_0, but got {T_0}. Use e.g. 10."
+            )
         if T_mult < 1 or not isinstance(T_mult, int):
-            raise value_error(f"CosineAnnealingWarmRestarts: Expected integer T_mult >= 1, but got {T_mult}.")
+            raise value_error(
+                f"CosineAnnealingWarmRestarts: Expected integer T_mult >= 1, but got {T_mult}. Use e.g. 2."
+            )
         if not isinstance(eta_min, (float, int)):
             raise value_error(f"CosineAnnealingWarmRestarts: Expected float or int eta_min, but got {eta_min!r}.")
         self.T_0 = T_0
@@ -119,7 +138,23 @@ def _set_momentum(group: dict[str, Any], key: str, value: float) -> None:
 
 
 class CyclicLR(LRScheduler):
-    """The rate goes up and down between base_lr and max_lr, peaks equal, halved or times gamma^t (Smith, 2017)."""
+    """The rate goes up and down between base_lr and max_lr: lr_t = base_lr + (max_lr - base_lr) * h(t) * scale.
+
+    h rises from 0 to 1 in `step_size_up` steps and falls in `step_size_down`. `mode` says what becomes of the peaks: they stay
+    ("triangular"), are halved each cycle ("triangular2"), or are gamma^t ("exp_range"); `scale_fn` gives another rule. With
+    `cycle_momentum` the momentum goes the other way. Source: Smith, Cyclical Learning Rates, 2017.
+
+    >>> import facula
+    >>> optimizer = facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], lr=1.0)
+    >>> scheduler = facula.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5, step_size_up=2)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    >>> rates
+    [0.3, 0.5, 0.3, 0.1]
+    """
 
     def __init__(
         self,
@@ -203,7 +238,23 @@ class CyclicLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One rise to max_lr and one long fall far below the start, momentum the other way round (Smith & Topin, 2019)."""
+    """One rise to max_lr and one long fall far below the start, while the momentum goes the other way round.
+
+    The rate goes from max_lr / div_factor to max_lr in the share `pct_start` of all steps, then to the start / final_div_factor,
+    along cosines or lines (`anneal_strategy`); `three_phase` comes back to the start before the last fall. The number of steps is
+    `total_steps`, or epochs * steps_per_epoch. Source: Smith & Topin, Super-Convergence, 2019.
+
+    >>> import facula
+    >>> optimizer = facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], lr=1.0)
+    >>> scheduler = facula.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=5, pct_start=0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    >>> rates
+    [0.76, 0.9045, 0.3455, 0.0]
+    """
 
     def __init__(
         self,
@@ -269,7 +320,7 @@ class OneCycleLR(LRScheduler):
         t = self.last_epoch
         if t > self.total_steps:
             raise value_error(
-                f"OneCycleLR: Tried to step {t} times. The specified number of total steps is {self.total_steps}."
+                f"OneCycleLR: Tried to step {t} times. The specified number of total steps is {self.total_steps}. Raise total_steps."
             )
         rates = []
         for group in self.optimizer.param_groups:

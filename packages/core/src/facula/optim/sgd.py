@@ -48,7 +48,7 @@ class SGD(Optimizer):
             weight_decay=(weight_decay, "at least 0", number(weight_decay) >= 0),
             nesterov=(
                 nesterov,
-                "False without momentum or with dampening",
+                "a momentum above 0 and a dampening of 0 with it",
                 not nesterov or (momentum > 0 and dampening == 0),
             ),
             differentiable=(differentiable, "False", not differentiable),

@@ -11,7 +11,6 @@ from facula.autograd.state import Interpreter, no_grad
 from facula.devices.generator import get_rng_state, set_rng_state
 from facula.dtypes import dtype as DType
 from facula.errors import value_error
-from facula.errors import value_error
 from facula.nn.module import Module
 from facula.nn.uninitialized import is_lazy
 from facula.profiler.averages import aligned, in_bytes, in_units

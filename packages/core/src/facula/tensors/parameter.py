@@ -64,7 +64,14 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a `Module` registers as a buffer when it is assigned as an attribute."""
+    """A tensor that a `Module` registers as a buffer when it is assigned as an attribute.
+
+    >>> import facula
+    >>> module = facula.nn.Module()
+    >>> module.mean = facula.nn.Buffer(facula.zeros(2))
+    >>> list(module.state_dict())
+    ['mean']
+    """
 
     __slots__ = ()
     persistent: bool

@@ -58,7 +58,15 @@ def _norm(tensors: list[Tensor], p: float) -> Tensor:
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scale all gradients by max_norm / total_norm if that is less than 1."""
+    """Scale all gradients by max_norm / total_norm if that is less than 1.
+
+    >>> import facula
+    >>> p = facula.nn.Parameter(facula.zeros(2))
+    >>> p.grad = facula.tensor([3.0, 4.0])
+    >>> facula.nn.utils.clip_grads_with_norm_(p, 1.0, facula.nn.utils.get_total_norm([p.grad]))
+    >>> p.grad
+    tensor([0.6000, 0.8000])
+    """
     gradients = _gradients(parameters)
     with no_grad():
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
@@ -94,7 +102,15 @@ def clip_grad_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Deprecated; the same as `clip_grad_norm_`."""
+    """Deprecated; the same as `clip_grad_norm_`.
+
+    >>> import facula, warnings
+    >>> p = facula.nn.Parameter(facula.zeros(2))
+    >>> p.grad = facula.tensor([3.0, 4.0])
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     facula.nn.utils.clip_grad_norm(p, 1.0)
+    tensor(5.)
+    """
     warnings.warn(
         "`nn.utils.clip_grad_norm` is now deprecated in favor of `nn.utils.clip_grad_norm_`.",
         FutureWarning,
@@ -104,7 +120,15 @@ def clip_grad_norm(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Clamp every number of every gradient to [-clip_value, clip_value]."""
+    """Clamp every number of every gradient to [-clip_value, clip_value].
+
+    >>> import facula
+    >>> p = facula.nn.Parameter(facula.zeros(2))
+    >>> p.grad = facula.tensor([3.0, -0.5])
+    >>> facula.nn.utils.clip_grad_value_(p, 1.0)
+    >>> p.grad
+    tensor([ 1.0000, -0.5000])
+    """
     bound = float(clip_value)
     with no_grad():
         for gradient in _gradients(parameters):

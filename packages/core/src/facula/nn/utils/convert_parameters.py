@@ -21,7 +21,14 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Write the numbers of a vector back into the parameters."""
+    """Write the numbers of a vector back into the parameters.
+
+    >>> import facula
+    >>> layer = facula.nn.Linear(2, 1)
+    >>> facula.nn.utils.vector_to_parameters(facula.tensor([1.0, 2.0, 3.0]), layer.parameters())
+    >>> layer.bias.item()
+    3.0
+    """
     if not isinstance(vec, Tensor):
         raise type_error(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}. Pass one vector.")
     start = 0

@@ -10,7 +10,12 @@ from facula.nn.module import Module
 
 
 def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Module:
-    """Build a module without filling its parameters: on the meta device first, then empty where it is wanted."""
+    """Build a module without filling its parameters: on the meta device first, then empty where it is wanted.
+
+    >>> import facula
+    >>> facula.nn.utils.skip_init(facula.nn.Linear, 2, 3).weight.shape
+    facula.Size([3, 2])
+    """
     if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
         raise runtime_error(f"skip_init: Expected a Module; got {module_cls}. Pass the class.")
     if "device" not in inspect.signature(module_cls).parameters:

@@ -69,6 +69,12 @@ class ParametrizationList(ModuleList):
     """The functions that make one tensor, in order, and the original tensor (or tensors) they begin with.
 
     The last function's `right_inverse`, if it has one, is asked first for what gives the present value.
+
+    >>> import facula
+    >>> from facula.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(facula.nn.Linear(2, 3))
+    >>> type(layer.parametrizations.weight).__name__, layer.parametrizations.weight.is_tensor
+    ('ParametrizationList', False)
     """
 
     original: Tensor
@@ -198,7 +204,14 @@ def _with_own_class(module: Module) -> None:
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether a module has parametrizations (of one tensor)."""
+    """Whether a module has parametrizations (of one tensor).
+
+    >>> import facula
+    >>> from facula.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(facula.nn.Linear(2, 3))
+    >>> parametrize.is_parametrized(layer), parametrize.is_parametrized(layer, "bias")
+    (True, False)
+    """
     found = getattr(module, "parametrizations", None)
     if not isinstance(found, ModuleDict):
         return False
@@ -251,7 +264,14 @@ def register_parametrization(
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
-    """Make a parametrized tensor an ordinary one again: with its present value, or with the original's."""
+    """Make a parametrized tensor an ordinary one again: with its present value, or with the original's.
+
+    >>> import facula
+    >>> from facula.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(facula.nn.Linear(2, 3))
+    >>> list(parametrize.remove_parametrizations(layer, "weight").state_dict())
+    ['bias', 'weight']
+    """
     if not is_parametrized(module, tensor_name):
         raise value_error(
             f"Module {module} does not have a parametrization on {tensor_name}, expected one. Check the name."
@@ -281,14 +301,29 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class that a module had before parametrizations gave it its own."""
+    """The class that a module had before parametrizations gave it its own.
+
+    >>> import facula
+    >>> from facula.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(facula.nn.Linear(2, 3))
+    >>> parametrize.type_before_parametrizations(layer).__name__
+    'Linear'
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Give `to_module` the parametrizations of `from_module` and copies of the originals behind them."""
+    """Give `to_module` the parametrizations of `from_module` and copies of the originals behind them.
+
+    >>> import facula
+    >>> from facula.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(facula.nn.Linear(2, 3))
+    >>> other = parametrize.transfer_parametrizations_and_params(layer, facula.nn.Linear(2, 3))
+    >>> facula.equal(other.weight, layer.weight)
+    True
+    """
     if not is_parametrized(from_module):
         return to_module
     assert isinstance(from_module.parametrizations, ModuleDict)

@@ -23,6 +23,11 @@ class PackedSequence(_PackedFields):
     """A batch of sequences step by step without padding: `data` holds all rows of step 0, then of step 1, ...
 
     `batch_sizes[t]` is how many sequences are longer than t. They fall in length (`sorted_indices` says how).
+
+    >>> import facula
+    >>> packed = facula.nn.utils.rnn.pack_sequence([facula.tensor([1, 2, 3]), facula.tensor([4, 5])])
+    >>> packed.data.tolist(), packed.batch_sizes.tolist()
+    ([1, 4, 2, 5, 3], [2, 2, 1])
     """
 
     __slots__ = ()
@@ -79,7 +84,12 @@ class PackedSequence(_PackedFields):
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The permutation that undoes `permutation`."""
+    """The permutation that undoes `permutation`.
+
+    >>> import facula
+    >>> facula.nn.utils.rnn.invert_permutation(facula.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     return None if permutation is None else permutation.argsort()
 
 
@@ -199,7 +209,13 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
-    """The sequences of a padded batch, each at its own length."""
+    """The sequences of a padded batch, each at its own length.
+
+    >>> import facula
+    >>> padded = facula.tensor([[1, 2, 3], [4, 5, 0]])
+    >>> facula.nn.utils.rnn.unpad_sequence(padded, facula.tensor([3, 2]), batch_first=True)
+    [tensor([1, 2, 3]), tensor([4, 5])]
+    """
     batch = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     return [row[:length] for row, length in zip(batch, _lengths(lengths), strict=True)]
 
@@ -217,6 +233,12 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences behind a PackedSequence."""
+    """The sequences behind a PackedSequence.
+
+    >>> import facula
+    >>> from facula.nn.utils.rnn import pack_sequence, unpack_sequence
+    >>> unpack_sequence(pack_sequence([facula.tensor([1, 2, 3]), facula.tensor([4, 5])]))
+    [tensor([1, 2, 3]), tensor([4, 5])]
+    """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
