@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -55,8 +56,13 @@ def members(thing: type) -> list[str]:
 def member_line(thing: type, name: str) -> str:
     """One line for a method or property of a class."""
     value = inspect.getattr_static(thing, name)
-    arguments = "" if isinstance(value, property) else signature(getattr(thing, name))
+    arguments = "" if isinstance(value, property) else without_self(signature(getattr(thing, name)))
     return f"- `{name}{arguments}` {escape(summary(own_doc(value)))}".rstrip()
+
+
+def without_self(arguments: str) -> str:
+    """The arguments of a method as a call has them."""
+    return re.sub(r"^\(self(: \w+)?(, )?", "(", arguments)
 
 
 def own_doc(value: Any) -> str:
@@ -69,7 +75,7 @@ def describe(name: str, thing: Any, level: int) -> list[str]:
     kind = "class " if inspect.isclass(thing) else ""
     lines = [f"{'#' * level} {kind}`{name}`", ""]
     if callable(thing):
-        lines += [f"```python\n{name}{signature(thing)}\n```", ""]
+        lines += [f"```python\n{name}{without_self(signature(thing))}\n```", ""]
     docstring = inspect.getdoc(thing) if callable(thing) else None
     if docstring:
         lines += [markdown(docstring), ""]
@@ -86,7 +92,7 @@ def operator_line(name: str, entry: Entry) -> str:
 def module_page(name: str) -> str:
     """The page of one module."""
     module = importlib.import_module(name)
-    lines, operators = [f"# {name}", "", markdown(module.__doc__ or ""), ""], []
+    lines, constants, operators = [f"# {name}", "", markdown(module.__doc__ or ""), ""], [], []
     for public in public_names(module):
         thing = getattr(module, public)
         entry = by_spelling().get(f"{name}.{public}")
@@ -99,7 +105,9 @@ def module_page(name: str) -> str:
         elif callable(thing):
             lines += describe(public, thing, 2)
         else:
-            lines += [f"## `{public}`", "", f"A `{type(thing).__name__}`.", ""]
+            constants.append(f"- `{public}` of type `{type(thing).__name__}`")
+    if constants:
+        lines += ["## Constants", "", *constants, ""]
     if operators:
         lines += ["## Operators", "", *operators, ""]
     return "\n".join(lines)
@@ -153,7 +161,7 @@ def index() -> str:
     lines = ["# Reference", "", "- [Operators](operators.md): formula, shapes, types and gradient of each"]
     lines += ["- [`Tensor`](facula.Tensor.md)", "- [Hooks and registered names](hooks.md)", "", "## Modules", ""]
     for name in MODULES:
-        about = summary(importlib.import_module(name).__doc__ or "")
+        about = summary(importlib.import_module(name).__doc__ or "").removeprefix(f"`{name}`: ")
         lines.append(f"- [{name}]({name}.md) {escape(about)}")
     return "\n".join([*lines, ""])
 

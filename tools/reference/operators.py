@@ -41,6 +41,40 @@ TYPES = {
 }
 
 
+GROUPS = {
+    "Making tensors": "create random windows interop copies",
+    "Shapes and places": "shape join layout strided index gather masks sort unique",
+    "Functions of elements": "arithmetic unary exponential trigonometry compare clamp combine bitwise complex gamma bessel polynomial",
+    "Reductions": "reduce extremes statistics quantile histogram scan difference masked",
+    "Linear algebra": "matmul blas linalg linalg_decompositions linalg_orthogonal linalg_norms distance fft stft",
+    "Networks": """
+        activation activation_hard softmax norm dropout embedding conv pad pool pool_adaptive shuffle resample attention recurrent
+        loss loss_class loss_pair loss_ctc
+    """,
+    "Sparse tensors": "sparse sparse_math",
+}
+TITLES = {
+    "activation_hard": "Activations in straight pieces",
+    "blas": "Products and sums of products",
+    "fft": "Fourier transforms",
+    "linalg": "Inverses, solutions, determinants",
+    "linalg_decompositions": "Decompositions",
+    "linalg_norms": "Norms, ranks, pseudo-inverses",
+    "linalg_orthogonal": "Orthogonal factors",
+    "loss_class": "Losses of classes",
+    "loss_ctc": "Loss of sequences without alignment",
+    "loss_pair": "Losses of pairs and margins",
+    "pool_adaptive": "Adaptive pooling",
+    "sparse_math": "Products and sums of sparse tensors",
+    "stft": "Short-time Fourier transforms",
+    "unary": "Elementary functions",
+}
+NOTATION = """
+Every operator by family. `(N, C, H, W)` names sizes, `(*)` stands for any shape, `()` for a single number, and "->" for what comes out.
+Where an operator is made of others, **Gradient** names the [records](../../design/engine.md) that carry it.
+"""
+
+
 @dataclass
 class Entry:
     """One public operator: its name in `ops.PUBLIC`, its record or function, and every name it is reached by."""
@@ -201,11 +235,12 @@ def describe(entry: Entry) -> list[str]:
 
 
 def families() -> dict[str, list[Entry]]:
-    """The operators of each family file, in the order of the files."""
-    found: dict[str, list[Entry]] = {}
+    """The operators of each family file, in the order of the groups."""
+    order = [family for group in GROUPS.values() for family in group.split()]
+    found: dict[str, list[Entry]] = {family: [] for family in order}
     for entry in entries().values():
         found.setdefault(entry.family, []).append(entry)
-    return found
+    return {family: members for family, members in found.items() if members}
 
 
 def page(family: str, members: list[Entry]) -> str:
@@ -220,22 +255,20 @@ def page(family: str, members: list[Entry]) -> str:
 
 def title_of(family: str) -> str:
     """The name of a family as a heading."""
-    return family.replace("_", " ").capitalize()
+    return TITLES.get(family) or family.replace("_", " ").capitalize()
 
 
 def index() -> str:
     """All operators by family, one line each."""
-    lines = [
-        "# Operators",
-        "",
-        "Every operator by family. A page shows its formula, shapes, types, gradient and names.",
-        "",
-    ]
-    for family, members in families().items():
-        lines += [f"## [{title_of(family)}](ops/{family}.md)", ""]
-        lines += [f"- [`{entry.title}`]({entry.page}) {escape(entry.summary)}" for entry in members]
-        lines.append("")
-    return "\n".join(lines)
+    lines, found = ["# Operators", NOTATION], families()
+    groups = {group: members.split() for group, members in GROUPS.items()}
+    groups["Others"] = [family for family in found if not any(family in members for members in groups.values())]
+    for group, members in groups.items():
+        lines += ["", f"## {group}"] if members else []
+        for family in members:
+            lines += ["", f"### [{title_of(family)}](ops/{family}.md)", ""]
+            lines += [f"- [`{entry.title}`]({entry.page}) {escape(entry.summary)}" for entry in found[family]]
+    return "\n".join([*lines, ""])
 
 
 def pages() -> Iterator[tuple[str, str]]:

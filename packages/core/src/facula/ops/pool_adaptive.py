@@ -334,7 +334,7 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
 
 
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L'), (N, C, L') -> (N, C, L).
+    """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L') or (C, L'), indices of the same shape -> (N, C, L).
 
     >>> import facula
     >>> x, where = facula.nn.functional.max_pool1d(facula.tensor([[1., 5., 2., 3.]]), 2, return_indices=True)
