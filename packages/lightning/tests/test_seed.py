@@ -5,7 +5,7 @@ import pytest
 
 import facula
 from facula_lightning import seed_everything
-from facula_lightning.seed import isolate_rng, rng_state, set_rng_state
+from facula_lightning.seed import isolate_rng
 
 
 def draw():
@@ -24,10 +24,10 @@ def test_one_seed_for_all(monkeypatch):
 def test_state_goes_on_where_it_was():
     seed_everything(1, verbose=False)
     draw()
-    state = rng_state()
+    state = facula.random.state_dict()
     first = draw()
     draw()
-    set_rng_state(state)
+    facula.random.load_state_dict(state)
     assert draw() == first
     with isolate_rng():
         inside = draw()

@@ -1,4 +1,4 @@
-"""Random numbers of a run: one seed for all sources, and their state as plain values for a checkpoint."""
+"""Random numbers of a run: one seed for all sources."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
 import facula
 
-__all__ = ["isolate_rng", "rng_state", "seed_everything", "set_rng_state"]
+__all__ = ["isolate_rng", "seed_everything"]
 
 _LARGEST = 2**32 - 1
 
@@ -49,41 +48,11 @@ def seed_everything(seed: int | None = None, workers: bool = False, verbose: boo
     return seed
 
 
-def rng_state() -> dict[str, Any]:
-    """The state of every source of random numbers, as tensors and plain values."""
-    version, words, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state()
-    state = {
-        "facula": facula.get_rng_state(),
-        "python": {"version": version, "words": facula.tensor(words, dtype=facula.int64), "gauss": gauss},
-        "numpy": {
-            "keys": facula.tensor(np.asarray(keys).astype(np.int64)),
-            "position": int(position),
-            "has_gauss": int(has_gauss),
-            "cached": float(cached),
-        },
-    }
-    if facula.cuda.is_available():
-        state["cuda"] = facula.cuda.get_rng_state()
-    return state
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Put every source of random numbers into a state that `rng_state` returned."""
-    facula.set_rng_state(state["facula"])
-    python, numpy = state["python"], state["numpy"]
-    random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
-    keys = numpy["keys"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", keys, numpy["position"], numpy["has_gauss"], numpy["cached"]))
-    if "cuda" in state and facula.cuda.is_available():
-        facula.cuda.set_rng_state(state["cuda"])
-
-
 @contextmanager
 def isolate_rng() -> Iterator[None]:
     """Leave the sources of random numbers as they were found."""
-    before = rng_state()
+    before = facula.random.state_dict()
     try:
         yield
     finally:
-        set_rng_state(before)
+        facula.random.load_state_dict(before)

@@ -12,6 +12,7 @@ from facula.data.dataset import (
     random_split,
 )
 from facula.data.distributed import DistributedSampler
+from facula.data.info import WorkerInfo, get_worker_info
 from facula.data.loader import DataLoader
 from facula.data.sampler import (
     BatchSampler,
@@ -21,7 +22,6 @@ from facula.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from facula.data.workers import WorkerInfo, get_worker_info
 
 __all__ = [
     "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset",

@@ -1,8 +1,8 @@
 """Messages between the loader and its workers: small ones through a pipe, big arrays through shared memory.
 
 A message is pickled by `multiprocessing`'s own rules between processes of one program. Arrays leave the pickle as
-separate buffers; when there is much of them, they lie in one file of the memory file system, which the receiver maps
-and unlinks at once, so that nothing is copied and nothing stays behind.
+separate buffers; when there is much of them, they are written to memory without a name, whose descriptor follows the
+message. The receiver maps it, so that nothing is copied again, and nothing stays behind whoever is killed.
 """
 
 from __future__ import annotations
@@ -11,76 +11,81 @@ import mmap
 import os
 import pickle
 import struct
-import tempfile
 from collections.abc import Sequence
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
-MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
+from facula.devices.shared import ALIGN, open_memory
+
+SHARES = hasattr(os, "memfd_create") and reduction.HAVE_SEND_HANDLE
 SMALL = 32768  # bytes that a pipe takes without waiting for its reader
-_ALIGN = 64
+PicklingError = pickle.PicklingError
+
+
+def pack(item: Any) -> bytes:
+    """The bytes of one item that a worker will want."""
+    return pickle.dumps(item, protocol=5)
+
+
+def unpack(data: Any) -> Any:
+    """The item again; only for what `pack` made in the same program."""
+    return pickle.loads(data)
 
 
 class Channel:
-    """One end of a pipe between the loader and a worker; `prefix` begins the names of its shared files."""
+    """One end of a pipe between the loader and a worker."""
 
-    def __init__(self, connection: Connection, prefix: str) -> None:
-        self.connection, self.prefix = connection, prefix
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     def send(self, message: Any) -> None:
         """Send any object that can be pickled."""
         buffers: list[pickle.PickleBuffer] = []
         body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
         parts = [memoryview(body), *[buffer.raw() for buffer in buffers]]
-        if MEMORY is None or sum(part.nbytes for part in parts) <= SMALL:
-            sizes = [part.nbytes for part in parts]
-            header = struct.pack(f"<B{len(sizes) + 1}Q", 0, len(sizes), *sizes)
+        sizes = [part.nbytes for part in parts]
+        shared = SHARES and sum(sizes) > SMALL
+        header = struct.pack(f"<B{len(sizes) + 1}Q", shared, len(sizes), *sizes)
+        if not shared:
             self.connection.send_bytes(b"".join([header, *parts]))
             return
-        name, sizes = self._write(parts)
-        self.connection.send_bytes(
-            struct.pack(f"<B{len(sizes) + 1}Q", 1, len(sizes), *sizes) + os.path.basename(name).encode()
-        )
-
-    def _write(self, parts: Sequence[memoryview]) -> tuple[str, list[int]]:
-        handle, name = tempfile.mkstemp(prefix=self.prefix, dir=MEMORY)
+        handle = open_memory()
         try:
-            sizes = [part.nbytes for part in parts]
-            total = sum(_padded(size) for size in sizes)
-            os.posix_fallocate(handle, 0, max(total, 1))  # a full memory file system fails here, not as a bus error
-            with mmap.mmap(handle, max(total, 1)) as memory:
-                start = 0
-                for part, size in zip(parts, sizes, strict=True):
-                    memory[start : start + size] = part
-                    start += _padded(size)
-        except BaseException:
-            os.unlink(name)
-            raise
+            _write(handle, parts)
+            self.connection.send_bytes(header)
+            reduction.send_handle(self.connection, handle, None)
         finally:
             os.close(handle)
-        return name, sizes
 
     def receive(self) -> Any:
         """The next message; arrays of big ones lie in the shared memory itself."""
         message = self.connection.recv_bytes()
         shared, count = struct.unpack_from("<BQ", message)
         sizes = struct.unpack_from(f"<{count}Q", message, 9)
-        start = 9 + 8 * count
         if not shared:
-            data = bytearray(memoryview(message)[start:])  # arrays made on it must be writable
+            data = bytearray(memoryview(message)[9 + 8 * count :])  # arrays made on it must be writable
             return _load(memoryview(data), sizes, aligned=False)
-        path = os.path.join(MEMORY or "", message[start:].decode())
-        handle = os.open(path, os.O_RDWR)
+        handle = reduction.recv_handle(self.connection)
         try:
-            memory = mmap.mmap(handle, 0)
+            memory = mmap.mmap(handle, sum(map(_padded, sizes)), flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
         finally:
             os.close(handle)
-            os.unlink(path)
         return _load(memoryview(memory), sizes, aligned=True)
 
 
+def _write(handle: int, parts: Sequence[memoryview]) -> None:
+    start = 0
+    os.ftruncate(handle, sum(_padded(part.nbytes) for part in parts))
+    for part in parts:
+        done = 0
+        while done < part.nbytes:
+            done += os.pwrite(handle, part[done:], start + done)
+        start += _padded(part.nbytes)
+
+
 def _padded(size: int) -> int:
-    return -(-size // _ALIGN) * _ALIGN
+    return -(-size // ALIGN) * ALIGN
 
 
 def _load(data: memoryview, sizes: Sequence[int], aligned: bool) -> Any:
@@ -89,15 +94,3 @@ def _load(data: memoryview, sizes: Sequence[int], aligned: bool) -> Any:
         parts.append(data[start : start + size])
         start += _padded(size) if aligned else size
     return pickle.loads(parts[0], buffers=parts[1:])
-
-
-def remove_left_files(prefix: str) -> None:
-    """Unlink what a killed process left unread."""
-    if MEMORY is None:
-        return
-    for name in os.listdir(MEMORY):
-        if name.startswith(prefix):
-            try:
-                os.unlink(os.path.join(MEMORY, name))
-            except FileNotFoundError:
-                continue

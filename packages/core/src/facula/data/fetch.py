@@ -23,11 +23,15 @@ class SampleError(Exception):
         self.index = index
 
 
-class MapFetcher:
-    """Batches of a dataset with numbered samples."""
+class Ended:
+    """A stream has no more batches."""
 
-    def __init__(self, dataset: Any, batched: bool, collate: Collate) -> None:
-        self.dataset, self.batched, self.collate = dataset, batched, collate
+
+class MapFetcher:
+    """Batches of a dataset with numbered samples; `progress[0]` tells which of a batch is being made."""
+
+    def __init__(self, dataset: Any, batched: bool, collate: Collate, progress: Any) -> None:
+        self.dataset, self.batched, self.collate, self.progress = dataset, batched, collate, progress
         self.by_rows = batched and type(dataset) is TensorDataset and collate is default_collate
         self.by_rows = self.by_rows and all(
             type(t.array) is np.ndarray and not t.requires_grad for t in getattr(dataset, "tensors", ())
@@ -44,11 +48,15 @@ class MapFetcher:
         if not self.batched:
             return self._one(numbers)
         if callable(getattr(self.dataset, "__getitems__", None)):
+            self.progress[0] = -1
             try:
                 return self.dataset.__getitems__(numbers)
             except Exception as error:
                 raise SampleError(numbers) from error
-        return [self._one(number) for number in numbers]
+        samples = []
+        for self.progress[0], number in enumerate(numbers):
+            samples.append(self._one(number))
+        return samples
 
     def _one(self, number: Any) -> Any:
         try:
@@ -65,26 +73,40 @@ class MapFetcher:
 
 
 class StreamFetcher:
-    """Batches of a stream; `ended` is set when it has no more."""
+    """Batches of `size` samples of a stream (None: single samples); `ended` is set when it has no more."""
 
-    def __init__(self, dataset: Any, batched: bool, collate: Collate, drop_last: bool) -> None:
-        self.batched, self.collate, self.drop_last = batched, collate, drop_last
-        self.iterator: Iterator[Any] = iter(dataset)
+    def __init__(
+        self, iterator: Iterator[Any], size: int | None, collate: Collate, drop_last: bool, progress: Any
+    ) -> None:
+        self.iterator, self.size, self.collate, self.drop_last = iterator, size, collate, drop_last
+        self.progress = progress
         self.ended = False
 
-    def fetch(self, numbers: Any) -> Any:
-        """The next batch, of as many samples as there are `numbers`; StopIteration at the end."""
-        if not self.batched:
-            return self.collate(next(self.iterator))
+    def fetch(self) -> Any:
+        """The next batch, or `Ended`."""
+        samples = self.samples()
+        return samples if isinstance(samples, Ended) else self.collate(samples)
+
+    def samples(self) -> Any:
+        """The samples of the next batch, or `Ended`."""
+        self.progress[0] = 0
         if self.ended:
-            raise StopIteration
-        samples = []
-        for _ in numbers:
-            try:
-                samples.append(next(self.iterator))
-            except StopIteration:
-                self.ended = True
+            return Ended()
+        if self.size is None:
+            sample = self._next()
+            return Ended() if self.ended else sample
+        samples: list[Any] = []
+        while len(samples) < self.size:
+            self.progress[0] = len(samples)
+            sample = self._next()
+            if self.ended:
                 break
-        if not samples or (self.drop_last and len(samples) < len(numbers)):
-            raise StopIteration
-        return self.collate(samples)
+            samples.append(sample)
+        return Ended() if not samples or (self.drop_last and self.ended) else samples
+
+    def _next(self) -> Any:
+        try:
+            return next(self.iterator)
+        except StopIteration:
+            self.ended = True
+            return None

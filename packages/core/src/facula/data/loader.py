@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import multiprocessing
 import warnings
@@ -10,10 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from facula.data.collate import default_collate, default_convert
 from facula.data.dataset import IterableDataset
-from facula.data.fetch import MapFetcher, SampleError, StreamFetcher
+from facula.data.iterate import Here, MapPass, StreamPass
+from facula.data.lanes import Recipe
+from facula.data.order import generator_states, sampler_state, set_generators, set_sampler
+from facula.data.pool import Pool
 from facula.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from facula.data.seeds import draw_seed
-from facula.data.workers import WorkerIterator
 from facula.devices.generator import Generator
 from facula.errors import value_error
 
@@ -63,6 +65,7 @@ class DataLoader(Generic[T_co]):
         persistent_workers: bool = False,
         pin_memory_device: str = "",
         in_order: bool = True,
+        snapshot_every_n_steps: int = 1,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
         self.dataset = dataset
@@ -80,6 +83,7 @@ class DataLoader(Generic[T_co]):
         self.generator = generator
         self.persistent_workers = persistent_workers
         self.in_order = in_order
+        self._snapshot_every = snapshot_every_n_steps
         self._is_stream = isinstance(dataset, IterableDataset)
         if self._is_stream:
             _check_stream(shuffle, sampler, batch_sampler)
@@ -102,7 +106,9 @@ class DataLoader(Generic[T_co]):
         if collate_fn is None:
             collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
-        self._iterator: WorkerIterator | None = None
+        self._pool: Pool | None = None
+        self._position: dict[str, Any] | None = None  # of the newest pass, until it has ended
+        self._saved: dict[str, Any] | None = None  # where the next pass goes on
         self._sealed = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -123,15 +129,62 @@ class DataLoader(Generic[T_co]):
         return self.batch_sampler if self._auto_collation else self.sampler
 
     def __iter__(self) -> Iterator[Any]:
+        saved, self._saved = self._saved, None
+        kind = StreamPass if self._is_stream else MapPass
+        return kind(self, self._source(), saved)
+
+    def _source(self) -> Here | Pool:
+        """Who makes the batches of a pass."""
         if self.num_workers == 0:
-            return _MainIterator(self)
+            return Here(self)
         if not self.persistent_workers:
-            return WorkerIterator(self)
-        if self._iterator is None:
-            self._iterator = WorkerIterator(self)
-        else:
-            self._iterator.reset()
-        return self._iterator
+            return Pool(self)
+        if self._pool is None or not self._pool.processes:
+            self._pool = Pool(self)
+        return self._pool
+
+    def _recipe(self) -> Recipe:
+        """What a worker must know to make batches."""
+        return Recipe(
+            self.dataset, self.batch_size, self.collate_fn, self.drop_last, self.worker_init_fn, self._snapshot_every
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass stands, behind the batch that was given last, as tensors and plain values.
+
+        Batches that workers made ahead are not counted. Between passes it is the state that the next one begins from.
+        """
+        state: dict[str, Any] = {"version": 1, "stream": self._is_stream, "length": self._known_length()}
+        present = self._position if self._saved is None else self._saved
+        if present is not None:
+            return {**state, "pass": copy.deepcopy(present)}
+        return {**state, "pass": None, "generators": generator_states(self), "sampler": sampler_state(self)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next pass be the rest of the one that `state_dict` was taken in, with any number of workers.
+
+        Samples and their order are those of a pass that was never broken off. Raises ValueError for the state of another
+        kind or length of dataset.
+        """
+        expected = (1, self._is_stream, self._known_length())
+        found = tuple(state_dict.get(key) for key in ("version", "stream", "length"))
+        if expected != found or "pass" not in state_dict:
+            raise value_error(
+                f"DataLoader.load_state_dict: expected a state with (version, stream, length) = {expected}, got {found}. "
+                "Load it into a loader of the same dataset, sampler and batch size."
+            )
+        self._position = None
+        self._saved = copy.deepcopy(state_dict["pass"])
+        if self._saved is None:
+            set_generators(self, state_dict["generators"])
+            set_sampler(self, state_dict["sampler"])
+
+    def _known_length(self) -> int | None:
+        """The number of batches of a pass, where the order tells; None for streams."""
+        try:
+            return None if self._is_stream else len(self)
+        except (TypeError, NotImplementedError):
+            return None
 
     def __len__(self) -> int:
         if not self._is_stream:
@@ -157,44 +210,6 @@ class DataLoader(Generic[T_co]):
 
     def check_worker_number_rationality(self) -> None:
         """Nothing to warn about: any number of workers gives the same batches."""
-
-
-class _MainIterator:
-    """Batches made when they are asked for."""
-
-    def __init__(self, loader: DataLoader[Any]) -> None:
-        self._loader = loader
-        self._base = draw_seed(loader.generator)
-        self._indices = iter(loader._index_sampler)
-        self._place = 0
-        self._fetcher: Any
-        if loader._is_stream:
-            self._fetcher = StreamFetcher(loader.dataset, loader._auto_collation, loader.collate_fn, loader.drop_last)
-        else:
-            self._fetcher = MapFetcher(loader.dataset, loader._auto_collation, loader.collate_fn)
-
-    def __iter__(self) -> _MainIterator:
-        return self
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __next__(self) -> Any:
-        numbers = next(self._indices)
-        place = self._place
-        self._place += 1
-        if self._loader._is_stream:
-            batch = self._fetcher.fetch(numbers)
-            self._loader._check_length(self._place)
-            return batch
-        try:
-            return self._fetcher.fetch_seeded(numbers, self._base, place)
-        except SampleError as error:
-            cause = error.__cause__
-            if cause is None:
-                raise
-            cause.add_note(f"raised by {type(self._loader.dataset).__name__} for sample {error.index}")
-        raise cause
 
 
 def _check_workers(num_workers: int, timeout: float, prefetch: int | None, persistent: bool, context: Any) -> None:

@@ -12,6 +12,7 @@ from facula.errors import not_implemented_error, type_error, value_error
 from facula.tensors.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
+_CHUNK = 4096
 
 
 class Sampler(Generic[T_co]):
@@ -40,6 +41,12 @@ class SequentialSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.data_source)
+
+
+def _numbers(array: Any) -> Iterator[int]:
+    """The ints of an array, made when they are wanted: a million at once would take four times its memory."""
+    for start in range(0, len(array), _CHUNK):
+        yield from array[start : start + _CHUNK].tolist()
 
 
 def own_stream(generator: Generator | None) -> Generator:
@@ -78,7 +85,7 @@ class RandomSampler(Sampler[int]):
             or (num_samples is not None and not num_samples)
         ):
             raise value_error(
-                f"RandomSampler: num_samples should be a positive integer value, but got num_samples={self.num_samples}."
+                f"RandomSampler: num_samples should be a positive integer value, but got num_samples={self.num_samples}. Use 1 or more."
             )
 
     @property
@@ -90,12 +97,12 @@ class RandomSampler(Sampler[int]):
         count, wanted = len(self.data_source), self.num_samples
         rng = own_stream(self.generator).rng
         if self.replacement:
-            yield from rng.integers(count, size=wanted).tolist()
+            yield from _numbers(rng.integers(count, size=wanted))
             return
         for _ in range(wanted // count if count else 0):
-            yield from rng.permutation(count).tolist()
+            yield from _numbers(rng.permutation(count))
         if count and wanted % count:
-            yield from rng.permutation(count)[: wanted % count].tolist()
+            yield from _numbers(rng.permutation(count)[: wanted % count])
 
     def __len__(self) -> int:
         return self.num_samples
@@ -114,7 +121,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for place in rng_of(self.generator).permutation(len(self.indices)).tolist():
+        for place in _numbers(rng_of(self.generator).permutation(len(self.indices))):
             yield self.indices[place]
 
     def __len__(self) -> int:
@@ -134,7 +141,7 @@ class WeightedRandomSampler(Sampler[int]):
     ) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
             raise value_error(
-                f"WeightedRandomSampler: num_samples should be a positive integer value, but got num_samples={num_samples}."
+                f"WeightedRandomSampler: num_samples should be a positive integer value, but got num_samples={num_samples}. Use 1 or more."
             )
         if not isinstance(replacement, bool):
             raise value_error(
@@ -155,7 +162,7 @@ class WeightedRandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         shares = self.weights / self.weights.sum()
         drawn = rng_of(self.generator).choice(len(shares), self.num_samples, replace=self.replacement, p=shares)
-        yield from drawn.tolist()
+        yield from _numbers(drawn)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -172,7 +179,7 @@ class BatchSampler(Sampler[list[int]]):
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
             raise value_error(
-                f"BatchSampler: batch_size should be a positive integer value, but got batch_size={batch_size!r}."
+                f"BatchSampler: batch_size should be a positive integer value, but got batch_size={batch_size!r}. Use 1 or more."
             )
         if not isinstance(drop_last, bool):
             raise value_error(f"BatchSampler: drop_last should be a boolean value, but got drop_last={drop_last!r}.")

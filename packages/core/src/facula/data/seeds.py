@@ -16,7 +16,7 @@ from facula.devices.generator import default_generator, manual_seed, rng_of
 
 _MASK = 2**64 - 1
 _global: Any = np.random  # its functions over bit generators lack types
-_spare = np.random.MT19937(0)
+_spare = [np.random.MT19937(0)]  # as many as batches were ever made inside of each other's making
 
 
 def draw_seed(generator: Any = None) -> int:
@@ -48,7 +48,8 @@ class SeededBatch:
     def __enter__(self) -> None:
         self._python = random.getstate()
         self._numpy = _global.get_bit_generator()
-        _global.set_bit_generator(_spare)  # copying NumPy's state out and in would cost ten times as much
+        self._lent = _spare.pop() if _spare else np.random.MT19937(0)
+        _global.set_bit_generator(self._lent)  # copying NumPy's state out and in would cost ten times as much
         generator = default_generator()
         self._own = generator._seed, generator._rng
         random.seed(self._seed)
@@ -60,5 +61,6 @@ class SeededBatch:
     ) -> None:
         random.setstate(self._python)
         _global.set_bit_generator(self._numpy)
+        _spare.append(self._lent)
         generator = default_generator()
         generator._seed, generator._rng = self._own

@@ -98,6 +98,11 @@ def default_generator(device: Any = "cpu") -> Generator:
     return _generators[key]
 
 
+def all_generators() -> list[Generator]:
+    """The default generators that are in use, the CPU's first."""
+    return [default_generator(), *(g for key, g in _generators.items() if key != ("cpu", 0))]
+
+
 def manual_seed(seed: int) -> Generator:
     """Seed the generators of all devices; returns the CPU's.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from facula import random
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.loops.loaders import Batches, find, length, limited, transfer
 from facula_lightning.optimizers import SchedulerConfig
-from facula_lightning.seed import rng_state, set_rng_state
 
 if TYPE_CHECKING:
     from facula_lightning.trainer import Trainer
@@ -55,7 +55,7 @@ class FitLoop:
             "validated": self.validated,
             "epoch_rng": None if done else self._epoch_rng,
             "generator": None if done else self._generator_state,
-            "rng": rng_state(),
+            "rng": random.state_dict(),
             "gradients": self._gradients() if self.accumulating else {},
             "logged": [] if done else metrics.training.state_dict(),
             "finished": [dict(kept) for kept in metrics.finished],
@@ -144,7 +144,7 @@ class FitLoop:
         trainer.module.train()
         trainer.hooks("on_train_start")
         if self._resumed_rng is not None and self.batch == 0:
-            set_rng_state(self._resumed_rng)
+            random.load_state_dict(self._resumed_rng)
             self._resumed_rng = None
         move = transfer(trainer)
         while not self.done:
@@ -184,14 +184,14 @@ class FitLoop:
         generator = getattr(self.loader, "generator", None)
         batches = Batches(self.loader, self.count)
         if self._resumed_rng is None or self._epoch_rng is None:
-            self._epoch_rng = rng_state()
+            self._epoch_rng = random.state_dict()
             self._generator_state = None if generator is None else generator.get_state()
             return batches.skip(self.batch)
-        set_rng_state(self._epoch_rng)
+        random.load_state_dict(self._epoch_rng)
         if generator is not None and self._generator_state is not None:
             generator.set_state(self._generator_state)
         rest = batches.skip(self.batch)
-        set_rng_state(self._resumed_rng)
+        random.load_state_dict(self._resumed_rng)
         self._resumed_rng = None
         return rest
 
