@@ -39,8 +39,13 @@ def _check_normalized(name, input, shape, *parameters):
         raise runtime_error(
             f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, "
             f"{', '.join(map(str, shape))}], but got input of size {list(input.shape)}. "
-            "Normalise over the last dimensions of the input."
+            f"Build the layer with {list(input.shape[-len(shape) :])}."
         )
+
+
+def fits(input, shape, *parameters):
+    """Whether an input ends in `shape`, and parameters are of that shape."""
+    return bool(shape) and input.shape[input.ndim - len(shape) :] == shape and all(p.shape == shape for p in parameters)
 
 
 def _layer_norm_shape(input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
@@ -61,12 +66,7 @@ def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps
     """(input - mean) / sqrt(var + eps) * weight + bias over the last dimensions."""
     floating("layer_norm", input)
     shape = normalized_shape
-    if (
-        input.shape[input.ndim - len(shape) :] != shape
-        or not shape
-        or (weight is not None and weight.shape != shape)
-        or (bias is not None and bias.shape != shape)
-    ):
+    if not fits(input, shape, *[p for p in (weight, bias) if p is not None]):
         _check_normalized("layer_norm", input, shape, weight, bias)
     flat = [None if t is None else t.reshape(-1) for t in (weight, bias)]
     return _unit_rows(xp, _rows(input, shape), *flat, eps).reshape(input.shape)
@@ -118,7 +118,8 @@ def _layer_norm_slope(g, input, weight, shapes, needs, normalized_shape, eps):
     return slope, at_weight, ((g.sum(outer) if outer else g) if needs[2] else None)
 
 
-def _layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
+def layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
+    """The gradients on arrays, in blocks of rows."""
     shape, rows, upper = normalized_shape, _rows(input, normalized_shape), _rows(g, normalized_shape)
     pieces = ranges(len(rows), rows.shape[1]) if xp is np else [(0, len(rows))]
     slope = xp.empty(rows.shape, rows.dtype) if needs[0] else None
@@ -156,7 +157,7 @@ def _slope_rows(xp, g, unit, rstd, weight):
 
 
 layer_norm_op.vjp(_layer_norm_slope)
-layer_norm_op.array_vjp(_layer_norm_array)
+layer_norm_op.array_vjp(layer_norm_array)
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
@@ -344,8 +345,8 @@ def functional_batch_norm(
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
         raise value_error(
-            f"batch_norm: Expected more than 1 value per channel when training, got input size {input.shape}. Use a "
-            "larger batch, or eval()."
+            f"batch_norm: Expected more than 1 value per channel when training, got input size {tuple(input.shape)}. Use "
+            "a larger batch; in a DataLoader, drop_last=True leaves a last one of 1 out."
         )
     out, mean, var = batch_norm_op(input, weight, bias, eps)
     if not count:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from facula.ops.kernels.compiled import F, float32, kernel
-from facula.ops.kernels.vector import INF, ONE, ZERO, exp
+from facula.ops.kernels.rows import highest
+from facula.ops.kernels.vector import ONE, ZERO, exp
 from facula.ops.softmax import softmax_array, softmax_op
 
 
@@ -13,9 +14,7 @@ from facula.ops.softmax import softmax_array, softmax_op
 def softmax_rows(x: float32[:, ::1], out: float32[:, ::1], start: int, stop: int):
     for i in range(start, stop):
         row, target = x[i], out[i]
-        top = -INF
-        for j in range(row.size):
-            top = row[j] if row[j] > top else top
+        top = highest(row)
         total = ZERO
         for j in range(row.size):
             target[j] = exp(row[j] - top)

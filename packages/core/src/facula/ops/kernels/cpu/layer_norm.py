@@ -1,0 +1,104 @@
+"""layer_norm: each row is read into the cache once; gradients of weight and bias by blocks of rows, added in order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula.ops.kernels.compiled import float32, kernel
+from facula.ops.kernels.rows import squares, total
+from facula.ops.kernels.vector import ZERO
+from facula.ops.norm import fits, layer_norm_array, layer_norm_op
+
+BLOCKS = 64  # sums of weight gradients: what decides how they round, so it depends on nothing
+
+
+@kernel
+def layer_norm_rows(
+    x: float32[:, ::1],
+    weight: float32[::1],
+    bias: float32[::1],
+    out: float32[:, ::1],
+    eps: float32,
+    start: int,
+    stop: int,
+):
+    for i in range(start, stop):
+        row, target = x[i], out[i]
+        mean = np.float32(total(row) / row.size)
+        scale = np.float32(1 / np.sqrt(squares(row, mean) / row.size + eps))
+        for j in range(row.size):
+            target[j] = (row[j] - mean) * scale * weight[j] + bias[j]
+
+
+@kernel
+def layer_norm_slopes(
+    g: float32[:, ::1],
+    x: float32[:, ::1],
+    weight: float32[::1],
+    slope: float32[:, ::1],
+    parts: float32[:, :, ::1],
+    eps: float32,
+    start: int,
+    stop: int,
+):
+    rows = len(x)
+    block = (rows + len(parts) - 1) // len(parts)
+    for b in range(start, stop):
+        at_weight, at_bias = parts[b, 0], parts[b, 1]
+        for j in range(at_weight.size):
+            at_weight[j] = ZERO
+            at_bias[j] = ZERO
+        for i in range(b * block, min((b + 1) * block, rows)):
+            upper, row, target = g[i], x[i], slope[i]
+            mean = np.float32(total(row) / row.size)
+            level, along, spread = ZERO, ZERO, ZERO
+            for j in range(row.size):
+                unit, above = row[j] - mean, upper[j] * weight[j]
+                level += above
+                along += above * unit
+                spread += unit * unit
+            variance = spread / row.size + eps
+            scale, shift = np.float32(1 / np.sqrt(variance)), np.float32(level / row.size)
+            factor = np.float32(along / (variance * row.size))
+            for j in range(row.size):
+                target[j] = (upper[j] * weight[j] - shift - (row[j] - mean) * factor) * scale
+            for j in range(row.size):
+                at_weight[j] += upper[j] * (row[j] - mean) * scale
+                at_bias[j] += upper[j]
+
+
+def _all(size, dtype, value, parameter):
+    """A parameter as one row; `value` everywhere where it is missing."""
+    return np.full(size, value, dtype) if parameter is None else parameter.reshape(-1)
+
+
+def layer_norm(xp, input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
+    """The forward of `layer_norm_op` as one loop over rows."""
+    given = [p for p in (weight, bias) if p is not None]
+    if not layer_norm_rows.serves(input, *given) or not fits(input, normalized_shape, *given):
+        return layer_norm_op.forward(xp, input, weight, bias, normalized_shape, eps)
+    size = math.prod(normalized_shape)
+    rows, out = input.reshape(-1, size), np.empty_like(input)
+    parameters = _all(size, input.dtype, 1, weight), _all(size, input.dtype, 0, bias)
+    layer_norm_rows.share(len(rows), size, rows, *parameters, out.reshape(rows.shape), eps)
+    return out
+
+
+def layer_norm_slope(g, input, weight, needs, normalized_shape, eps, xp):
+    """The gradients of `layer_norm_op` on arrays."""
+    if not layer_norm_slopes.serves(input, g, *(() if weight is None else (weight,))):
+        return layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp)
+    size = math.prod(normalized_shape)
+    rows, slope = input.reshape(-1, size), np.empty_like(input)
+    parts = np.empty((min(BLOCKS, len(rows)), 2, size), input.dtype)
+    flat = _all(size, input.dtype, 1, weight)
+    arrays = g.reshape(rows.shape), rows, flat, slope.reshape(rows.shape), parts
+    layer_norm_slopes.share(len(parts), 2 * input.size // len(parts), *arrays, eps)
+    at_weight, at_bias = parts.sum(axis=0)
+    return slope, at_weight.reshape(normalized_shape), at_bias.reshape(normalized_shape)
+
+
+layer_norm_op.kernel("cpu", layer_norm)
+layer_norm_op.array_vjp(layer_norm_slope)
