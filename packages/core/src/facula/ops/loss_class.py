@@ -6,7 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
-from facula.errors import runtime_error, value_error
+from facula.errors import index_error, runtime_error, value_error
 from facula.ops.arithmetic import mul
 from facula.ops.checks import floating, legacy, reduction_of
 from facula.ops.index import index_op, put_op
@@ -18,9 +18,9 @@ _REDUCED = [sample((3, 4), _IDS, ignore_index=-100, reduction=r) for r in ("mean
 
 def _wrong_target(name, target, classes, ignore_index):
     bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
-    return IndexError(
-        f"{name}: Target {bad.flat[0]} is out of bounds, expected classes from 0 to {classes - 1}. Count classes from "
-        "0, or set ignore_index."
+    return index_error(
+        f"{name}: Target {bad.flat[0]} is out of bounds, expected classes from 0 to {classes - 1}. Count "
+        "classes from 0."
     )
 
 
@@ -33,7 +33,7 @@ def _check_targets(name, input, target):
     if input.ndim not in (1, 2) or target.ndim != input.ndim - 1:
         raise runtime_error(
             f"{name}: expected class indices of shape {tuple(input.shape[:-1])} for input {tuple(input.shape)}, got "
-            f"{tuple(target.shape)}. Reshape the target."
+            f"{tuple(target.shape)}. Reshape the target, e.g. with .squeeze(1) if it is a column."
         )
     if target.dtype.kind not in "iu":
         raise runtime_error(
@@ -46,7 +46,7 @@ def _check_targets(name, input, target):
         )
 
 
-def _rows(xp, input, target, ignore_index, name):
+def class_rows(xp, input, target, ignore_index, name):
     """(rows, picked columns, whether each counts or None for all), with the targets checked."""
     classes = input.shape[-1]
     if xp is np and target.size and target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes:
@@ -64,21 +64,26 @@ def cross_entropy_op(xp, input, target, /, ignore_index, reduction):
     floating("cross_entropy", input)
     if target.dtype.kind not in "iu" or target.ndim != 1 or input.ndim != 2 or target.shape[0] != input.shape[0]:
         _check_targets("cross_entropy", input, target)
-    rows, picked, counted = _rows(xp, input, target, ignore_index, "cross_entropy")
+    rows, picked, counted = class_rows(xp, input, target, ignore_index, "cross_entropy")
     shifted = input - input.max(axis=1, keepdims=True)
     loss = -shifted[rows, picked]
     loss += xp.log(xp.exp(shifted, out=shifted).sum(axis=1))
+    return reduced(xp, loss, counted, reduction)
+
+
+def reduced(xp, loss, counted, reduction):
+    """The losses of rows as `reduction` says; those of rows that do not count are 0."""
     if counted is not None:
-        loss = xp.where(counted, loss, input.dtype.type(0))
+        loss = xp.where(counted, loss, loss.dtype.type(0))
     if reduction == "none":
         return loss
-    total = loss.sum(dtype=input.dtype)
+    total = loss.sum(dtype=loss.dtype)
     if reduction == "mean":
-        return total / (loss.dtype.type(target.shape[0] if counted is None else counted.sum()))
+        return total / (loss.dtype.type(len(loss) if counted is None else counted.sum()))
     return total
 
 
-def _scale(g, target, ignore_index, reduction):
+def class_scale(g, target, ignore_index, reduction):
     """What each row's gradient is multiplied with, (N, 1) (arrays and tensors)."""
     if reduction == "none":
         return (g * (target != ignore_index))[:, None]
@@ -97,7 +102,7 @@ def _cross_entropy_slope(g, input, target, ignore_index, reduction):
         positions=(0, 1),
         accumulate=False,
     )
-    return mul(soft - hot, _scale(g, target, ignore_index, reduction).to(input.dtype))
+    return mul(soft - hot, class_scale(g, target, ignore_index, reduction).to(input.dtype))
 
 
 def _at(target, ignore_index):
@@ -106,19 +111,20 @@ def _at(target, ignore_index):
     return arange(target.shape[0], device=target.device), target.masked_fill(target == ignore_index, 0)
 
 
-def _cross_entropy_array(g, input, target, ignore_index, reduction, xp):
-    rows, picked, counted = _rows(xp, input, target, ignore_index, "cross_entropy")
+def cross_entropy_array(g, input, target, ignore_index, reduction, xp):
+    """The gradient on arrays."""
+    rows, picked, counted = class_rows(xp, input, target, ignore_index, "cross_entropy")
     soft = softmax_op.forward(xp, input, 1)
     soft[rows, picked] -= 1
     if reduction != "none" and counted is None:
         soft *= g / input.dtype.type(target.shape[0]) if reduction == "mean" else g
         return soft
-    soft *= _scale(g, target, ignore_index, reduction).astype(input.dtype)
+    soft *= class_scale(g, target, ignore_index, reduction).astype(input.dtype)
     return soft
 
 
 cross_entropy_op.vjp(input=_cross_entropy_slope)
-cross_entropy_op.array_vjp(input=_cross_entropy_array)
+cross_entropy_op.array_vjp(input=cross_entropy_array)
 
 
 def _classes_last(input):
@@ -181,7 +187,7 @@ def _check_dense(name, input, target):
                 f"({target.shape[0]}). Give one class per row."
             )
         raise runtime_error(
-            f"{name}: Expected target size {list(want)}, got {list(target.shape)}. Give one class index per position."
+            f"{name}: Expected target size {list(want)}, got {list(target.shape)}. Reshape the target, e.g. with .squeeze(1) if it is a column."
         )
 
 
@@ -208,7 +214,7 @@ def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
     if tuple(target.shape) != tuple(input.shape):
         raise runtime_error(
             "cross_entropy: Expected floating point type for target with class probabilities of shape "
-            f"{tuple(input.shape)}, got {tuple(target.shape)}. Use class indices or one row per input."
+            f"{tuple(input.shape)}, got {tuple(target.shape)}. Convert class indices with .long()."
         )
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
@@ -252,6 +258,11 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     loss = -index_op(flat, rows, columns, positions=(0, 1))
     if weight is None:
         factor = counted.to(input.dtype)
+    elif weight.array.shape != (flat.shape[1],):
+        raise runtime_error(
+            f"nll_loss: weight tensor should be defined either for all {flat.shape[1]} classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}. Give one number per class."
+        )
     else:
         factor = index_op(weight, columns, positions=(0,)).masked_fill(~counted, 0)
     loss = (loss * factor).masked_fill(~counted, 0)

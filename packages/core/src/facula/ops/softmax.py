@@ -90,7 +90,7 @@ def _log_softmax_slope_rows(xp, out, g):
     return xp.subtract(g, soft, out=soft)
 
 
-def _log_softmax_array(g, out, dim, xp):
+def log_softmax_array(g, out, dim, xp):
     if not out.ndim:
         return g * 0
     if out.size and dim in (-1, out.ndim - 1):
@@ -101,7 +101,7 @@ def _log_softmax_array(g, out, dim, xp):
 
 
 log_softmax_op.vjp(input=lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True))
-log_softmax_op.array_vjp(input=_log_softmax_array)
+log_softmax_op.array_vjp(input=log_softmax_array)
 
 
 def _dim_of(name, dim, ndim):

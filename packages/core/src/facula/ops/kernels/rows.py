@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.ops.kernels.compiled import inline
-from facula.ops.kernels.vector import ZERO
+from facula.ops.kernels.vector import ZERO, exp
 
 BLOCK = 1 << 12
 
@@ -63,3 +63,15 @@ def highest(row):
     for j in range(row.size):
         top = max(top, ranked(np.float32(row[j]).view(np.int32)))
     return ranked(top).view(np.float32)
+
+
+@inline
+def exponentials(row, top):
+    """The sum of exp(x - top) over a row."""
+    whole = 0.0
+    for first in range(0, row.size, BLOCK):
+        part, count = row[first : first + BLOCK], ZERO
+        for j in range(part.size):
+            count += exp(part[j] - top)
+        whole += count
+    return whole
