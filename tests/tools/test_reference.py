@@ -35,7 +35,7 @@ def public(module):
     """(name, docstring) of all that a page describes itself, and of the methods of its classes."""
     for name in modules.public_names(module):
         thing = getattr(module, name)
-        if f"{module.__name__}.{name}" in operators.by_spelling() or thing is facula.Tensor or inspect.ismodule(thing):
+        if operators.entry_of(f"{module.__name__}.{name}", thing) or thing is facula.Tensor or inspect.ismodule(thing):
             continue
         if callable(thing):
             yield name, inspect.getdoc(thing)

@@ -10,21 +10,24 @@ from types import ModuleType
 from typing import Any
 
 from facula.tensors.tensor import Tensor
-from tools.reference.operators import Entry, by_spelling
+from tools.reference.operators import Entry, by_spelling, entry_of
 from tools.reference.text import escape, markdown, signature, summary
 
 CORE = """
     facula facula.linalg facula.fft facula.special facula.signal.windows facula.masked facula.sparse facula.random facula.return_types
     facula.nn facula.nn.functional facula.nn.init facula.nn.utils facula.nn.utils.rnn facula.nn.utils.parametrize
-    facula.nn.utils.parametrizations facula.nn.utils.prune
+    facula.nn.utils.parametrizations facula.nn.utils.prune facula.nn.attention facula.nn.attention.bias facula.nn.grad facula.nn.parallel
     facula.autograd facula.autograd.functional facula.autograd.forward_ad facula.autograd.graph facula.func facula.distributions
     facula.optim facula.optim.lr_scheduler facula.optim.swa_utils
-    facula.utils.data facula.utils.checkpoint facula.utils.hooks facula.utils.flop_counter facula.serialization
+    facula.utils.data facula.utils.dlpack facula.utils.checkpoint facula.utils.hooks facula.utils.flop_counter facula.serialization facula.array_api
     facula.amp facula.amp.policy facula.cpu facula.cuda facula.distributed facula.onnx facula.profiler facula.quantization
-    facula.plugins facula.testing
+    facula.plugins facula.testing facula.errors facula.config facula.registry facula.tree
 """.split()
 PACKAGES = """
-    facula_vision facula_vision.datasets facula_vision.models facula_vision.transforms facula_text facula_audio facula_lightning
+    facula_vision facula_vision.datasets facula_vision.models facula_vision.transforms facula_vision.io facula_vision.utils
+    facula_text facula_text.datasets facula_text.models facula_text.tokenizers facula_text.generation
+    facula_audio facula_audio.functional facula_audio.transforms facula_audio.models facula_audio.io
+    facula_lightning facula_lightning.callbacks facula_lightning.loggers facula_lightning.strategies
 """.split()
 MODULES = (*CORE, *PACKAGES)
 
@@ -95,7 +98,7 @@ def module_page(name: str) -> str:
     lines, constants, operators = [f"# {name}", "", markdown(module.__doc__ or ""), ""], [], []
     for public in public_names(module):
         thing = getattr(module, public)
-        entry = by_spelling().get(f"{name}.{public}")
+        entry = entry_of(f"{name}.{public}", thing)
         if inspect.ismodule(thing):
             continue
         if entry:

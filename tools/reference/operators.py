@@ -160,6 +160,17 @@ def by_spelling() -> dict[str, Entry]:
     return {spelling: entry for entry in entries().values() for spelling in entry.spellings}
 
 
+@functools.cache
+def by_function() -> dict[int, Entry]:
+    """The operator behind a function's identity, for modules that show operators under names of their own."""
+    return {id(ops.function(name)): entry for name, entry in entries().items()}
+
+
+def entry_of(spelling: str, thing: Any) -> Entry | None:
+    """The operator that a public name stands for, if it is one."""
+    return by_spelling().get(spelling) or by_function().get(id(thing))
+
+
 def signs(entry: Entry) -> list[str]:
     """Python's operators for it, e.g. `x + y`."""
     tables = {**OPERATORS, **COMPARISONS}
