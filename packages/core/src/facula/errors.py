@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 __all__ = [
-    "NameClashError", "PluginWarning", "UnknownNameError", "index_error", "located", "missing", "not_implemented_error",
+    "NameClashError", "PluginWarning", "UnknownNameError", "assertion_error", "index_error", "located", "missing", "not_implemented_error",
     "runtime_error", "type_error", "unknown", "value_error",
 ]  # fmt: skip
 
@@ -22,7 +22,6 @@ HOUSE_FORM = re.compile(r"[A-Za-z_][\w.]*(\(\))?: ")
 _SHAPE = re.compile(r"\([\d, ]*\)")
 _OURS = {"facula", "facula_vision", "facula_text", "facula_audio", "facula_lightning"}
 _BELOW = sys.stdlib_module_names | {"numpy", "scipy", "cupy", "numba"}  # never the user's, whoever called them
-_PASSING = {"__call__", "forward", "call_with_hooks"}  # frames of a network, which is named by its modules' path
 _Error = TypeVar("_Error", bound=Exception)
 
 
@@ -90,6 +89,11 @@ def index_error(message: str) -> IndexError:
     return located(IndexError(message))
 
 
+def assertion_error(message: str) -> AssertionError:
+    """An AssertionError that says where; PyTorch's class for some arguments of layers."""
+    return located(AssertionError(message))
+
+
 def not_implemented_error(message: str) -> NotImplementedError:
     """A NotImplementedError that says where."""
     return located(NotImplementedError(message))
@@ -103,12 +107,12 @@ def located(error: _Error) -> _Error:
     """
     if "_facula_located" in vars(error):
         return error
-    ours: list[FrameType] = []
+    ours: list[FrameType] = []  # from the public call inwards
     place = ""
     for frame, line in _frames(error):
         root = frame.f_globals.get("__name__", "").partition(".")[0]
         if root in _OURS:
-            ours.append(frame)
+            ours.insert(0, frame)
         elif root not in _BELOW:
             place = f"\n  at {frame.f_code.co_filename}:{line}"
             break
@@ -125,7 +129,7 @@ def located(error: _Error) -> _Error:
 
 def plain_message(error: Exception) -> str | None:
     """The text that may be added to, or None where the class prints its arguments in its own way."""
-    plain = type(error).__str__ is Exception.__str__ and len(error.args) == 1 and isinstance(error.args[0], str)
+    plain = len(error.args) == 1 and str(error) == error.args[0] and not hasattr(error, "msg")
     return error.args[0] if plain else None
 
 
@@ -143,21 +147,39 @@ def _frames(error: Exception) -> Iterator[tuple[FrameType, int]]:
         frame = frame.f_back
 
 
+def _rank(frame: FrameType) -> int:
+    """Operators say best what was called; what only hands its `*args` on says least."""
+    operator = frame.f_globals["__name__"].startswith(("facula.ops.", "facula.autograd.doors"))
+    if "args" in frame.f_code.co_varnames:
+        return 2
+    return 1 - (operator and frame.f_code.co_name[0] != "_" and not frame.f_code.co_name.endswith("backward"))
+
+
 def _named(ours: list[FrameType], message: str) -> str:
-    """The message with the public call's name before it, unless it names one."""
-    call = next((f for f in reversed(ours) if f.f_code.co_name not in _PASSING), None)
-    if call is None or HOUSE_FORM.match(message):
+    """The message behind the name of the public call, unless it begins with one; an operator's name is always there."""
+    said = HOUSE_FORM.match(message)
+    call = min(ours, key=_rank, default=None)
+    if call is None:
         return message
-    name = call.f_code.co_qualname.rpartition("<locals>.")[2].removesuffix(".__init__")
-    return message if name.rpartition(".")[2] in message else f"{name}: {message}"
+    name = call.f_code.co_name.removesuffix("_op").removeprefix("functional_")
+    if _rank(call) == 0:
+        return message if said and _same(name, said[0]) else f"{name}: {message}"
+    if said or name == "__call__":
+        return message
+    owner = "" if "Tensor." in call.f_code.co_qualname else type(call.f_locals.get("self", "")).__name__
+    parts = [part for part in (owner, name) if part not in ("", "str", "__init__")]
+    return f"{'.'.join(parts)}: {message}"
+
+
+def _same(name: str, said: str) -> bool:
+    """Whether a function's name is the operator that a message begins with: `linalg_inv` and `linalg.inv: `."""
+    return re.sub(r"\W|_", "", name) == re.sub(r"\W|_", "", said)
 
 
 def _operands(ours: list[FrameType], message: str) -> str:
-    """A line with name, shape and type of each tensor given to the outermost call that took any, if the message lacks one."""
-    for call in reversed(ours):
+    """A line with name, shape and type of each tensor given to the public call, if the message lacks one."""
+    for call in sorted(ours, key=_rank):
         code = call.f_code
-        if code.co_name == "__call__":
-            continue
         n = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)  # 4: it takes *args
         given = {name: call.f_locals.get(name) for name in code.co_varnames[:n]}
         tensors = {name: text for name, value in given.items() if (text := _described(value))}
@@ -169,12 +191,13 @@ def _operands(ours: list[FrameType], message: str) -> str:
 
 
 def _described(value: Any) -> str:
-    """`(2, 3) float32`, the same in brackets for a list of them, nothing for what is no tensor."""
+    """`(2, 3) float32`, the same in brackets for those in a list, nothing for what is no tensor."""
     if isinstance(value, (list, tuple)):
-        parts = [_described(v) for v in value[:8]]
-        return f"[{', '.join(parts)}{', ...' if len(value) > 8 else ''}]" if parts and all(parts) else ""
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+        parts = [text for v in value[:8] if not isinstance(v, (list, tuple)) and (text := _described(v))]
+        return f"[{', '.join(parts)}{', ...' if len(value) > 8 else ''}]" if parts else ""
+    array = getattr(value, "array", value)
+    shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
     if isinstance(value, type) or not isinstance(shape, tuple) or dtype is None:
         return ""
     device = str(getattr(value, "device", "cpu"))
-    return f"{tuple(shape)} {str(dtype).rpartition('.')[2]}{'' if device == 'cpu' else ' on ' + device}"
+    return f"{tuple(shape)} {dtype}{'' if device == 'cpu' else ' on ' + device}"

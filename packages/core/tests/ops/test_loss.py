@@ -101,7 +101,7 @@ ERRORS = [
     (
         lambda: F.binary_cross_entropy_with_logits(one, facula.ones(3)),
         ValueError,
-        r"must be the same as input size \(\(2,\)\)",
+        r"must be the same as input size \(2,\)",
     ),
     (lambda: F.gaussian_nll_loss(one, one, -one), ValueError, "var has negative entry"),
     (lambda: F.gaussian_nll_loss(one, one, -1.0), ValueError, "var has negative entry"),

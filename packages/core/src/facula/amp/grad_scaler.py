@@ -10,7 +10,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.devices import base as devices
-from facula.errors import runtime_error, value_error
+from facula.errors import assertion_error, runtime_error, value_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
@@ -60,11 +60,11 @@ class GradScaler:
             self._enabled = False
         if self._enabled:
             if growth_factor <= 1.0:
-                raise AssertionError(
+                raise assertion_error(
                     f"GradScaler: The growth factor must be > 1.0, got {growth_factor}. Pass e.g. 2.0."
                 )
             if backoff_factor >= 1.0:
-                raise AssertionError(
+                raise assertion_error(
                     f"GradScaler: The backoff factor must be < 1.0, got {backoff_factor}. Pass e.g. 0.5."
                 )
         self._scale, self._growth_factor, self._backoff_factor = float(init_scale), growth_factor, backoff_factor
@@ -103,7 +103,7 @@ class GradScaler:
         inverse = np.float32(1.0 / self._scale)
         grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if not grads:
-            raise AssertionError(
+            raise assertion_error(
                 "No inf checks were recorded for this optimizer, expected gradients, got none. Call backward() first."
             )
         overflowed = False
@@ -141,7 +141,7 @@ class GradScaler:
         if new_scale is not None:
             self._scale = float(new_scale)
         elif not self._overflowed:
-            raise AssertionError("No inf checks were recorded prior to update. Call step() first.")
+            raise assertion_error("No inf checks were recorded prior to update. Call step() first.")
         elif any(self._overflowed.values()):
             self._scale *= self._backoff_factor
             self._growth_tracker = 0

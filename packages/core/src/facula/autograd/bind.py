@@ -16,7 +16,7 @@ from facula.autograd.state import births, state
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import HOUSE_FORM, located, runtime_error, type_error
-from facula.tensors.tensor import Tensor
+from facula.tensors.tensor import Tensor, wrap
 
 # Inf and nan are values, not accidents: NumPy's floating-point warnings are silenced for our own frames only, and where a
 # user turns warnings into errors the call is repeated quietly (`failed`).
@@ -67,21 +67,29 @@ def bind(op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     return _wrapped(op, r, inputs, tensors, attrs)
 
 
+def _conversion(x: Any) -> str:
+    return (
+        "Convert it with facula.as_tensor()"
+        if isinstance(x, (list, tuple, np.ndarray))
+        else "Convert it to a number first"
+    )
+
+
 def _operands(op: Any, inputs: tuple[Any, ...]) -> Iterator[Any]:
     for i, x in enumerate(inputs):
-        if (
-            isinstance(x, Tensor)
-            or (x is None and i < len(op.inputs) and op.inputs[i] in op.optional)
-            or (op.promote and isinstance(x, (bool, int, float, complex)))
-        ):
+        if isinstance(x, Tensor) or (x is None and i < len(op.inputs) and op.inputs[i] in op.optional):
             yield x
         elif op.promote and isinstance(x, np.generic) and not isinstance(x, np.bool_):
-            yield x.item()
+            yield x.item()  # np.float64 is a float too
+        elif op.promote and isinstance(x, (bool, int, float, complex)):
+            yield x
+        elif op.promote and isinstance(x, np.ndarray) and len(inputs) == 2:  # tensor + array
+            yield wrap(x)
         else:
             name = op.inputs[i] if i < len(op.inputs) else op.variadic
             what = "Tensor or number" if op.promote else "Tensor"
             raise type_error(
-                f"{op.name}(): argument '{name}' (position {i + 1}) must be {what}, not {type(x).__name__}. Convert it with facula.as_tensor()."
+                f"{op.name}(): argument '{name}' (position {i + 1}) must be {what}, not {type(x).__name__}. {_conversion(x)}."
             )
     if op.promote and not any(isinstance(x, Tensor) for x in inputs):
         raise type_error(
@@ -256,14 +264,10 @@ def _reason(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any
     try:
         op.rule.shape(*metas, **dict(zip(op.attrs, attrs, strict=True)))
     except Exception as better:
-        said = str(better)
-        if said.startswith("broadcast: "):
-            better.args = (said.replace("broadcast", name, 1),)
-            return better
-        if HOUSE_FORM.match(said):
+        if HOUSE_FORM.match(str(better)):
             return better
     if isinstance(error, np.exceptions.AxisError):
-        n = max(error.ndim, 1)
+        n = max(error.ndim or 0, 1)
         return IndexError(
             f"{name}: Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {error.axis}). Choose one of the input's dimensions."
         )

@@ -16,6 +16,7 @@ from facula import dtypes
 from facula.autograd.state import state
 from facula.autograd.tape import FREED, Leaf, Node, Pick, current
 from facula.devices import base as devices
+from facula.errors import runtime_error, type_error
 from facula.tensors.tensor import Tensor, wrap
 
 _birth = operator.attrgetter("seq")
@@ -54,28 +55,28 @@ def _check_gradient(output: Tensor, gradient: Any, name: str) -> Tensor:
     """The gradient to start from; ones for a scalar output."""
     if gradient is None:
         if output.array.size != 1:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}. "
-                "Reduce it first, e.g. with .sum(), or pass a gradient."
+                "Reduce it first, e.g. with .sum()."
             )
         return output.new_ones(output.shape) if output.is_meta else _ones_like(output)
     if not isinstance(gradient, Tensor):
-        raise TypeError(
+        raise type_error(
             f"{name}: gradients can be either Tensors or None, but got {type(gradient).__name__}. Convert it with facula.as_tensor()."
         )
     if gradient.array.shape != output.array.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"{name}: Mismatch in shape: expected a gradient of shape {tuple(output.shape)}, got {tuple(gradient.shape)}. Give one number per output element."
         )
     return gradient
 
 
-def _ones_like(output: Tensor) -> Tensor:
 def _tensor(g: Any) -> Tensor:
     """A gradient that flows as an array, as a tensor; a sparse one knows its own."""
     return wrap(g) if type(g) is np.ndarray or not hasattr(g, "tensor") else g.tensor
 
 
+def _ones_like(output: Tensor) -> Tensor:
     return wrap(devices.kind_of(output.array).xp.ones(output.array.shape, output.array.dtype))
 
 
@@ -137,7 +138,7 @@ def _run(
             slots[n.index] = g
             continue
         if n.kept is FREED:
-            raise RuntimeError(
+            raise runtime_error(
                 f"{n.op.name}: Trying to backward through the graph a second time, but what it kept has been freed. Pass retain_graph=True the first time."
             )
         results = step(n, g, create_graph)
@@ -256,13 +257,17 @@ def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
             hook(t)
 
 
+def _where(name: str) -> str:
+    return "with create_graph=True if it is a gradient" if name == "grad" else "outside of no_grad()"
+
+
 def _starts(outputs: Sequence[Tensor], gradients: Sequence[Any], name: str) -> tuple[list[Any], list[Tensor]]:
     roots, seeds = [], []
     for output, gradient in zip(outputs, gradients, strict=True):
         node = current(output).node
         if node is None:
-            raise RuntimeError(
-                f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Call requires_grad_() on an input."
+            raise runtime_error(
+                f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Compute it from tensors that require grad, {_where(name)}."
             )
         roots.append(node)
         seeds.append(_check_gradient(output, gradient, name))
@@ -312,12 +317,12 @@ def backward(
     if inputs is not None:
         chosen = _list(inputs)
         if not chosen:
-            raise RuntimeError(
+            raise runtime_error(
                 "backward: `inputs` argument to backward cannot be empty. Leave it out, or name at least one tensor."
             )
         nodes = [current(t).node for t in chosen]
         if None in nodes:
-            raise RuntimeError(
+            raise runtime_error(
                 "backward: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
             )
         wanted = set(nodes)
@@ -379,7 +384,7 @@ def grad(
     roots, seeds = _starts(outs, gradients, "grad")
     nodes = [current(t).node for t in ins]
     if None in nodes:
-        raise RuntimeError(
+        raise runtime_error(
             "grad: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
         )
     found: dict[Any, Any] = {}
@@ -397,7 +402,7 @@ def grad(
         g = found.get(node)
         if g is None:
             if not (allow_unused or materialize_grads):
-                raise RuntimeError(
+                raise runtime_error(
                     "grad: One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
                 )
             g = t.new_zeros(t.shape) if materialize_grads else None

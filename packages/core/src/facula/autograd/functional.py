@@ -7,7 +7,7 @@ from typing import Any
 
 from facula.autograd.engine import _stacked, grad
 from facula.autograd.state import enable_grad
-from facula.errors import not_implemented_error, runtime_error, type_error
+from facula.errors import assertion_error, not_implemented_error, runtime_error, type_error
 from facula.tensors.tensor import Tensor
 
 
@@ -161,7 +161,7 @@ def jacobian(
             [0., 4.]])
     """
     if strategy not in ("forward-mode", "reverse-mode"):
-        raise AssertionError(
+        raise assertion_error(
             f'Expected strategy to be either "forward-mode" or "reverse-mode". Got {strategy!r}. Use one.'
         )
     if strategy == "forward-mode" and create_graph:

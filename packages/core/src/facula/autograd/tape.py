@@ -134,6 +134,7 @@ class RemovableHandle:
         hooks[self.id] = hook
 
     def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
         self._hooks.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
@@ -205,9 +206,9 @@ def keep(t: Any) -> tuple[Any, int]:
 
 
 def spoiled(node: Node, name: str, version: Version, count: int) -> RuntimeError:
-    return RuntimeError(
+    return runtime_error(
         f"{node.op.name}: kept `{name}` for its gradient, but `{version.writer}` has modified it by an inplace operation since "
-        f"(version {version.count}, expected {count}). Clone it before the write, or write out of place."
+        f"(version {version.count}, expected {count}). Write out of place instead."
     )
 
 

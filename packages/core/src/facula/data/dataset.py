@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from facula.devices.generator import Generator
-from facula.errors import not_implemented_error, value_error
+from facula.errors import assertion_error, not_implemented_error, value_error
 from facula.ops import randperm
 from facula.tensors.tensor import Tensor
 
@@ -32,7 +32,9 @@ class Dataset(Generic[T_co]):
     """
 
     def __getitem__(self, index: Any) -> T_co:
-        raise not_implemented_error(f"{type(self).__name__}: Subclasses of Dataset should implement __getitem__.")
+        raise not_implemented_error(
+            f"{type(self).__name__}: Subclasses of Dataset should implement __getitem__. Define __getitem__(self, index)."
+        )
 
     def __add__(self, other: Dataset[T_co]) -> ConcatDataset[T_co]:
         return ConcatDataset([self, other])
@@ -68,7 +70,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __init__(self, *tensors: Tensor) -> None:
         if any(tensor.shape[0] != tensors[0].shape[0] for tensor in tensors):
-            raise AssertionError(
+            raise assertion_error(
                 f"TensorDataset: Size mismatch between tensors, got lengths {[t.shape[0] for t in tensors]}. "
                 "They must have one row per sample."
             )
@@ -146,9 +148,9 @@ class ConcatDataset(Dataset[T_co]):
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise AssertionError("ConcatDataset: datasets should not be an empty iterable. Pass at least one.")
+            raise assertion_error("ConcatDataset: datasets should not be an empty iterable. Pass at least one.")
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
-            raise AssertionError("ConcatDataset: does not support IterableDataset. Use ChainDataset.")
+            raise assertion_error("ConcatDataset: does not support IterableDataset. Use ChainDataset.")
         self.cumulative_sizes = list(itertools.accumulate(len(dataset) for dataset in self.datasets))
 
     def __len__(self) -> int:
@@ -175,7 +177,7 @@ class ChainDataset(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise AssertionError(
+                raise assertion_error(
                     f"ChainDataset: only supports IterableDataset, got {type(dataset).__name__}. Use ConcatDataset."
                 )
             yield from dataset

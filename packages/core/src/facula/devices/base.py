@@ -117,7 +117,7 @@ def _check_known(name: str) -> None:
     if name not in tables.devices.names():
         known = ", ".join(tables.devices.names())
         raise runtime_error(
-            f"device: Expected one of {known} device type at start of device string: {name}. Install the plugin that provides it."
+            f"device: Expected one of {known} device type at start of device string: {name}. Use 'cuda' for a GPU, 'cpu' otherwise."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula.errors import assertion_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -122,7 +123,7 @@ class Hardtanh(Module):
         min_val = min_val if min_value is None else min_value  # the names of old programs
         max_val = max_val if max_value is None else max_value
         if max_val <= min_val:
-            raise AssertionError(f"Hardtanh: expected max_val > min_val, got {max_val} and {min_val}. Swap them.")
+            raise assertion_error(f"Hardtanh: expected max_val > min_val, got {max_val} and {min_val}. Swap them.")
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace

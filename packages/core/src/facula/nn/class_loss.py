@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from facula.errors import value_error
+from facula.errors import assertion_error, value_error
 from facula.nn import functional as F
 from facula.nn.distance import PairwiseDistance
 from facula.nn.loss_base import _Loss, _WeightedLoss
@@ -17,6 +17,9 @@ class CrossEntropyLoss(_WeightedLoss):
     """-log softmax(input)[target], averaged with the classes' weights; targets are classes or probabilities.
 
     Shape: (N, C, *) with (N, *) of classes or (N, C, *) of probabilities -> () or (N, *).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+    Targets that are `ignore_index` do not count; `weight` (C) weighs the classes, in the mean's divisor, too.
 
     >>> import facula
     >>> facula.nn.CrossEntropyLoss()(facula.zeros(3, 4), facula.tensor([1, 0, 3]))
@@ -47,6 +50,9 @@ class NLLLoss(_WeightedLoss):
     """-input[target], averaged with the classes' weights; input holds log-probabilities.
 
     Shape: (N, C, *), (N, *) -> () or (N, *).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+    Targets that are `ignore_index` do not count; `weight` (C) weighs the classes, in the mean's divisor, too.
 
     >>> import facula
     >>> facula.nn.NLLLoss()(facula.tensor([[-1.0, -2.0]]), facula.tensor([1]))
@@ -100,6 +106,8 @@ class MultiLabelMarginLoss(_Loss):
 
     Shape: (N, C) or (C), same of integers -> () or (N).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.MultiLabelMarginLoss()(facula.tensor([[0.1, 0.2, 0.4, 0.8]]), facula.tensor([[3, 0, -1, 1]]))
     tensor(0.8500)
@@ -121,6 +129,8 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross entropy of sigmoid(input) averaged over the classes.
 
     Shape: (N, C), (N, C) -> () or (N).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.MultiLabelSoftMarginLoss()(facula.zeros(1, 2), facula.ones(1, 2))
@@ -145,6 +155,8 @@ class MultiMarginLoss(_WeightedLoss):
 
     Shape: (N, C) or (C), (N) or () -> () or (N).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.MultiMarginLoss()(facula.tensor([[0.1, 0.2, 0.4, 0.8]]), facula.tensor([3]))
     tensor(0.3250)
@@ -163,7 +175,7 @@ class MultiMarginLoss(_WeightedLoss):
         if p not in (1, 2):
             raise value_error(f"MultiMarginLoss: only p == 1 and p == 2 are supported, got {p}. Use 1 or 2.")
         if weight is not None and weight.ndim != 1:
-            raise AssertionError(f"MultiMarginLoss: weight must be None or have 1 dimension, got {weight.ndim}.")
+            raise assertion_error(f"MultiMarginLoss: weight must be None or have 1 dimension, got {weight.ndim}.")
         self.p = p
         self.margin = margin
 
@@ -177,6 +189,8 @@ class CosineEmbeddingLoss(_Loss):
     """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1.
 
     Shape: (N, D) or (D), the same, (N) or () -> () or (N).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.CosineEmbeddingLoss()(facula.ones(2, 3), facula.ones(2, 3), facula.ones(2))
@@ -202,6 +216,8 @@ class MarginRankingLoss(_Loss):
 
     Shape: (*), (*), (*) -> () or (*).
 
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
+
     >>> import facula
     >>> facula.nn.MarginRankingLoss()(facula.tensor([1.0, 2.0]), facula.tensor([0.0, 4.0]), facula.tensor([-1.0, -1.0]))
     tensor(0.5000)
@@ -225,6 +241,8 @@ class TripletMarginLoss(_Loss):
     """mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-distance (Balntas et al., 2016).
 
     Shape: (N, D) or (D), three times -> () or (N).
+
+    `reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are its older spelling.
 
     >>> import facula
     >>> facula.nn.TripletMarginLoss()(facula.zeros(1, 2), facula.zeros(1, 2), facula.ones(1, 2))
@@ -298,6 +316,9 @@ class CTCLoss(_Loss):
     """-log of the probability of all alignments of the target with the input (Graves et al., 2006).
 
     Shape: (T, N, C) log-probabilities, (N, S), (N), (N) -> () or (N).
+
+    `blank` is the class of no label; the last two arguments are the lengths of inputs and targets; `zero_infinity` makes losses of
+    targets that are too long zero. `reduction="mean"` divides each by its target's length first.
 
     >>> import facula
     >>> log_probs = facula.zeros(2, 1, 2).log_softmax(-1)

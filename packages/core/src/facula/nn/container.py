@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from facula.errors import index_error, type_error, value_error
+from facula.errors import assertion_error, index_error, type_error, value_error
 from facula.nn.module import Module, _addindent
 
 
@@ -21,7 +21,9 @@ def _position(owner: Module, index: Any, end: int | None = None) -> int:
             f"{type(owner).__name__}: expected an integer or a slice, got {type(index).__name__}. Use a number."
         ) from None
     if not -length <= position < length:
-        raise index_error(f"index {position} is out of range for {type(owner).__name__} of length {length}")
+        raise index_error(
+            f"index {position} is out of range for {type(owner).__name__} of length {length}. Use {-length} to {length - 1}."
+        )
     return position % length
 
 
@@ -118,9 +120,11 @@ class Sequential(Module):
     def insert(self, index: int, module: Module) -> Self:
         """Put a module before position `index`; the later ones are renumbered."""
         if not isinstance(module, Module):
-            raise AssertionError(f"insert: expected a Module, got {type(module).__name__}. Pass a Module.")
+            raise assertion_error(f"insert: expected a Module, got {type(module).__name__}. Pass a Module.")
         if not -len(self) <= index <= len(self):
-            raise index_error(f"index {index} is out of range for Sequential of length {len(self)}")
+            raise index_error(
+                f"insert: index {index} is out of range for Sequential of length {len(self)}. Use append()."
+            )
         pairs = list(self._modules.items())
         pairs.insert(index, ("0", module))
         _replace(self, pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from facula.autograd import no_grad
+from facula.errors import assertion_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.module import Module
@@ -25,7 +26,7 @@ class _Table(Module):
         self.embedding_dim = embedding_dim
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError(
+                raise assertion_error(
                     f"{type(self).__name__}: Padding_idx must be within num_embeddings ({num_embeddings}), "
                     f"got {padding_idx}. Use a row number."
                 )
@@ -43,7 +44,7 @@ class _Table(Module):
             self.reset_parameters()
             return
         if tuple(weight.shape) != (self.num_embeddings, self.embedding_dim):
-            raise AssertionError(
+            raise assertion_error(
                 f"{type(self).__name__}: Shape of weight does not match num_embeddings and embedding_dim, expected "
                 f"{(self.num_embeddings, self.embedding_dim)}, got {tuple(weight.shape)}. Use from_pretrained."
             )
@@ -61,6 +62,9 @@ class Embedding(_Table):
     """out[...] = weight[input[...]]: a vector for each number.
 
     Shape: (*) of integers -> (*, embedding_dim). The gradient of row `padding_idx` is zero.
+
+    `max_norm` scales rows that are looked up and whose `norm_type`-norm is larger; `scale_grad_by_freq` divides a row's gradient by
+    how often it occurs in the batch; `sparse` gives the weight a sparse gradient of the rows that occur.
 
     >>> import facula
     >>> facula.nn.Embedding(10, 3)(facula.tensor([[1, 2, 4, 5]])).shape
@@ -127,6 +131,9 @@ class EmbeddingBag(_Table):
     """The sum, mean or maximum of the rows of each bag, without their vectors in between.
 
     Shape: (B, N), or (N) with offsets (B) -> (B, embedding_dim).
+
+    `mode` is "sum", "mean" or "max"; bag i of a flat input begins at offsets[i], and `include_last_offset` says that the last one
+    is its end; `per_sample_weights` in the call multiply the rows of a sum. Rows `padding_idx` do not count.
 
     >>> import facula
     >>> bag = facula.nn.EmbeddingBag(10, 3, mode="sum")
@@ -199,7 +206,7 @@ class EmbeddingBag(_Table):
 
 def _check_matrix(embeddings: Tensor) -> None:
     if embeddings.ndim != 2:
-        raise AssertionError(
+        raise assertion_error(
             f"from_pretrained: Embeddings parameter is expected to be 2-dimensional, got {tuple(embeddings.shape)}. "
             "Give one row per number."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from facula.errors import located, plain_message
@@ -25,6 +26,7 @@ def name_failure(error: Exception, module: Module) -> None:
     """Called by each module that `error` leaves, from the inside out: put the path so far before the message."""
     record: _Failure | None = getattr(error, _RECORD, None)
     if record is None:
+        _explain_arguments(error, module)
         setattr(error, _RECORD, _Failure(module, plain_message(located(error))))
         return
     if record.module is module:
@@ -40,6 +42,13 @@ def name_failure(error: Exception, module: Module) -> None:
         return
     notes = [note for note in getattr(error, "__notes__", ()) if not note.startswith("raised in module ")]
     error.__notes__ = [*notes, f"raised in module {where}"]
+
+
+def _explain_arguments(error: Exception, module: Module) -> None:
+    """Say how the module is called where Python has refused the arguments of its `forward`."""
+    trace = error.__traceback__
+    if isinstance(error, TypeError) and trace is not None and trace.tb_next is None and plain_message(error):
+        error.args = (f"{error.args[0]}. Call it as {type(module).__name__}{inspect.signature(module.forward)}.",)
 
 
 def _path_between(outer: Module, inner: Module) -> str | None:

@@ -89,7 +89,9 @@ class Module:
         return Members(self, self.__dict__["_module_names"])
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+        raise AttributeError(
+            f"'{type(self).__name__}' object has no attribute '{name}'. Assign it in __init__.", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self.__dict__
@@ -139,9 +141,13 @@ class Module:
 
     def _check_slot(self, name: str, value: Any, kind: str, wanted: str, allowed: bool) -> None:
         if not allowed:
+            fix = (
+                f"Wrap it: {wanted}(tensor)"
+                if isinstance(value, Tensor)
+                else f"Use another name, or assign None to '{name}'"
+            )
             raise type_error(
-                f"cannot assign '{type(value).__name__}' as {kind} '{name}': expected {wanted} or None. "
-                f"Delete the attribute first to use its name for something else."
+                f"{type(self).__name__}: cannot assign '{type(value).__name__}' as {kind} '{name}', expected {wanted} or None. {fix}."
             )
 
     def __delattr__(self, name: str) -> None:
@@ -162,7 +168,7 @@ class Module:
         if name == "":
             raise located(KeyError(f"{kind} name can't be empty. Give it a name."))
         if hasattr(self, name) and name not in members:
-            raise located(KeyError(f"attribute '{name}' already exists. Choose another name."))
+            raise located(KeyError(f"{type(self).__name__}: attribute '{name}' already exists. Choose another name."))
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None reserves the name (it is skipped by `parameters()`)."""

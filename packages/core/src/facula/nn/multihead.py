@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from facula.dtypes import bool_
-from facula.errors import runtime_error, value_error
+from facula.errors import assertion_error, runtime_error, value_error
 from facula.nn import functional as F
 from facula.nn import init
 from facula.nn.linear import NonDynamicallyQuantizableLinear
@@ -21,6 +21,9 @@ class MultiheadAttention(Module):
 
     Shape: query (L, N, E), key (S, N, kdim), value (S, N, vdim) -> (L, N, E) and the weights (N, L, S), or
     (N, heads, L, S) with average_attn_weights=False; (N, L, ...) with batch_first; without N for one sequence.
+
+    `add_bias_kv` appends a learned key and value, `add_zero_attn` one of zeros; in the call, `key_padding_mask` (N, S) and `attn_mask`
+    (L, S) or (N heads, L, S) hide keys where True, or are added where they are numbers.
 
     >>> import facula
     >>> attention = facula.nn.MultiheadAttention(8, 2, batch_first=True)
@@ -59,7 +62,7 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError(
+            raise assertion_error(
                 f"MultiheadAttention: embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}. "
                 "Change num_heads."
             )
@@ -122,7 +125,7 @@ class MultiheadAttention(Module):
 
     def _check(self, query: Any, key: Any, value: Any, padding: Any, attn_mask: Any, is_causal: bool) -> None:
         if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
-            raise AssertionError(
+            raise assertion_error(
                 f"MultiheadAttention: expected query, key and value all 2-D or all 3-D, got {query.ndim}-D, "
                 f"{key.ndim}-D and {value.ndim}-D. Add or drop the batch dimension."
             )
@@ -132,9 +135,9 @@ class MultiheadAttention(Module):
             ("value", value, self.vdim),
         ):
             if tensor.shape[-1] != width:
-                raise AssertionError(
+                raise assertion_error(
                     f"MultiheadAttention: was expecting embedding dimension of {width} for {name}, "
-                    f"but got {tensor.shape[-1]}. Its shape is {tuple(tensor.shape)}."
+                    f"but got {tensor.shape[-1]}. Project it to {width} features."
                 )
         if is_causal and attn_mask is None:
             raise runtime_error(
@@ -142,7 +145,7 @@ class MultiheadAttention(Module):
             )
         for name, mask in (("key_padding_mask", padding), ("attn_mask", attn_mask)):
             if mask is not None and mask.dtype is not bool_ and not mask.is_floating_point():
-                raise AssertionError(
+                raise assertion_error(
                     f"MultiheadAttention: only bool and floating types of {name} are supported, got {mask.dtype}. "
                     "Convert it to bool."
                 )
@@ -181,14 +184,14 @@ class MultiheadAttention(Module):
             if attn_mask.shape[-1] != keys:
                 raise runtime_error(
                     f"MultiheadAttention: expected attn_mask over {keys} keys, got shape {tuple(attn_mask.shape)}. "
-                    "Its shape is (L, S)."
+                    "Give one row per query and one column per key."
                 )
         if padding is None:
             return attn_mask
         if tuple(padding.shape) != (batch, keys):
-            raise AssertionError(
+            raise assertion_error(
                 f"MultiheadAttention: expected key_padding_mask of shape {(batch, keys)}, got {tuple(padding.shape)}. "
-                "Its shape is (N, S)."
+                "Give one row per sequence and one column per key."
             )
         padding = additive_mask(padding, like).reshape(batch, 1, 1, keys)
         return padding if attn_mask is None else attn_mask + padding

@@ -23,7 +23,7 @@ class UninitializedTensorMixin(Tensor):
 
     @property
     def shape(self) -> Any:
-        raise runtime_error(  # a plain one: whoever describes its operands asks for their shapes
+        raise runtime_error(
             "shape: expected an initialized tensor, got one of a lazy module. Call the module once first."
         )
 

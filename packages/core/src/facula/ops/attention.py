@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from facula.errors import runtime_error
+from facula.errors import assertion_error, runtime_error
 from facula.ops.dropout import dropout
 from facula.ops.join import cat
 from facula.ops.matmul import linear, matmul
@@ -111,7 +111,7 @@ def _as_scores(mask, name, like):
     if mask is None or mask.is_floating_point():
         return mask
     if mask.array.dtype != np.bool_:
-        raise AssertionError(
+        raise assertion_error(
             f"multi_head_attention_forward: only bool and floating types of {name} are supported, got {mask.dtype}. "
             "Convert it."
         )
@@ -122,36 +122,36 @@ def _check_heads(query, key, value, embed_dim_to_check, num_heads, key_padding_m
     name = "multi_head_attention_forward"
     batched = query.ndim == 3
     if query.ndim not in (2, 3):
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor. "
             "Shape: (L, N, E)."
         )
     if key.ndim != query.ndim or value.ndim != query.ndim:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: For {'batched' if batched else 'unbatched'} (3-D) `query`, expected `key` and `value` to be "
             f"{query.ndim}-D but found {key.ndim}-D and {value.ndim}-D. Reshape them."
         )
     if key_padding_mask is not None and key_padding_mask.ndim != query.ndim - 1:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: expected `key_padding_mask` to be None or {query.ndim - 1}-D but found "
             f"{key_padding_mask.ndim}-D. Give one row per sequence."
         )
     if attn_mask is not None and attn_mask.ndim not in (2, 3):
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: expected `attn_mask` to be None, 2-D or 3-D but found {attn_mask.ndim}-D. Shape: (L, S) or (N * "
             "heads, L, S)."
         )
     if query.shape[-1] != embed_dim_to_check:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}. Build the "
             "layer with that size."
         )
     if query.shape[-1] % num_heads:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: embed_dim {query.shape[-1]} not divisible by num_heads {num_heads}. Choose a divisor."
         )
     if separate is None and key.shape != value.shape:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}. Give one value "
             "per key."
         )

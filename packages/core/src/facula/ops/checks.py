@@ -10,7 +10,7 @@ from facula.autograd.state import state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
-from facula.errors import runtime_error, value_error
+from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.tensors.tensor import wrap
 
 _TITLES = {
@@ -28,7 +28,7 @@ _TITLES = {
 def refused(name, array):
     """The error for a type that an op does not compute with."""
     title = _TITLES.get(array.dtype.name, array.dtype.name)
-    return NotImplementedError(
+    return not_implemented_error(
         f"{name}: \"{name}\" not implemented for '{title}', expected a floating-point tensor. Convert it with "
         ".float() first."
     )

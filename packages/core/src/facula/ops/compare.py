@@ -6,7 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
-from facula.errors import runtime_error
+from facula.errors import not_implemented_error, runtime_error
 from facula.ops.rules import broadcast, compare, to_bool
 
 _PAIRS = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 0.5)]
@@ -42,8 +42,8 @@ def _bitwise(name, ufunc, doc):
     def forward(xp, input, other, /):
         for x in (input, other):
             if getattr(x, "dtype", np.dtype(type(x))).kind not in "biu":
-                raise runtime_error(
-                    f"{name}: expected integral or bool tensors, got {getattr(x, 'dtype', type(x).__name__)}. Convert them first."
+                raise not_implemented_error(
+                    f'{name}: "{name}" not implemented for {getattr(x, "dtype", type(x).__name__)}, expected integral or bool tensors. Compare them first.'
                 )
         return getattr(xp, ufunc)(input, other)
 

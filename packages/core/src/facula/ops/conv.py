@@ -52,11 +52,15 @@ def _check(name, input, weight, bias, stride, padding, dilation, groups):
             "Change out_channels or groups."
         )
     if input.shape[1] != channels:
+        last = (0, spatial + 1, *range(1, spatial + 1))
+        fix = (
+            f"Move them there with .permute{last}"
+            if input.shape[-1] == channels
+            else f"Build the layer with in_channels={input.shape[1]}"
+        )
         raise runtime_error(
             f"{name}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
-            f"to have {channels} channels, but got "
-            f"{input.shape[1]} channels instead. Build the layer with in_channels={input.shape[1]}, or change the "
-            "input."
+            f"to have {channels} channels, but got {input.shape[1]} channels instead. {fix}."
         )
     if bias is not None and tuple(bias.shape) != (outs,):
         raise runtime_error(
@@ -75,12 +79,12 @@ def _conv_shape(input, weight, bias=None, stride=(1,), padding=((0, 0),), dilati
         raise runtime_error(
             f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
             f"({' x '.join(map(str, spans))}). "
-            "Kernel size can't be greater than actual input size. Pad the input or use a smaller kernel."
+            "Kernel size can't be greater than actual input size. Use a smaller kernel."
         )
     if input.dtype != weight.dtype or (bias is not None and bias.dtype != input.dtype):
         raise runtime_error(
             f"{name}: Input type ({input.dtype}) and weight type ({weight.dtype}) and bias type should be the same. "
-            "Convert one with .to()."
+            f"Convert the input with .to(facula.{weight.dtype})."
         )
     found = [
         out_size(n, k, s, *p, d)

@@ -11,7 +11,7 @@ from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.autograd.state import lanewise, state
 from facula.devices.meta import Meta
-from facula.errors import index_error, not_implemented_error, runtime_error, value_error
+from facula.errors import assertion_error, index_error, not_implemented_error, runtime_error, value_error
 from facula.ops.index import add_at, index_op, put_op, row_sums
 from facula.ops.sparse_tensor import SparseTensor
 from facula.tensors.inplace import bump
@@ -38,8 +38,8 @@ def check_rows(name, indices, rows):
     if indices.size and (indices.min() < 0 or indices.max() >= rows):
         bad = indices.min() if indices.min() < 0 else indices.max()
         raise index_error(
-            f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. Enlarge "
-            "num_embeddings, or check the data."
+            f"{name}: index out of range in self, expected indices from 0 to {rows - 1}, got {bad}. "
+            f"{'Count rows from 0' if bad < 0 else f'Build the layer with num_embeddings={bad + 1}'}."
         )
 
 
@@ -131,7 +131,7 @@ def _padding_row(name, padding_idx, rows):
     if padding_idx is None:
         return -1
     if not -rows <= padding_idx < rows:
-        raise AssertionError(
+        raise assertion_error(
             f"{name}: Padding_idx must be within num_embeddings, expected from {-rows} to {rows - 1}, got "
             f"{padding_idx}. Choose a row of the table."
         )
@@ -177,7 +177,13 @@ def functional_embedding(
 
 
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
-    """The rows of `weight` that `indices` names.   Shape: weight (V, D), indices (*) -> (*, D)."""
+    """The rows of `weight` that `indices` names.   Shape: weight (V, D), indices (*) -> (*, D).
+
+    >>> import facula
+    >>> facula.embedding(facula.tensor([[1., 2.], [3., 4.]]), facula.tensor([1, 0]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
     return _rows(weight, indices, padding_idx, scale_grad_by_freq, sparse)
 
 

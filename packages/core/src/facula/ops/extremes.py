@@ -9,6 +9,7 @@ from facula.devices.meta import Meta
 from facula.errors import index_error, not_implemented_error, runtime_error
 from facula.ops.arithmetic import maximum, minimum
 from facula.ops.gather import scatter_add
+from facula.ops.maker import named
 from facula.ops.reduce import amax, amin
 from facula.ops.results import result
 from facula.ops.rules import reduced, wrap_dim
@@ -103,8 +104,7 @@ def _three_forms(name, whole, along, pair):
             )
         return whole(input, out=out)
 
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = __name__
+    named(function, name, __name__)
     function.__doc__ = f"""The {name}imum of all elements; with `dim`, (values, indices) along it; with a tensor, elementwise.
 
     Shape: (*) -> (); with dim two of (*) without it (kept as 1 by keepdim); two tensors: their common shape.
@@ -176,8 +176,7 @@ def _running(name, kind, better):
         found = record(input, wrap_dim(dim, input.ndim))
         return found if out is None else write_out(out, found)
 
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = __name__
+    named(function, name, __name__)
     function.__doc__ = f"""{forward.__doc__}   Shape: (*) -> (*), (*).
 
     >>> import facula

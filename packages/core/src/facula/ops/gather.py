@@ -9,7 +9,7 @@ import numpy as np
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
-from facula.errors import index_error, runtime_error
+from facula.errors import index_error, located, runtime_error
 from facula.ops.arithmetic import maximum
 from facula.ops.create import as_scalar_tensor, zeros_like
 from facula.ops.index import add_at, index_op, put_op
@@ -31,7 +31,7 @@ def _check_shapes(name, input, index, dim, src=None):
     if input.ndim != index.ndim:
         raise runtime_error(
             f"{name}: Index tensor must have the same number of dimensions as self tensor, expected {input.ndim}, "
-            f"got {index.ndim}. Reshape the index."
+            f"got {index.ndim}. Reshape the index, e.g. with .unsqueeze(-1)."
         )
     if src is not None and any(n > have for n, have in zip(index.shape, src.shape, strict=True)):
         raise runtime_error(
@@ -51,7 +51,11 @@ def _check_range(name, index, size, error=RuntimeError):
         low, high = index.min(), index.max()
         if low < 0 or high >= size:
             bad = high if high >= size else low
-            raise error(f"{name}: index {bad} is out of bounds, expected 0 to {size - 1} (index out of range in self).")
+            raise located(
+                error(
+                    f"{name}: index {bad} is out of bounds, expected 0 to {size - 1} (index out of range in self). Clamp the indices."
+                )
+            )
 
 
 def _mesh(xp, index, dim):
@@ -440,6 +444,10 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """`input` reduced with `source` at the positions `index` along `dim`: "prod", "mean", "amax" or "amin".
 
     Shape: (*, n, *), index (k), source (*, k, *) -> (*, n, *).
+
+    >>> import facula
+    >>> facula.ones(2).index_reduce(0, facula.tensor([0, 0]), facula.tensor([2., 3.]), "prod")
+    tensor([6., 1.])
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise runtime_error(
@@ -480,6 +488,10 @@ def put(input, index, source, accumulate=False):
     """`input` with the elements of `source` written (or added) at `index` of the flattened tensor.
 
     Shape: (*), index (*i), source (*i) -> (*).
+
+    >>> import facula
+    >>> facula.zeros(3).put(facula.tensor([0, 2]), facula.tensor([1., 2.]))
+    tensor([1., 0., 2.])
     """
     if source.array.dtype != input.array.dtype:
         raise runtime_error(

@@ -69,7 +69,13 @@ def _full_key(indices, positions, ndim):
 
 
 def _index_shape(input, *indices, positions):
-    sizes = np.broadcast_shapes(*[i.shape for i in indices])
+    try:
+        sizes = np.broadcast_shapes(*[i.shape for i in indices])
+    except ValueError:
+        raise index_error(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {', '.join(str(tuple(i.shape)) for i in indices)}. "
+            "To pair all with all, index with i[:, None] and j."
+        ) from None
     rest = [n for d, n in enumerate(input.shape) if d not in positions]
     together = list(positions) == list(range(positions[0], positions[0] + len(positions)))
     at = positions[0] if together else 0
@@ -167,7 +173,7 @@ def _is_basic(part):
 def _plain_slice(s):
     parts = [p if p is None or type(p) is int else p.__index__() for p in (s.start, s.stop, s.step)]
     if parts[2] is not None and parts[2] <= 0:
-        raise value_error(f"index: step must be greater than zero, got {parts[2]}. Use .flip() to reverse a dimension.")
+        raise value_error(f"step must be greater than zero, got {parts[2]}. Use .flip() to reverse a dimension.")
     return slice(*parts)
 
 
@@ -189,7 +195,7 @@ def _parts(key, ndim, shape):
             key[i] = wrap(np.asarray(part))
         elif not (_is_basic(part) or isinstance(part, Tensor)):
             raise index_error(
-                f"index: only integers, slices (`:`), ellipsis (`...`), None and long, byte or bool Tensors are valid indices "
+                f"only integers, slices (`:`), ellipsis (`...`), None and long, byte or bool Tensors are valid indices "
                 f"(got {type(part).__name__}). Convert it with facula.as_tensor()."
             )
     used = builtins.sum(
@@ -198,9 +204,13 @@ def _parts(key, ndim, shape):
     )
     if used > ndim:
         raise index_error(
-            f"index: too many indices for tensor of dimension {ndim}, got {used} for shape {tuple(shape)}. Remove some."
+            f"too many indices for tensor of dimension {ndim}, got {used} for shape {tuple(shape)}. {_fewer(ndim)}."
         )
     return _split(key, ndim - used, shape)
+
+
+def _fewer(ndim):
+    return f"Give at most {ndim}" if ndim else "Use .item() for its number"
 
 
 def _split(key, missing, shape):
@@ -222,7 +232,7 @@ def _split(key, missing, shape):
             mask = part.array.dtype.kind == "b" or part.array.dtype == np.uint8
             if part.array.dtype.kind not in "iub":
                 raise index_error(
-                    f"index: tensors used as indices must be long, int, byte or bool tensors, got {part.dtype}. Convert with .long()."
+                    f"tensors used as indices must be long, int, byte or bool tensors, got {part.dtype}. Convert with .long()."
                 )
             if mask and not part.ndim:
                 basic.append(None)
@@ -233,7 +243,7 @@ def _split(key, missing, shape):
             n = part.ndim if mask else 1
             if mask and tuple(part.shape) != tuple(shape[dim : dim + n]):
                 raise index_error(
-                    f"index: The shape of the mask {list(part.shape)} at index 0 does not match the shape of the indexed "
+                    f"The shape of the mask {list(part.shape)} at index 0 does not match the shape of the indexed "
                     f"tensor {list(shape)} at index {dim}. Use a mask of shape {list(shape[dim : dim + n])}."
                 )
             found = [wrap(i) for i in np.nonzero(part.array)] if mask else [part]
@@ -245,7 +255,7 @@ def _split(key, missing, shape):
             size = shape[dim]
             if not -size <= part < size:
                 raise index_error(
-                    f"index: index {part} is out of bounds for dimension {dim} with size {size}. Use {-size} to {size - 1}."
+                    f"index {part} is out of bounds for dimension {dim} with size {size}. Use {-size} to {size - 1}."
                 )
             basic.append(int(part))
             dim += 1
@@ -258,7 +268,7 @@ def _checked(indices, positions, shape):
         if type(a) is np.ndarray and a.size and (a.max() >= shape[p] or a.min() < -shape[p]):
             bad = a.max() if a.max() >= shape[p] else a.min()
             raise index_error(
-                f"index: index {bad} is out of bounds for dimension {p} with size {shape[p]}. Use {-shape[p]} to {shape[p] - 1}."
+                f"index {bad} is out of bounds for dimension {p} with size {shape[p]}. Use {-shape[p]} to {shape[p] - 1}."
             )
     return indices
 
@@ -279,9 +289,7 @@ def getitem(self, key):
     if type(key) is int and self.array.ndim:
         n = self.array.shape[0]
         if not -n <= key < n:
-            raise index_error(
-                f"index: index {key} is out of bounds for dimension 0 with size {n}. Use {-n} to {n - 1}."
-            )
+            raise index_error(f"index {key} is out of bounds for dimension 0 with size {n}. Use {-n} to {n - 1}.")
         return select_op(self, (key,))
     basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     out = select_op(self, basic) if not indices or not _trivial(basic) else self
@@ -324,9 +332,9 @@ def _write_array(target, value):
     try:
         with np.errstate(all="ignore"):
             target[...] = value
-    except ValueError as error:
+    except ValueError:
         raise runtime_error(
-            f"__setitem__: The expanded size of the tensor {target.shape} must match the existing size {value.shape} ({error}). Reshape the value."
+            f"__setitem__: The expanded size of the tensor {target.shape} must match the existing size {value.shape} of the value. Reshape the value."
         ) from None
 
 
@@ -347,7 +355,12 @@ def index_put_(self, indices, values, accumulate=False, *, positions=None):
     values = cast(values, self.array.dtype) if values.array.dtype != self.array.dtype else values
     while values.ndim > len(shape) and values.shape[0] == 1:
         values = values[0]
-    values = values if tuple(values.shape) == tuple(shape) else values.expand(shape)
+    if tuple(values.shape) != tuple(shape):
+        if any(n not in (1, have) for n, have in zip(values.shape[::-1], shape[::-1], strict=False)):
+            raise runtime_error(
+                f"expected values of shape {tuple(shape)}, got {tuple(values.shape)}. Give one value per index."
+            )
+        values = values.expand(shape)
     recorded = state.grad and (values.requires_grad or self.requires_grad)
     if not recorded and type(self.array) is np.ndarray and not state.interpreters:
         key = _full_key([i.array for i in indices], positions, self.ndim)
@@ -404,7 +417,7 @@ def narrow(input, dim, start, length):
     start = start + n if start < 0 else start
     if length < 0 or start + length > n:
         raise runtime_error(
-            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Use a smaller length."
+            f"narrow: start ({start}) + length ({length}) exceeds dimension size ({n}). Use a length of at most {n - start}."
         )
     return select_op(input, ((slice(None),) * d + (slice(start, start + length),)))
 

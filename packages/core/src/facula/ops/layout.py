@@ -461,7 +461,7 @@ def unflatten(input, dim, sizes):
         raise runtime_error(f"unflatten: only one dimension can be inferred, got {list(sizes)}. Give all other sizes.")
     if (-1 in sizes and (not known or n % known)) or (-1 not in sizes and known != n):
         raise runtime_error(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({n}) in the input tensor."
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({n}) in the input tensor. Use -1 for one of them."
         )
     return view(input, (*input.shape[:d], *[n // known if s == -1 else s for s in sizes], *input.shape[d + 1 :]))
 

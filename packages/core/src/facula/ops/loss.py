@@ -164,8 +164,8 @@ def binary_cross_entropy_op(xp, input, target, /):
     floating("binary_cross_entropy", input)
     if xp.any((input < 0) | (input > 1)):
         raise runtime_error(
-            "binary_cross_entropy: all elements of input should be between 0 and 1, got others. Apply sigmoid(), or "
-            "use the loss with logits."
+            "binary_cross_entropy: all elements of input should be between 0 and 1, got others. Give scores to "
+            "binary_cross_entropy_with_logits()."
         )
     return (target - 1) * xp.maximum(xp.log1p(-input), -100) - target * xp.maximum(xp.log(input), -100)
 
@@ -195,9 +195,12 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     reduction = reduction_of("binary_cross_entropy", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
         raise value_error(
-            f"binary_cross_entropy: Using a target size ({tuple(target.shape)}) that is different to the input size "
-            f"({tuple(input.shape)}) is deprecated. "
-            "Please ensure they have the same size."
+            f"binary_cross_entropy: Using a target size {tuple(target.shape)} that is different to the input size "
+            f"{tuple(input.shape)} is deprecated. Please ensure they have the same size, e.g. with .view_as()."
+        )
+    if target.array.dtype.kind != "f":
+        raise runtime_error(
+            f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name} for the target. Convert it with .float()."
         )
     loss = binary_cross_entropy_op(input, target)
     return _reduce(loss if weight is None else loss * weight, reduction)
@@ -229,8 +232,8 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of("binary_cross_entropy_with_logits", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
         raise value_error(
-            f"binary_cross_entropy_with_logits: Target size ({tuple(target.shape)}) must be the same as input size "
-            f"({tuple(input.shape)}). Reshape the target."
+            f"binary_cross_entropy_with_logits: Target size {tuple(target.shape)} must be the same as input size "
+            f"{tuple(input.shape)}. Reshape one with .view_as()."
         )
     if pos_weight is None:
         loss = binary_cross_entropy_with_logits_op(input, target)

@@ -1,4 +1,4 @@
-"""Records that are one call of a NumPy or SciPy function, made from a line of table each."""
+"""Records that are one call of a NumPy or SciPy function, made from a line of table each, and the names of what is made so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ ANY = [sample((3, 4)), sample((2, 1))]
 POSITIVE = [sample(arg((3, 4), low=0.2)), sample(arg((2,), low=0.5))]
 UNIT = [sample(arg((3, 4), low=-0.9, high=0.9)), sample(arg((2,), low=0.1, high=0.8))]
 PAIR = [sample(arg((3, 4), low=0.3), arg((3, 4), low=0.3)), sample(arg((3, 1), low=0.3), arg((4,), low=0.3))]
+
+
+def named(function, name, module):
+    """Give a function made by a factory the name by which callers, tracebacks and errors know it."""
+    inner = getattr(function, "__wrapped__", function)
+    inner.__code__ = inner.__code__.replace(co_name=name, co_qualname=name)
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = module
 
 
 def _made(forward, name, doc, module, rule, **options):

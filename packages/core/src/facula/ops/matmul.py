@@ -21,7 +21,7 @@ _SHAPES = [
 def _same_types(name, input, other):
     if input.dtype != other.dtype:
         raise runtime_error(
-            f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert one with .to()."
+            f"{name}: expected both matrices to have the same dtype, but got: {input.dtype} and {other.dtype}. Convert input with .to(facula.{other.dtype})."
         )
 
 
@@ -76,7 +76,7 @@ def _linear_shape(input, weight, bias=None):
             fix = f" Flatten it first, e.g. x.flatten(1) gives ({input.shape[0]}, {want})."
         raise runtime_error(
             f"linear: mat1 and mat2 shapes cannot be multiplied: expected input (*, {want}) for weight {tuple(weight.shape)}, got {tuple(input.shape)}."
-            + (fix or f" Build the layer with in_features={input.shape[-1] if input.ndim else 1}, or change the input.")
+            + (fix or f" Build the layer with in_features={input.shape[-1] if input.ndim else 1}.")
         )
     shape = input.shape[:-1] + weight.shape[:-1]
     if bias is not None and bias.shape not in (weight.shape[:-1], (), (1,)):

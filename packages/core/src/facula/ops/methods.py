@@ -94,7 +94,9 @@ def attach(public):
 
 def _iterate(self):
     if not self.ndim:
-        raise type_error("iteration over a 0-d tensor: expected at least one dimension. Use .item() for its number.")
+        raise type_error(
+            "iter: iteration over a 0-d tensor, expected at least one dimension. Use .item() for its number."
+        )
     return iter(public_unbind(self))
 
 
@@ -117,6 +119,6 @@ def _properties(public):
     Tensor.mH = property(
         lambda self: transpose(unary.conj(self), -2, -1), doc="The conjugate transpose of the last two dimensions."
     )
-    for name in ("real", "imag"):
+    for name, part in (("real", "real"), ("imag", "imaginary")):
         if name in public:
-            setattr(Tensor, name, property(public[name], doc=f"The {name} part as a view: `{name}`."))
+            setattr(Tensor, name, property(public[name], doc=f"The {part} part, as a view."))

@@ -358,7 +358,13 @@ def functional_batch_norm(
 
 
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True):
-    """`nn.functional.batch_norm` with its parameters first.   Shape: (N, C, *) -> (N, C, *)."""
+    """`nn.functional.batch_norm` with its parameters first.   Shape: (N, C, *) -> (N, C, *).
+
+    >>> import facula
+    >>> facula.batch_norm(facula.tensor([[1.], [3.]]), None, None, None, None, True, 0.1, 1e-5)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
     return functional_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
@@ -442,6 +448,10 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012).
 
     Shape: (N, C, *) -> (N, C, *).
+
+    >>> import facula
+    >>> facula.nn.functional.local_response_norm(facula.ones(1, 2, 3), 2).shape
+    facula.Size([1, 2, 3])
     """
     if input.ndim < 3:
         raise value_error(

@@ -16,6 +16,7 @@ from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
 from facula.errors import not_implemented_error, runtime_error, type_error
+from facula.ops.maker import named
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast_shapes
 from facula.ops.shape import size_of
@@ -93,8 +94,7 @@ def _float_factory(name, sampler, doc):
         _needs_float(name, d)
         return _drawn(name, size, d, device, generator, sampler(d), requires_grad)
 
-    make.__name__ = make.__qualname__ = name
-    make.__module__ = __name__
+    named(make, name, __name__)
     make.__doc__ = f"""{doc}   Shape: (*size).
 
     >>> import facula
@@ -126,8 +126,7 @@ def _float_like(name, sampler, doc):
             name, input.shape, d, input.device if device is None else device, generator, sampler(d), requires_grad
         )
 
-    make.__name__ = make.__qualname__ = name
-    make.__module__ = __name__
+    named(make, name, __name__)
     make.__doc__ = f"""{doc}   Shape: (*) -> (*).
 
     >>> import facula
@@ -154,7 +153,7 @@ def _bounds(name, low, high):
     low, high = (int(x.item()) if isinstance(x, Tensor) else int(x) for x in (low, high))
     if low >= high:
         raise runtime_error(
-            f"{name}: random_ expects 'from' to be less than 'to', but found from={low} >= to={high}. Exchange the bounds."
+            f"{name}: random_ expects 'from' to be less than 'to', but found from={low} >= to={high}. Raise high."
         )
     return low, high
 
@@ -299,6 +298,10 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
 
     Without replacement, the largest p / e for exponential e is a draw, and the next largest the next (Efraimidis and
     Spirakis, Weighted random sampling with a reservoir, 2006).
+
+    >>> import facula
+    >>> facula.multinomial(facula.tensor([0., 1.]), 3, replacement=True)
+    tensor([1, 1, 1])
     """
     _check_multinomial(input, num_samples, replacement)
     shape = (*input.shape[:-1], num_samples)
@@ -430,6 +433,10 @@ def binomial(count, prob, generator=None):
     """Random counts of successes in `count` trials that succeed with probability `prob`.
 
     Shape: (*), (*) that broadcast together -> their common shape.
+
+    >>> import facula
+    >>> facula.binomial(facula.tensor([5.]), facula.tensor([1.]))
+    tensor([5.])
     """
     d = dtypes.result_type([count.array, prob.array])
     _needs_float("binomial", d)
@@ -481,7 +488,12 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
 
 
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
-    """Fill this tensor with exp of normal random numbers.   Shape: (*) -> (*)."""
+    """Fill this tensor with exp of normal random numbers.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(1000).log_normal_().min() > 0
+    tensor(True)
+    """
     if std <= 0:
         raise runtime_error(f"log_normal_: log_normal_ expects std > 0.0, but found std={std}. Pass a positive one.")
     return _fill(self, "log_normal_", generator, lambda rng, shape: np.exp(rng.standard_normal(shape) * std + mean))
@@ -516,7 +528,12 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
 
 
 def geometric_(self, p, *, generator=None):
-    """Fill this tensor with the number of trials until the first success, each of probability `p`.   Shape: (*) -> (*)."""
+    """Fill this tensor with the number of trials until the first success, each of probability `p`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.empty(1000).geometric_(0.5).min()
+    tensor(1.)
+    """
     if not 0 < p < 1:
         raise runtime_error(
             f"geometric_: geometric_ expects p to be in (0, 1), but got p={p}. Pass a probability between."

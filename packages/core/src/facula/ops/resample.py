@@ -165,7 +165,7 @@ def interpolate(
         raise not_implemented_error(
             f"interpolate: Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: "
             "nearest | linear | bilinear | bicubic | trilinear | area | "
-            f"nearest-exact (got {mode}). Choose the mode of the input's rank."
+            f"nearest-exact (got {mode}). Use 'nearest'."
         )
     if align_corners is not None and mode in ("nearest", "area", "nearest-exact"):
         raise value_error(

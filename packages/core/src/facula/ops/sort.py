@@ -103,7 +103,7 @@ def _topk_rule(input, k, dim, largest):
         )
     size = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 0 <= k <= size:
-        raise runtime_error(f"topk: selected index k out of range, expected 0 to {size}, got {k}. Choose a smaller k.")
+        raise runtime_error(f"topk: selected index k out of range, expected 0 to {size}, got {k}. Use k={size}.")
     shape = (
         input.shape
         if not input.ndim

@@ -12,6 +12,7 @@ from facula.autograd.state import lanewise
 from facula.devices.meta import Meta
 from facula.errors import index_error, runtime_error
 from facula.ops.index import index_op, narrow, put_op, select_op
+from facula.ops.maker import named
 from facula.ops.outputs import takes_out
 from facula.ops.rules import wrap_dim
 from facula.ops.shape import permute_op, reshape, size_of, squeeze, transpose, unsqueeze
@@ -185,7 +186,12 @@ def select_scatter(input, src, dim, index):
 
 @takes_out
 def narrow_copy(input, dim, start, length):
-    """A copy of `narrow`.   Shape: (*) -> (*) with `length` at `dim`."""
+    """A copy of `narrow`.   Shape: (*) -> (*) with `length` at `dim`.
+
+    >>> import facula
+    >>> facula.narrow_copy(facula.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
     return clone(narrow(input, dim, start, length))
 
 
@@ -398,8 +404,8 @@ def _self_view(name, function, doc):
         view = function(self, *args, **kwargs)
         return self if view is self else _become(self, view, name)
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__, method.__module__ = doc, __name__
+    named(method, name, __name__)
+    method.__doc__ = doc
     return method
 
 
@@ -416,6 +422,11 @@ def resize_(self, *sizes, memory_format=None):
     """Give this tensor another shape; memory grows if it must, and new elements are whatever it holds.
 
     Shape: (*) -> (*sizes).
+
+    >>> import facula
+    >>> facula.arange(4).resize_(2, 2)
+    tensor([[0, 1],
+            [2, 3]])
     """
     shape = size_of(sizes, "resize_")
     if self.requires_grad:

@@ -6,7 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.devices.meta import Meta
-from facula.errors import runtime_error
+from facula.errors import type_error
 from facula.ops.rules import same, same_float
 
 _ANY = [sample((3, 4)), sample((2, 1))]
@@ -229,7 +229,8 @@ _nan_to_num.vjp(input=lambda g, input: g.masked_fill(~input.isfinite(), 0))
 def bitwise_not(xp, input, /):
     """~input, bit by bit (logical for bool)."""
     if input.dtype.kind not in "biu":
-        raise runtime_error(
-            f"bitwise_not: expected an integral or bool tensor, got {np.dtype(input.dtype).name}. Convert it first."
+        raise type_error(
+            f"bitwise_not: ~ (operator.invert) is only implemented on integer and Boolean-type tensors, got {np.dtype(input.dtype).name}. "
+            "Compare it first, e.g. x > 0."
         )
     return xp.invert(input)

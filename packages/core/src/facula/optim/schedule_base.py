@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from facula.errors import not_implemented_error, type_error, value_error
+from facula.errors import located, not_implemented_error, type_error, value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.tensors.tensor import Tensor
 
@@ -35,6 +35,15 @@ class LRScheduler:
     """Base of the schedulers: counts steps from 0 and writes what `get_lr()` returns into the parameter groups.
 
     A subclass defines `get_lr()`: the next rates from the present ones in `optimizer.param_groups`.
+
+    >>> import facula
+    >>> class Halved(facula.optim.lr_scheduler.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [base * 0.5**self.last_epoch for base in self.base_lrs]
+    >>> optimizer = facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], lr=1.0)
+    >>> scheduler = Halved(optimizer)
+    >>> optimizer.step(); scheduler.step(); optimizer.param_groups[0]["lr"]
+    0.5
     """
 
     _get_lr_called_within_step = False
@@ -48,9 +57,11 @@ class LRScheduler:
                 rate = group["lr"]
                 group.setdefault("initial_lr", rate.clone() if isinstance(rate, Tensor) else rate)
             elif "initial_lr" not in group:
-                raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{number_}] when resuming scheduler with "
-                    f"last_epoch >= 0. Load the optimizer's state dict first."
+                raise located(
+                    KeyError(
+                        f"param 'initial_lr' is not specified in param_groups[{number_}] when resuming scheduler with "
+                        f"last_epoch >= 0. Load the optimizer's state dict first."
+                    )
                 )
         self.base_lrs: list[Any] = [_plain(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch

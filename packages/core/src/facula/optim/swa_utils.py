@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from facula.autograd.state import no_grad
-from facula.errors import value_error
+from facula.errors import assertion_error, value_error
 from facula.nn.batchnorm import _BatchNorm
 from facula.nn.module import Module
 from facula.optim.optimizer import Optimizer
@@ -39,7 +39,14 @@ def _floats(t: Tensor) -> bool:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
-    """A function that moves lists of averages in place: average = decay * average + (1 - decay) * current."""
+    """A function that moves lists of averages in place: average = decay * average + (1 - decay) * current.
+
+    >>> import facula
+    >>> averages, current = [facula.zeros(2)], [facula.ones(2)]
+    >>> facula.optim.swa_utils.get_ema_multi_avg_fn(0.9)(averages, current, 1)
+    >>> averages
+    [tensor([0.1000, 0.1000])]
+    """
     _check_decay("get_ema_multi_avg_fn", decay)
 
     @no_grad()
@@ -52,7 +59,14 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
 
 
 def get_swa_multi_avg_fn() -> MultiAverage:
-    """A function that moves lists of averages in place: average += (current - average) / (num_averaged + 1)."""
+    """A function that moves lists of averages in place: average += (current - average) / (num_averaged + 1).
+
+    >>> import facula
+    >>> averages, current = [facula.zeros(2)], [facula.ones(2)]
+    >>> facula.optim.swa_utils.get_swa_multi_avg_fn()(averages, current, 1)
+    >>> averages
+    [tensor([0.5000, 0.5000])]
+    """
 
     @no_grad()
     def swa_update(averages: list[Tensor], currents: list[Tensor], num_averaged: Any) -> None:
@@ -63,7 +77,12 @@ def get_swa_multi_avg_fn() -> MultiAverage:
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
-    """A function of one average and one current value: decay * average + (1 - decay) * current."""
+    """A function of one average and one current value: decay * average + (1 - decay) * current.
+
+    >>> import facula
+    >>> facula.optim.swa_utils.get_ema_avg_fn(0.9)(facula.zeros(1), facula.ones(1), 1)
+    tensor([0.1000])
+    """
     _check_decay("get_ema_avg_fn", decay)
 
     @no_grad()
@@ -74,7 +93,12 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
 
 
 def get_swa_avg_fn() -> Average:
-    """A function of one average and one current value: average + (current - average) / (num_averaged + 1)."""
+    """A function of one average and one current value: average + (current - average) / (num_averaged + 1).
+
+    >>> import facula
+    >>> facula.optim.swa_utils.get_swa_avg_fn()(facula.zeros(1), facula.ones(1), 3)
+    tensor([0.2500])
+    """
 
     @no_grad()
     def swa_update(average: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
@@ -111,7 +135,7 @@ class AveragedModel(Module):
     ) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise AssertionError(
+            raise assertion_error(
                 "AveragedModel: Only one of avg_fn and multi_avg_fn should be provided, got both. Leave one away."
             )
         self.module = copy.deepcopy(model)
@@ -154,6 +178,12 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Compute the running statistics of the model's BatchNorm layers anew, over all batches of `loader`.
 
     A batch may be a tensor or a list or tuple whose first element is the input.
+
+    >>> import facula
+    >>> model = facula.nn.BatchNorm1d(1)
+    >>> facula.optim.swa_utils.update_bn([facula.tensor([[1.0], [3.0]]), facula.tensor([[5.0], [7.0]])], model)
+    >>> model.running_mean
+    tensor([4.])
     """
     momenta: dict[Any, Any] = {}
     for module in model.modules():

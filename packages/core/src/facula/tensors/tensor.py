@@ -9,7 +9,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.tape import Leaf, Node, Pick, RemovableHandle, current, version_of, writes
 from facula.devices import base as devices
-from facula.errors import index_error, runtime_error, type_error
+from facula.errors import index_error, runtime_error, type_error, value_error
 
 
 class Size(tuple[int, ...]):
@@ -449,7 +449,7 @@ class Tensor:
     def _no_meta(self, name: str) -> None:
         if self.is_meta:
             raise runtime_error(
-                f"{name}: expected a tensor with data, got one on the meta device. Create it on the cpu, or use to_empty()."
+                f"{name}: expected a tensor with data, got one on the meta device. Create it on the cpu."
             )
 
     def tolist(self) -> Any:
@@ -487,7 +487,7 @@ class Tensor:
     def __len__(self) -> int:
         if not self.array.ndim:
             raise type_error(
-                "len() of a 0-d tensor: expected at least one dimension. Use .numel() for the count of elements."
+                "len: len() of a 0-d tensor, expected at least one dimension. Use .numel() for the count of elements."
             )
         return int(self.array.shape[0])
 
@@ -497,11 +497,19 @@ class Tensor:
             raise runtime_error(f"bool: Boolean value of Tensor with {what} is ambiguous. Use .any() or .all().")
         return bool(self.item())
 
+    def _only(self) -> Any:
+        """The number that `float()` and its kin convert."""
+        if self.array.size != 1:
+            raise value_error(
+                f"only one element tensors can be converted to Python scalars, got {self.array.size} elements. Reduce it first, e.g. with .mean()."
+            )
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only())
 
     def __complex__(self) -> complex:
         return complex(self.item())

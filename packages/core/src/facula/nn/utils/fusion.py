@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from facula.errors import assertion_error
 from facula.nn.module import Module
 from facula.ops import rsqrt
 from facula.tensors.parameter import Parameter
@@ -53,13 +54,19 @@ def fuse_conv_bn_weights(
 def fuse_linear_bn_weights(
     linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Tensor, bn_b: Tensor
 ) -> tuple[Parameter, Parameter]:
-    """Weight and bias of a linear layer with the batch norm in them, as `fuse_conv_bn_weights`."""
+    """Weight and bias of a linear layer with the batch norm in them, as `fuse_conv_bn_weights`.
+
+    >>> import facula
+    >>> one = facula.ones(1)
+    >>> facula.nn.utils.fuse_linear_bn_weights(facula.ones(1, 2), None, one, 4 * one, 0.0, one, one)[0].detach()
+    tensor([[0.5000, 0.5000]])
+    """
     return _fused(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, 0)
 
 
 def _check_eval(layer: Module, bn: Module) -> None:
     if layer.training or bn.training:
-        raise AssertionError(
+        raise assertion_error(
             "fuse: Fusion only for eval! Expected both layers in eval mode. Call .eval() on them first."
         )
 
@@ -96,7 +103,7 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """
     _check_eval(linear, bn)
     if bn.num_features not in (1, linear.out_features):
-        raise AssertionError(
+        raise assertion_error(
             "fuse: To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got "
             f"linear.out_features={linear.out_features} and bn.num_features={bn.num_features}. Choose layers that fit."
         )

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from facula.errors import index_error, type_error, value_error
+from facula.errors import assertion_error, index_error, type_error, value_error
 from facula.nn.module import Module
 from facula.ops import PUBLIC
 from facula.tensors.tensor import Tensor
@@ -56,7 +56,17 @@ def _method_of(module: Module, name: str) -> tuple[int, BasePruningMethod] | Non
 
 
 class BasePruningMethod(ABC):
-    """A way to choose masks; `PRUNING_TYPE` is "unstructured", "structured" or "global". It acts as the hook of a module."""
+    """A way to choose masks; `PRUNING_TYPE` is "unstructured", "structured" or "global". It acts as the hook of a module.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> class Negative(prune.BasePruningMethod):
+    ...     PRUNING_TYPE = "unstructured"
+    ...     def compute_mask(self, t, default_mask):
+    ...         return default_mask * (t >= 0)
+    >>> Negative().prune(facula.tensor([3.0, -1.0, 2.0])).abs()
+    tensor([3., 0., 2.])
+    """
 
     PRUNING_TYPE: str = ""
     _tensor_name: str
@@ -84,7 +94,7 @@ class BasePruningMethod(ABC):
         present = getattr(module, name)
         scores = present if importance_scores is None else importance_scores
         if scores.shape != present.shape:
-            raise AssertionError(
+            raise assertion_error(
                 f"importance_scores should have the same shape as parameter {name} of {module}, expected {tuple(present.shape)}, "
                 f"got {tuple(scores.shape)}. Reshape them."
             )
@@ -110,7 +120,7 @@ class BasePruningMethod(ABC):
         """`t` with the pruned elements set to zero; no module is involved."""
         scores = t if importance_scores is None else importance_scores
         if scores.shape != t.shape:
-            raise AssertionError(
+            raise assertion_error(
                 f"importance_scores should have the same shape as tensor t, expected {tuple(t.shape)}, got {tuple(scores.shape)}. "
                 "Reshape them."
             )
@@ -130,7 +140,16 @@ class BasePruningMethod(ABC):
 
 
 class PruningContainer(BasePruningMethod):
-    """Several prunings of one tensor; the last one chooses among what the others have left."""
+    """Several prunings of one tensor; the last one chooses among what the others have left.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = prune.random_unstructured(facula.nn.Linear(4, 2), "weight", amount=2)
+    >>> layer = prune.l1_unstructured(layer, "weight", amount=2)
+    >>> hook = next(iter(layer._forward_pre_hooks.values())).call
+    >>> type(hook).__name__, len(hook), int((layer.weight == 0).sum())
+    ('PruningContainer', 2, 4)
+    """
 
     def __init__(self, *args: BasePruningMethod) -> None:
         self._pruning_methods: tuple[BasePruningMethod, ...] = ()
@@ -176,7 +195,14 @@ class PruningContainer(BasePruningMethod):
 
 
 class Identity(BasePruningMethod):
-    """Prunes nothing; the parameter is split all the same."""
+    """Prunes nothing; the parameter is split all the same.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> prune.Identity().prune(t).equal(t)
+    True
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -210,7 +236,14 @@ class _Unstructured(_ByAmount):
 
 
 class RandomUnstructured(_Unstructured):
-    """Prunes elements at random."""
+    """Prunes elements at random.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> int((prune.RandomUnstructured(amount=3).prune(t) == 0).sum())
+    3
+    """
 
     def _scores(self, t: Tensor) -> Tensor:
         scores: Tensor = PUBLIC["rand_like"](t)
@@ -218,7 +251,15 @@ class RandomUnstructured(_Unstructured):
 
 
 class L1Unstructured(_Unstructured):
-    """Prunes the elements of smallest size."""
+    """Prunes the elements of smallest size.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> prune.L1Unstructured(amount=0.5).prune(t).abs()
+    tensor([[3., 0.],
+            [0., 4.]])
+    """
 
     def _scores(self, t: Tensor) -> Tensor:
         scores: Tensor = t.abs()
@@ -254,7 +295,14 @@ class _Structured(_ByAmount):
 
 
 class RandomStructured(_Structured):
-    """Prunes channels along `dim` at random."""
+    """Prunes channels along `dim` at random.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> int((prune.RandomStructured(amount=1, dim=0).prune(t) == 0).all(1).sum())
+    1
+    """
 
     def _scores(self, t: Tensor, others: list[int]) -> Tensor:
         scores: Tensor = PUBLIC["rand_like"](t.sum(others))
@@ -262,7 +310,15 @@ class RandomStructured(_Structured):
 
 
 class LnStructured(_Structured):
-    """Prunes the channels along `dim` of smallest n-norm."""
+    """Prunes the channels along `dim` of smallest n-norm.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> prune.LnStructured(amount=1, n=2, dim=0).prune(t).abs()
+    tensor([[0., 0.],
+            [2., 4.]])
+    """
 
     def __init__(self, amount: float, n: Any, dim: int = -1) -> None:
         super().__init__(amount, dim)
@@ -274,7 +330,15 @@ class LnStructured(_Structured):
 
 
 class CustomFromMask(BasePruningMethod):
-    """Prunes where a given mask is zero."""
+    """Prunes where a given mask is zero.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> t = facula.tensor([[3.0, -1.0], [2.0, -4.0]])
+    >>> prune.CustomFromMask(facula.tensor([[1, 0], [1, 0]])).prune(t).abs()
+    tensor([[3., 0.],
+            [2., 0.]])
+    """
 
     PRUNING_TYPE = "global"
 
@@ -286,13 +350,27 @@ class CustomFromMask(BasePruningMethod):
 
 
 def identity(module: Module, name: str) -> Module:
-    """Split `module.<name>` into original and mask without pruning anything."""
+    """Split `module.<name>` into original and mask without pruning anything.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> list(prune.identity(layer, "weight").state_dict())
+    ['bias', 'weight_orig', 'weight_mask']
+    """
     Identity.apply(module, name)
     return module
 
 
 def random_unstructured(module: Module, name: str, amount: float) -> Module:
-    """Prune `amount` elements (a share, or a count if it is an int) of `module.<name>` at random."""
+    """Prune `amount` elements (a share, or a count if it is an int) of `module.<name>` at random.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> int((prune.random_unstructured(layer, "weight", amount=0.25).weight == 0).sum())
+    2
+    """
     RandomUnstructured.apply(module, name, amount=amount)
     return module
 
@@ -311,7 +389,14 @@ def l1_unstructured(module: Module, name: str, amount: float, importance_scores:
 
 
 def random_structured(module: Module, name: str, amount: float, dim: int) -> Module:
-    """Prune `amount` channels along `dim` at random."""
+    """Prune `amount` channels along `dim` at random.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> int((prune.random_structured(layer, "weight", amount=1, dim=1).weight == 0).all(0).sum())
+    1
+    """
     RandomStructured.apply(module, name, amount=amount, dim=dim)
     return module
 
@@ -319,13 +404,27 @@ def random_structured(module: Module, name: str, amount: float, dim: int) -> Mod
 def ln_structured(
     module: Module, name: str, amount: float, n: Any, dim: int, importance_scores: Tensor | None = None
 ) -> Module:
-    """Prune the `amount` channels along `dim` of smallest n-norm."""
+    """Prune the `amount` channels along `dim` of smallest n-norm.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> int((prune.ln_structured(layer, "weight", amount=0.5, n=2, dim=0).weight == 0).all(1).sum())
+    1
+    """
     LnStructured.apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
     return module
 
 
 def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
-    """Prune `module.<name>` where `mask` is zero."""
+    """Prune `module.<name>` where `mask` is zero.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> bool((prune.custom_from_mask(layer, "bias", mask=facula.tensor([1, 0])).bias[1] == 0).item())
+    True
+    """
     CustomFromMask.apply(module, name, mask=mask)
     return module
 
@@ -336,7 +435,15 @@ def global_unstructured(
     importance_scores: dict[tuple[Module, str], Tensor] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Prune several tensors as one: `amount` is a share of all their elements together."""
+    """Prune several tensors as one: `amount` is a share of all their elements together.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> prune.global_unstructured([(layer, "weight"), (layer, "bias")], prune.L1Unstructured, amount=5)
+    >>> int((layer.weight == 0).sum() + (layer.bias == 0).sum())
+    5
+    """
     if not isinstance(parameters, Iterable):
         raise type_error("global_unstructured(): parameters is not an Iterable, expected pairs of module and name.")
     places = list(parameters)
@@ -360,7 +467,15 @@ def global_unstructured(
 
 
 def remove(module: Module, name: str) -> Module:
-    """Make the pruning of `module.<name>` permanent: a plain parameter again, with zeros where it was pruned."""
+    """Make the pruning of `module.<name>` permanent: a plain parameter again, with zeros where it was pruned.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> layer = prune.remove(prune.l1_unstructured(layer, "weight", amount=3), "weight")
+    >>> int((layer.weight == 0).sum()), list(layer.state_dict())
+    (3, ['bias', 'weight'])
+    """
     found = _method_of(module, name)
     if found is None:
         raise value_error(
@@ -373,7 +488,15 @@ def remove(module: Module, name: str) -> Module:
 
 
 def is_pruned(module: Module) -> bool:
-    """Whether a tensor of a module or of one below it is pruned."""
+    """Whether a tensor of a module or of one below it is pruned.
+
+    >>> import facula
+    >>> from facula.nn.utils import prune
+    >>> layer = facula.nn.Linear(4, 2)
+    >>> before = prune.is_pruned(layer)
+    >>> before, prune.is_pruned(prune.identity(layer, "weight"))
+    (False, True)
+    """
     return any(
         isinstance(entry.call, BasePruningMethod)
         for child in module.modules()
