@@ -449,6 +449,10 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """leaky_relu with a slope drawn anew from [lower, upper) for each element in training, their mean otherwise (Xu et al., 2015).
 
     Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.rrelu(facula.tensor([-48., 2.]))
+    tensor([-11.,   2.])
     """
     if not lower <= upper:
         raise runtime_error(

@@ -92,6 +92,10 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum of bmm(batch1, batch2) over the batch.
 
     Shape: input that broadcasts to (n, p), (B, n, m), (B, m, p) -> (n, p).
+
+    >>> import facula
+    >>> facula.addbmm(facula.ones(1), facula.ones(2, 3, 4), facula.ones(2, 4, 5)).shape
+    facula.Size([3, 5])
     """
     if batch1.ndim != 3 or batch2.ndim != 3 or batch1.shape[0] != batch2.shape[0]:
         return bmm(batch1, batch2)
@@ -321,6 +325,10 @@ def chain_matmul(*matrices, out=None):
     """The product of several matrices, multiplied in the cheapest order.
 
     Shape: (n1, n2), (n2, n3), ..., (nk, nk+1) -> (n1, nk+1).
+
+    >>> import facula
+    >>> facula.chain_matmul(facula.ones(2, 3), facula.ones(3, 4)).shape
+    facula.Size([2, 4])
     """
     if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
         matrices = tuple(matrices[0])

@@ -151,7 +151,12 @@ lcm = _integers("lcm", "lcm", "The least common multiple.")
 
 
 def positive(input):
-    """+input: the tensor itself.   Shape: (*) -> (*)."""
+    """+input: the tensor itself.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.positive(facula.tensor([-1.]))
+    tensor([-1.])
+    """
     if input.array.dtype == np.bool_:
         raise runtime_error(
             "positive: The `+` operator, on a bool tensor is not supported, expected numbers. Convert it first."

@@ -467,7 +467,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Slides `weight` over images.   Shape: (N, C, H, W) or (C, H, W), weight (O, C / groups, kH, kW) -> (N, O, H', W').
+    """Slides `weight` over images.   Shape: (N, C, H, W) or (C, H, W), weight (O, C / groups, kH, kW) -> (N, O, H', W') or (O, H', W').
 
     >>> import facula
     >>> facula.nn.functional.conv2d(facula.ones(1, 1, 3, 3), facula.ones(1, 1, 3, 3))

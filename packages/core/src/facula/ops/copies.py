@@ -35,7 +35,12 @@ def alias_copy(input, *, out=None):
 
 
 def detach_copy(input, *, out=None):
-    """A copy of `input` without history.   Shape: (*) -> (*)."""
+    """A copy of `input` without history.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.detach_copy(facula.ones(1, requires_grad=True)).requires_grad
+    False
+    """
     return _copied(input.detach(), out)
 
 

@@ -138,7 +138,12 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 
 
 def pdist(input, p=2.0):
-    """The p-norm distances of all pairs of rows, row by row.   Shape: (N, M) -> (N (N - 1) / 2)."""
+    """The p-norm distances of all pairs of rows, row by row.   Shape: (N, M) -> (N (N - 1) / 2).
+
+    >>> import facula
+    >>> facula.nn.functional.pdist(facula.tensor([[0., 0.], [3., 4.]]))
+    tensor([5.])
+    """
     if input.ndim != 2:
         raise runtime_error(f"pdist: pdist only supports 2D tensors, got: {input.ndim}D. Reshape it to (N, M).")
     if p < 0:
@@ -148,7 +153,12 @@ def pdist(input, p=2.0):
 
 
 def bilinear(input1, input2, weight, bias=None):
-    """input1 @ weight[o] @ input2 + bias[o].   Shape: (*, I), (*, J), weight (O, I, J) -> (*, O)."""
+    """input1 @ weight[o] @ input2 + bias[o].   Shape: (*, I), (*, J), weight (O, I, J) -> (*, O).
+
+    >>> import facula
+    >>> facula.nn.functional.bilinear(facula.ones(4, 2), facula.ones(4, 3), facula.ones(5, 2, 3)).shape
+    facula.Size([4, 5])
+    """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise runtime_error(
             f"bilinear: bilinear(): input batch dimensions do not match, got {list(input1.shape)} and "

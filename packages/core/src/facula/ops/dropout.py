@@ -107,7 +107,12 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False):
-    """Drops whole channels of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> the same."""
+    """Drops whole channels of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> the same.
+
+    >>> import facula
+    >>> facula.nn.functional.dropout3d(facula.ones(1, 2, 3, 3, 3), p=0.).shape
+    facula.Size([1, 2, 3, 3, 3])
+    """
     return _whole("dropout3d", input, p, training, inplace, (4, 5))
 
 
@@ -132,7 +137,12 @@ def _alpha(name, input, p, training, inplace, shape=None):
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """Dropout that keeps mean 0 and variance 1 of what selu gives (Klambauer et al., 2017).   Shape: (*) -> (*)."""
+    """Dropout that keeps mean 0 and variance 1 of what selu gives (Klambauer et al., 2017).   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.nn.functional.alpha_dropout(facula.ones(2), p=0.5, training=False)
+    tensor([1., 1.])
+    """
     return _alpha("alpha_dropout", input, p, training, inplace)
 
 

@@ -216,13 +216,25 @@ def fft_fft2(input, s=None, dim=(-2, -1), norm=None):
 
 @takes_out
 def fft_ifft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `fft2`.   Shape: (*) -> (*), with the sizes `s` at `dim` if given."""
+    """The inverse of `fft2`.   Shape: (*) -> (*), with the sizes `s` at `dim` if given.
+
+    >>> import facula
+    >>> facula.fft.ifft2(facula.fft.fft2(facula.ones(2, 2))).real
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
     return _full("ifft2", input, s, dim, norm, True)
 
 
 @takes_out
 def fft_fftn(input, s=None, dim=None, norm=None):
-    """`fft` over several (by default all) dimensions.   Shape: (*) -> (*), with the sizes `s` at `dim` if given."""
+    """`fft` over several (by default all) dimensions.   Shape: (*) -> (*), with the sizes `s` at `dim` if given.
+
+    >>> import facula
+    >>> facula.fft.fftn(facula.ones(2, 2))
+    tensor([[4.+0.j, 0.+0.j],
+            [0.+0.j, 0.+0.j]])
+    """
     return _full("fftn", input, s, dim, norm, False)
 
 
@@ -258,19 +270,34 @@ def fft_irfft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def fft_rfft2(input, s=None, dim=(-2, -1), norm=None):
-    """`rfft` over two dimensions.   Shape: (*, n, m) -> (*, n, m // 2 + 1)."""
+    """`rfft` over two dimensions.   Shape: (*, n, m) -> (*, n, m // 2 + 1).
+
+    >>> import facula
+    >>> facula.fft.rfft2(facula.ones(4, 4)).shape
+    facula.Size([4, 3])
+    """
     return _forward_real("rfft2", input, s, dim, norm)
 
 
 @takes_out
 def fft_irfft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `rfft2`.   Shape: (*, n, m) -> (*, n, 2 (m - 1)), or the sizes `s`."""
+    """The inverse of `rfft2`.   Shape: (*, n, m) -> (*, n, 2 (m - 1)), or the sizes `s`.
+
+    >>> import facula
+    >>> facula.fft.irfft2(facula.fft.rfft2(facula.ones(4, 4))).shape
+    facula.Size([4, 4])
+    """
     return _backward_real("irfft2", input, s, dim, norm)
 
 
 @takes_out
 def fft_rfftn(input, s=None, dim=None, norm=None):
-    """`rfft` over several dimensions.   Shape: (*, n) -> (*, n // 2 + 1) at the last of `dim`."""
+    """`rfft` over several dimensions.   Shape: (*, n) -> (*, n // 2 + 1) at the last of `dim`.
+
+    >>> import facula
+    >>> facula.fft.rfftn(facula.ones(4, 4)).shape
+    facula.Size([4, 3])
+    """
     return _forward_real("rfftn", input, s, dim, norm)
 
 
@@ -285,13 +312,22 @@ def fft_hfft(input, n=None, dim=-1, norm=None):
     """`fft` of a signal that is Hermitian in time, given by its first half: the result is real.
 
     Shape: (*, m, *) -> (*, n, *), n = 2 (m - 1) by default.
+
+    >>> import facula
+    >>> facula.fft.hfft(facula.tensor([1., 2., 3.]))
+    tensor([ 8., -2.,  0., -2.])
     """
     return _backward_real("hfft", input, n if n is None else (n,), dim, _ADJOINT[_mode(norm)], True)
 
 
 @takes_out
 def fft_ihfft(input, n=None, dim=-1, norm=None):
-    """The inverse of `hfft`.   Shape: (*, n, *) -> (*, n // 2 + 1, *)."""
+    """The inverse of `hfft`.   Shape: (*, n, *) -> (*, n // 2 + 1, *).
+
+    >>> import facula
+    >>> facula.fft.ihfft(facula.tensor([1., 2., 3., 2.])).real
+    tensor([ 2.0000, -0.5000,  0.0000])
+    """
     return _forward_real("ihfft", input, n if n is None else (n,), dim, _ADJOINT[_mode(norm)]).conj()
 
 
@@ -331,7 +367,12 @@ def fft_fftshift(input, dim=None):
 
 
 def fft_ifftshift(input, dim=None):
-    """The inverse of `fftshift`.   Shape: (*) -> (*)."""
+    """The inverse of `fftshift`.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.fft.ifftshift(facula.tensor([-2, -1, 0, 1]))
+    tensor([ 0,  1, -2, -1])
+    """
     dims = dims_of(dim, input.ndim, "ifftshift")
     return roll(input, [(input.shape[d] + 1) // 2 for d in dims], dims)
 

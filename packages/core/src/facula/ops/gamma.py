@@ -94,6 +94,10 @@ def mvlgamma(input, p):
     """The logarithm of the multivariate gamma function of dimension `p`: sum of lgamma(input - i / 2), plus a constant.
 
     Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.mvlgamma(facula.tensor([3.]), 1)
+    tensor([0.6931])
     """
     if p < 1:
         raise runtime_error(f"mvlgamma: p has to be greater than or equal to 1, got {p}. Pass the dimension.")

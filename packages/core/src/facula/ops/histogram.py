@@ -166,6 +166,11 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False, out=None
     """(hist, bin_edges) in several dimensions: the last dimension of `input` holds the coordinates.
 
     Shape: (*, D) -> (b1, ..., bD), D vectors (bi + 1).
+
+    >>> import facula
+    >>> facula.histogramdd(facula.tensor([[0., 1.], [1., 0.]]), bins=[2, 2]).hist
+    tensor([[0., 1.],
+            [1., 0.]])
     """
     _checked_histogram("histogramdd", input, weight)
     if input.ndim < 2:

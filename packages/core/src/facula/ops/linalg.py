@@ -121,7 +121,13 @@ def linalg_inv(A):
 
 @takes_out
 def inverse(input):
-    """The inverse of a matrix: `linalg.inv`.   Shape: (*, n, n) -> (*, n, n)."""
+    """The inverse of a matrix: `linalg.inv`.   Shape: (*, n, n) -> (*, n, n).
+
+    >>> import facula
+    >>> facula.inverse(facula.tensor([[2., 0.], [0., 4.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return linalg_inv(input)
 
 
@@ -148,7 +154,12 @@ def _checked(run, A):
 
 
 def linalg_inv_ex(A, *, check_errors=False, out=None):
-    """`inv` that reports failures in `info` (0: fine) instead of raising.   Shape: (*, n, n) -> (*, n, n), info (*)."""
+    """`inv` that reports failures in `info` (0: fine) instead of raising.   Shape: (*, n, n) -> (*, n, n), info (*).
+
+    >>> import facula
+    >>> facula.linalg.inv_ex(facula.zeros(1, 1)).info
+    tensor(1, dtype=facula.int32)
+    """
     _square("linalg.inv", A)
     found = InvEx(_inv(A), _flags(A.shape[:-2])) if check_errors else InvEx(*_checked(_inv, A))
     return found if out is None else _into(out, found)
@@ -196,7 +207,12 @@ def linalg_solve(A, B, *, left=True):
 
 
 def linalg_solve_ex(A, B, *, left=True, check_errors=False, out=None):
-    """`solve` that reports failures in `info` (0: fine) instead of raising.   Shape: as `linalg.solve`, and info (*)."""
+    """`solve` that reports failures in `info` (0: fine) instead of raising.   Shape: as `linalg.solve`, and info (*).
+
+    >>> import facula
+    >>> facula.linalg.solve_ex(facula.eye(2), facula.tensor([3., 4.])).result
+    tensor([3., 4.])
+    """
     _square("linalg.solve", A)
     if check_errors:
         found = SolveEx(linalg_solve(A, B, left=left), _flags(A.shape[:-2]))
@@ -277,6 +293,10 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     """X with A @ X = b for a triangular A, and a copy of A (the older form of `linalg.solve_triangular`).
 
     Shape: b (*, n, k), A (*, n, n) -> (*, n, k), (*, n, n).
+
+    >>> import facula
+    >>> facula.triangular_solve(facula.tensor([[4.]]), facula.tensor([[2.]])).solution
+    tensor([[2.]])
     """
     _square("triangular_solve", A)
     solved = linalg_solve_triangular(A.mT if transpose else A, b, upper=upper != transpose, unitriangular=unitriangular)
@@ -346,6 +366,11 @@ def cholesky(input, upper=False):
     """The Cholesky factor of a positive-definite matrix (the older form of `linalg.cholesky`).
 
     Shape: (*, n, n) -> (*, n, n).
+
+    >>> import facula
+    >>> facula.cholesky(facula.tensor([[4., 0.], [0., 9.]]))
+    tensor([[2., 0.],
+            [0., 3.]])
     """
     return linalg_cholesky(input, upper=upper)
 
@@ -355,6 +380,10 @@ def linalg_cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """`cholesky` that reports in `info` the order of the first minor that is not positive (0: fine) instead of raising.
 
     Shape: (*, n, n) -> (*, n, n), info (*).
+
+    >>> import facula
+    >>> facula.linalg.cholesky_ex(facula.tensor([[-1.]])).info
+    tensor(1, dtype=facula.int32)
     """
     _square("linalg.cholesky", A)
     try:
@@ -410,7 +439,13 @@ def cholesky_solve(B, L, upper=False):
 
 @takes_out
 def cholesky_inverse(L, upper=False):
-    """The inverse of A, where L is the Cholesky factor of A.   Shape: (*, n, n) -> (*, n, n)."""
+    """The inverse of A, where L is the Cholesky factor of A.   Shape: (*, n, n) -> (*, n, n).
+
+    >>> import facula
+    >>> facula.cholesky_inverse(facula.tensor([[2., 0.], [0., 1.]]))
+    tensor([[0.2500, 0.0000],
+            [0.0000, 1.0000]])
+    """
     _square("cholesky_inverse", L)
     return cholesky_solve(eye(L.shape[-1], dtype=L.dtype, device=L.device).expand(L.shape), L, upper)
 
@@ -461,7 +496,12 @@ def linalg_det(A):
 
 
 def det(input):
-    """The determinant: `linalg.det`.   Shape: (*, n, n) -> (*)."""
+    """The determinant: `linalg.det`.   Shape: (*, n, n) -> (*).
+
+    >>> import facula
+    >>> facula.det(facula.tensor([[1., 2.], [3., 4.]]))
+    tensor(-2.)
+    """
     return linalg_det(input)
 
 
@@ -504,7 +544,12 @@ def linalg_slogdet(A, *, out=None):
 
 
 def slogdet(input, *, out=None):
-    """The sign of the determinant and the logarithm of its absolute value.   Shape: (*, n, n) -> (*), (*)."""
+    """The sign of the determinant and the logarithm of its absolute value.   Shape: (*, n, n) -> (*), (*).
+
+    >>> import facula
+    >>> facula.slogdet(facula.eye(2)).logabsdet
+    tensor(0.)
+    """
     found = Slogdet(*linalg_slogdet(input))
     return found if out is None else _into(out, found)
 

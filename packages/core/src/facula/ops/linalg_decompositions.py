@@ -267,6 +267,10 @@ def svd(input, some=True, compute_uv=True, *, out=None):
     """The singular value decomposition input = U @ diag(S) @ V.mH.
 
     Shape: (*, n, m) -> (*, n, k), (*, k), (*, m, k) with k = min(n, m) if `some`.
+
+    >>> import facula
+    >>> facula.svd(facula.tensor([[3., 0.], [0., 4.]])).S
+    tensor([4., 3.])
     """
     _matrix("svd", input)
     left, values, right = _svd(input, not some)
@@ -361,6 +365,14 @@ def linalg_lu_factor(A, *, pivot=True, out=None):
     """The factors of A = P @ L @ U packed in one matrix, and the row exchanges (counted from 1).
 
     Shape: (*, n, m) -> (*, n, m), pivots (*, min(n, m)).
+
+    >>> import facula
+    >>> LU, pivots = facula.linalg.lu_factor(facula.tensor([[4., 2.], [2., 3.]]))
+    >>> LU
+    tensor([[4.0000, 2.0000],
+            [0.5000, 2.0000]])
+    >>> pivots
+    tensor([1, 2], dtype=facula.int32)
     """
     _pivoting("linalg.lu_factor", A, pivot)
     found = _lu_factor(A)
@@ -389,6 +401,12 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     """P, L and U from a packed factorization.
 
     Shape: (*, n, m), pivots (*, k) -> (*, n, n), (*, n, k), (*, k, m) with k = min(n, m).
+
+    >>> import facula
+    >>> P, L, U = facula.lu_unpack(*facula.linalg.lu_factor(facula.tensor([[4., 2.], [2., 3.]])))
+    >>> L @ U
+    tensor([[4., 2.],
+            [2., 3.]])
     """
     if LU_pivots.dtype.name != "int32":
         raise runtime_error(
@@ -432,6 +450,12 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A.
 
     Shape: (*, n, n), pivots (*, n), B (*, n, k) -> (*, n, k).
+
+    >>> import facula
+    >>> LU, pivots = facula.linalg.lu_factor(facula.tensor([[2., 0.], [0., 4.]]))
+    >>> facula.linalg.lu_solve(LU, pivots, facula.tensor([[2.], [2.]]))
+    tensor([[1.0000],
+            [0.5000]])
     """
     _square("linalg.lu_solve", LU)
     order, lower, upper = lu_unpack(LU, pivots)
@@ -482,6 +506,11 @@ def linalg_ldl_factor(A, *, hermitian=False, out=None):
     """LAPACK's A = L @ D @ L.mT of a symmetric (or Hermitian) matrix, packed, and its pivots.
 
     Shape: (*, n, n) -> (*, n, n), pivots (*, n).
+
+    >>> import facula
+    >>> facula.linalg.ldl_factor(facula.tensor([[4., 2.], [2., 3.]])).LD
+    tensor([[4.0000, 0.0000],
+            [0.5000, 2.0000]])
     """
     _square("linalg.ldl_factor", A)
     found = LdlFactor(*_ldl_factor(A, bool(hermitian))[:2])

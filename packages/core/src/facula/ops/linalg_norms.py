@@ -129,7 +129,12 @@ def frobenius_norm(input, dim=(), keepdim=False):
 
 
 def nuclear_norm(input, dim=(-2, -1), keepdim=False):
-    """The sum of the singular values.   Shape: (*, n, m) -> (*), or (*, 1, 1) with keepdim."""
+    """The sum of the singular values.   Shape: (*, n, m) -> (*), or (*, 1, 1) with keepdim.
+
+    >>> import facula
+    >>> facula.nuclear_norm(facula.tensor([[3., 0.], [0., 4.]]))
+    tensor(7.)
+    """
     return linalg_matrix_norm(input, "nuc", dim, keepdim)
 
 
@@ -260,7 +265,12 @@ def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
 
 
 def pinverse(input, rcond=1e-15):
-    """The Moore-Penrose pseudo-inverse: `linalg.pinv`.   Shape: (*, n, m) -> (*, m, n)."""
+    """The Moore-Penrose pseudo-inverse: `linalg.pinv`.   Shape: (*, n, m) -> (*, m, n).
+
+    >>> import facula
+    >>> facula.pinverse(facula.tensor([[2.], [0.]]))
+    tensor([[0.5000, 0.0000]])
+    """
     return linalg_pinv(input, rcond)
 
 
@@ -291,6 +301,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """The X that makes the Frobenius norm of A @ X - B least.
 
     Shape: A (*, m, n), B (*, m, k) or (*, m); the solution is (*, n, k) or (*, n).
+
+    >>> import facula
+    >>> facula.linalg.lstsq(facula.tensor([[1.], [1.]]), facula.tensor([[2.], [4.]])).solution
+    tensor([[3.]])
     """
     _matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -351,7 +365,13 @@ def linalg_matrix_exp(A):
 
 
 def matrix_exp(A):
-    """The matrix exponential: `linalg.matrix_exp`.   Shape: (*, n, n) -> (*, n, n)."""
+    """The matrix exponential: `linalg.matrix_exp`.   Shape: (*, n, n) -> (*, n, n).
+
+    >>> import facula
+    >>> facula.matrix_exp(facula.zeros(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return linalg_matrix_exp(A)
 
 
@@ -360,6 +380,10 @@ def linalg_tensorinv(A, ind=2):
     """The inverse of `tensordot(A, X, ind)` as a map on tensors.
 
     Shape: (*a, *b), the products of both being equal -> (*b, *a).
+
+    >>> import facula
+    >>> facula.linalg.tensorinv(facula.eye(6).reshape(2, 3, 6), ind=2).shape
+    facula.Size([6, 2, 3])
     """
     if ind <= 0:
         raise runtime_error(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
@@ -374,7 +398,12 @@ def linalg_tensorinv(A, ind=2):
 
 @takes_out
 def linalg_tensorsolve(A, B, dims=None):
-    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first.   Shape: A (*b, *x), B (*b) -> (*x)."""
+    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first.   Shape: A (*b, *x), B (*b) -> (*x).
+
+    >>> import facula
+    >>> facula.linalg.tensorsolve(facula.eye(6).reshape(2, 3, 6), facula.ones(2, 3)).shape
+    facula.Size([6])
+    """
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     shape = A.shape[B.ndim :]
@@ -411,7 +440,14 @@ def linalg_vander(x, N=None):
 
 
 def vander(x, N=None, increasing=False):
-    """The Vandermonde matrix of a vector, powers falling unless `increasing`.   Shape: (n) -> (n, N)."""
+    """The Vandermonde matrix of a vector, powers falling unless `increasing`.   Shape: (n) -> (n, N).
+
+    >>> import facula
+    >>> facula.vander(facula.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
     if x.ndim != 1:
         raise runtime_error(f"vander: x must be a one-dimensional tensor, got {x.ndim} dimensions.")
     n = x.shape[0] if N is None else N

@@ -98,6 +98,11 @@ def qr(input, some=True, *, out=None):
     """input = Q @ R with orthonormal columns in Q (the older form of `linalg.qr`).
 
     Shape: (*, n, m) -> (*, n, k), (*, k, m) with k = min(n, m) if `some`, else n.
+
+    >>> import facula
+    >>> Q, R = facula.qr(facula.ones(3, 2))
+    >>> Q.shape, R.shape
+    (facula.Size([3, 2]), facula.Size([2, 2]))
     """
     found = Qr(*linalg_qr(input, "reduced" if some else "complete"))
     return found if out is None else _into(out, found)
@@ -121,6 +126,10 @@ def geqrf(input, *, out=None):
     """LAPACK's QR factorization: R above the diagonal, Householder vectors below it, and their factors tau.
 
     Shape: (*, n, m) -> (*, n, m), tau (*, min(n, m)).
+
+    >>> import facula
+    >>> facula.geqrf(facula.ones(3, 2)).tau.shape
+    facula.Size([2])
     """
     _matrix("geqrf", input)
     found = _geqrf(input)

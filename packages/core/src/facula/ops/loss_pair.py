@@ -94,6 +94,10 @@ def triplet_margin_with_distance_loss(
     """`triplet_margin_loss` with any distance function of two tensors.
 
     Shape: (N, *), (N, *), (N, *) -> (), or (N) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.triplet_margin_with_distance_loss(facula.zeros(1, 2), facula.zeros(1, 2), facula.ones(1, 2))
+    tensor(0.)
     """
     reduction = reduction_of("triplet_margin_with_distance_loss", reduction)
     if margin <= 0:
@@ -164,6 +168,10 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     """The sum over labels y and other classes y' of max(0, 1 - input[y] + input[y']), divided by the number of classes; -1 ends the labels.
 
     Shape: (N, C), (N, C) -> (), or (N) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.multilabel_margin_loss(facula.tensor([[0.5, 0.25]]), facula.tensor([[0, -1]]))
+    tensor(0.3750)
     """
     reduction = reduction_of("multilabel_margin_loss", legacy(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape):
@@ -193,6 +201,10 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     """The mean over classes of -(target * log(sigmoid(input)) + (1 - target) * log(sigmoid(-input))).
 
     Shape: (N, C), (N, C) -> (), or (N) with reduction="none".
+
+    >>> import facula
+    >>> facula.nn.functional.multilabel_soft_margin_loss(facula.zeros(1, 2), facula.tensor([[1., 0.]]))
+    tensor(0.6931)
     """
     reduction = reduction_of("multilabel_soft_margin_loss", legacy(size_average, reduce, reduction))
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))

@@ -85,6 +85,10 @@ def masked_prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The product of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.prod(facula.tensor([2., 3., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(6.)
     """
     x = _filled("prod", _typed(input, dtype), mask, 1)
     chosen = sorted(dims_of(_dims(dim), x.ndim), reverse=True)
@@ -115,6 +119,10 @@ def masked_amax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The maximum of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.amax(facula.tensor([2., 3., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(3.)
     """
     x = _typed(input, dtype)
     return _filled("amax", x, mask, _least(x.array.dtype)).amax(_dims(dim) if dim is not None else (), keepdim)
@@ -124,6 +132,10 @@ def masked_amin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The minimum of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.amin(facula.tensor([2., 3., 1.]), mask=facula.tensor([True, True, False]))
+    tensor(2.)
     """
     x = _typed(input, dtype)
     return _filled("amin", x, mask, _greatest(x.array.dtype)).amin(_dims(dim) if dim is not None else (), keepdim)
@@ -148,7 +160,12 @@ def masked_argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def masked_median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
-    """The (lower) median of the elements where `mask` holds.   Shape: (*) -> (*) without `dim` (kept as 1 by keepdim)."""
+    """The (lower) median of the elements where `mask` holds.   Shape: (*) -> (*) without `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.median(facula.tensor([1., 2., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(1.)
+    """
     x = _typed(input, dtype)
     if not dtypes.is_float(x.array.dtype):
         raise not_implemented_error(
@@ -161,6 +178,10 @@ def masked_norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=Non
     """The vector norm of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.norm(facula.tensor([3., 4., 9.]), 2., mask=facula.tensor([True, True, False]))
+    tensor(5.)
     """
     x = _typed(input, dtype)
     order = float(ord)
@@ -173,6 +194,10 @@ def masked_var(input, dim=None, unbiased=None, *, correction=None, keepdim=False
     """The variance of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.var(facula.tensor([1., 3., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(2.)
     """
     x = _typed(input, dtype)
     if dtypes.category(x.array.dtype) < dtypes.FLOATING:
@@ -193,6 +218,10 @@ def masked_std(input, dim=None, unbiased=None, *, correction=None, keepdim=False
     """The standard deviation of the elements where `mask` holds.
 
     Shape: (*) -> (), or (*) without the dims in `dim` (kept as 1 by keepdim).
+
+    >>> import facula
+    >>> facula.masked.std(facula.tensor([1., 3., 9.]), mask=facula.tensor([True, True, False]))
+    tensor(1.4142)
     """
     return masked_var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask).sqrt()
 
@@ -220,7 +249,12 @@ def masked_logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=No
 
 
 def masked_cumsum(input, dim, *, dtype=None, mask=None):
-    """The running sum, where masked-out elements count as 0.   Shape: (*) -> (*)."""
+    """The running sum, where masked-out elements count as 0.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.masked.cumsum(facula.tensor([1., 2., 3.]), 0, mask=facula.tensor([True, False, True]))
+    tensor([1., 1., 4.])
+    """
     return _op("cumsum")(_filled("cumsum", _typed(input, dtype), mask, 0), dim)
 
 
@@ -240,7 +274,12 @@ def masked_softmax(input, dim, *, dtype=None, mask=None):
 
 
 def masked_log_softmax(input, dim, *, dtype=None, mask=None):
-    """The logarithm of `softmax` over the elements where `mask` holds.   Shape: (*) -> (*)."""
+    """The logarithm of `softmax` over the elements where `mask` holds.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.masked.log_softmax(facula.tensor([1., 1., 9.]), 0, mask=facula.tensor([True, True, False]))
+    tensor([-0.6931, -0.6931,    -inf])
+    """
     return _op("log_softmax")(_filled("log_softmax", _typed(input, dtype), mask, -math.inf), dim)
 
 

@@ -104,7 +104,13 @@ def argwhere(input):
 
 @takes_out
 def nonzero_static(input, *, size, fill_value=-1):
-    """The first `size` rows of `nonzero`, filled up with `fill_value`.   Shape: (d1, ..., dn) -> (size, n), int64."""
+    """The first `size` rows of `nonzero`, filled up with `fill_value`.   Shape: (d1, ..., dn) -> (size, n), int64.
+
+    >>> import facula
+    >>> facula.nonzero_static(facula.tensor([0, 3]), size=2)
+    tensor([[ 1],
+            [-1]])
+    """
     if size < 0:
         raise runtime_error(f"nonzero_static: nonzero_static: 'size' must be an non-negative integer, got {size}.")
     rows = nonzero(input).array

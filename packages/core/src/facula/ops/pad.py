@@ -124,7 +124,12 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def constant_pad_nd(input, pad, value=0):
-    """`input` padded with `value`.   Shape: (d1, ..., dn) -> each padded dimension longer by its two numbers."""
+    """`input` padded with `value`.   Shape: (d1, ..., dn) -> each padded dimension longer by its two numbers.
+
+    >>> import facula
+    >>> facula.constant_pad_nd(facula.ones(2), (1, 1))
+    tensor([0., 1., 1., 0.])
+    """
     return _pad(input, pad, "constant", value)
 
 

@@ -274,7 +274,7 @@ def _max_pool(rank, input, kernel_size, stride, padding, dilation, ceil_mode, re
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (N, C, L); with return_indices also where it is.
 
-    Shape: (N, C, L) or (C, L) -> (N, C, L'), L' = (L + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1.
+    Shape: (N, C, L) or (C, L) -> (N, C, L') or (C, L'), L' = (L + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1.
 
     >>> import facula
     >>> facula.nn.functional.max_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
@@ -286,7 +286,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (N, C, H, W); with return_indices also where it is.
 
-    Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W').
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W') or (C, H', W').
 
     >>> import facula
     >>> facula.nn.functional.max_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
@@ -299,7 +299,11 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (N, C, D, H, W); with return_indices also where it is.
 
-    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W').
+    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W') or (C, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.max_pool3d(facula.ones(1, 2, 4, 4, 4), 2).shape
+    facula.Size([1, 2, 2, 2, 2])
     """
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -314,7 +318,12 @@ def max_pool1d_with_indices(
 def max_pool2d_with_indices(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True
 ):
-    """`max_pool2d` and where each maximum is.   Shape: as `max_pool2d`, twice."""
+    """`max_pool2d` and where each maximum is.   Shape: as `max_pool2d`, twice.
+
+    >>> import facula
+    >>> facula.nn.functional.max_pool2d_with_indices(facula.arange(4.).view(1, 1, 2, 2), 2)
+    (tensor([[[[3.]]]]), tensor([[[[3]]]]))
+    """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
@@ -428,7 +437,7 @@ def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_includ
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of (N, C, L).
 
-    Shape: (N, C, L) or (C, L) -> (N, C, L'), L' = (L + 2 padding - kernel_size) / stride + 1.
+    Shape: (N, C, L) or (C, L) -> (N, C, L') or (C, L'), L' = (L + 2 padding - kernel_size) / stride + 1.
 
     >>> import facula
     >>> facula.nn.functional.avg_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
@@ -440,7 +449,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
-    """The mean of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W').
+    """The mean of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W') or (C, H', W').
 
     >>> import facula
     >>> facula.nn.functional.avg_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
@@ -453,7 +462,12 @@ def avg_pool2d(
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
-    """The mean of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W')."""
+    """The mean of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W') or (C, D', H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.avg_pool3d(facula.ones(1, 2, 4, 4, 4), 2).shape
+    facula.Size([1, 2, 2, 2, 2])
+    """
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -465,15 +479,26 @@ def _lp_pool(rank, input, norm_type, kernel_size, stride, ceil_mode):
 
 
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, L).   Shape: (N, C, L) or (C, L) -> (N, C, L')."""
+    """The p-norm of each window of (N, C, L).   Shape: (N, C, L) or (C, L) -> (N, C, L') or (C, L').
+
+    >>> import facula
+    >>> facula.nn.functional.lp_pool1d(facula.tensor([[3., 4., 6., 8.]]), 2, 2)
+    tensor([[ 5., 10.]])
+    """
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W')."""
+    """The p-norm of each window of (N, C, H, W).   Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W') or (C, H', W').
+
+    >>> import facula
+    >>> facula.nn.functional.lp_pool2d(facula.ones(1, 1, 4, 4), 2, 2)
+    tensor([[[[2., 2.],
+              [2., 2.]]]])
+    """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The p-norm of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W')."""
+    """The p-norm of each window of (N, C, D, H, W).   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, D', H', W') or (C, D', H', W')."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

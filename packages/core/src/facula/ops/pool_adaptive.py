@@ -82,7 +82,7 @@ def _adaptive_avg(rank, input, output_size):
 
 
 def adaptive_avg_pool1d(input, output_size):
-    """Means of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size).
+    """Means of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size) or (C, output_size).
 
     >>> import facula
     >>> facula.nn.functional.adaptive_avg_pool1d(facula.tensor([[[1., 3., 2., 0.]]]), 2)
@@ -94,7 +94,7 @@ def adaptive_avg_pool1d(input, output_size):
 def adaptive_avg_pool2d(input, output_size):
     """Means of bins that cover images evenly, `output_size` in each dimension (None keeps it).
 
-    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size).
 
     >>> import facula
     >>> facula.nn.functional.adaptive_avg_pool2d(facula.arange(16.).view(1, 1, 4, 4), 1)
@@ -106,7 +106,11 @@ def adaptive_avg_pool2d(input, output_size):
 def adaptive_avg_pool3d(input, output_size):
     """Means of bins that cover volumes evenly, `output_size` in each dimension (None keeps it).
 
-    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size).
+    Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size) or (C, *output_size).
+
+    >>> import facula
+    >>> facula.nn.functional.adaptive_avg_pool3d(facula.ones(1, 2, 4, 4, 4), 2).shape
+    facula.Size([1, 2, 2, 2, 2])
     """
     return _adaptive_avg(3, input, output_size)
 
@@ -137,12 +141,17 @@ def _adaptive_max(rank, input, output_size, return_indices):
 
 
 def adaptive_max_pool1d(input, output_size, return_indices=False):
-    """Maxima of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size)."""
+    """Maxima of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size) or (C, output_size).
+
+    >>> import facula
+    >>> facula.nn.functional.adaptive_max_pool1d(facula.tensor([[1., 5., 2., 3.]]), 2)
+    tensor([[5., 3.]])
+    """
     return _adaptive_max(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(input, output_size, return_indices=False):
-    """Maxima of bins that cover images evenly.   Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+    """Maxima of bins that cover images evenly.   Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size).
 
     >>> import facula
     >>> facula.nn.functional.adaptive_max_pool2d(facula.arange(16.).view(1, 1, 4, 4), 2)
@@ -153,7 +162,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
 
 
 def adaptive_max_pool3d(input, output_size, return_indices=False):
-    """Maxima of bins that cover volumes evenly.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size)."""
+    """Maxima of bins that cover volumes evenly.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size) or (C, *output_size)."""
     return _adaptive_max(3, input, output_size, return_indices)
 
 
@@ -244,7 +253,11 @@ def fractional_max_pool2d(
 ):
     """Maxima of windows at random places, so that sizes shrink by fractions (Graham, 2014).
 
-    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size).
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, *output_size) or (C, *output_size).
+
+    >>> import facula
+    >>> facula.nn.functional.fractional_max_pool2d(facula.ones(1, 1, 6, 6), 2, output_size=4).shape
+    facula.Size([1, 1, 4, 4])
     """
     return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
@@ -252,7 +265,7 @@ def fractional_max_pool2d(
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
-    """Maxima of windows at random places in volumes.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size)."""
+    """Maxima of windows at random places in volumes.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size) or (C, *output_size)."""
     return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
@@ -334,7 +347,7 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
 
 
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L') or (C, L'), indices of the same shape -> (N, C, L).
+    """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L') or (C, L'), indices of the same shape -> (N, C, L) or (C, L).
 
     >>> import facula
     >>> x, where = facula.nn.functional.max_pool1d(facula.tensor([[1., 5., 2., 3.]]), 2, return_indices=True)
@@ -348,6 +361,12 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     """Puts maxima back where `max_pool2d` found them, zeros elsewhere.
 
     Shape: (N, C, H', W'), (N, C, H', W') -> (N, C, H, W).
+
+    >>> import facula
+    >>> x, where = facula.nn.functional.max_pool2d(facula.arange(4.).view(1, 1, 2, 2), 2, return_indices=True)
+    >>> facula.nn.functional.max_unpool2d(x, where, 2)
+    tensor([[[[0., 0.],
+              [0., 3.]]]])
     """
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 

@@ -339,17 +339,33 @@ def rnn_relu(input, hx, params, has_biases, num_layers, dropout, train, bidirect
 
 
 def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of an LSTM: (h, c).   Shape: (N, in), two of (N, H), w_ih (4 H, in), w_hh (4 H, H) -> two of (N, H)."""
+    """One step of an LSTM: (h, c).   Shape: (N, in), two of (N, H), w_ih (4 H, in), w_hh (4 H, H) -> two of (N, H).
+
+    >>> import facula
+    >>> h, c = facula.lstm_cell(facula.ones(1, 3), (facula.zeros(1, 2), facula.zeros(1, 2)), facula.ones(8, 3), facula.ones(8, 2))
+    >>> h.shape, c.shape
+    (facula.Size([1, 2]), facula.Size([1, 2]))
+    """
     return _layer("lstm", input.unsqueeze(0), list(hx), w_ih, w_hh, b_ih, b_hh, False)[1]
 
 
 def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """One step of a GRU.   Shape: (N, in), (N, H), w_ih (3 H, in), w_hh (3 H, H) -> (N, H)."""
+    """One step of a GRU.   Shape: (N, in), (N, H), w_ih (3 H, in), w_hh (3 H, H) -> (N, H).
+
+    >>> import facula
+    >>> facula.gru_cell(facula.ones(1, 3), facula.zeros(1, 2), facula.ones(6, 3), facula.ones(6, 2)).shape
+    facula.Size([1, 2])
+    """
     return _layer("gru", input.unsqueeze(0), [hx], w_ih, w_hh, b_ih, b_hh, False)[1][0]
 
 
 def rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-    """tanh(w_ih input + w_hh hx).   Shape: (N, in), (N, H), w_ih (H, in), w_hh (H, H) -> (N, H)."""
+    """tanh(w_ih input + w_hh hx).   Shape: (N, in), (N, H), w_ih (H, in), w_hh (H, H) -> (N, H).
+
+    >>> import facula
+    >>> facula.rnn_tanh_cell(facula.ones(1, 3), facula.zeros(1, 2), facula.ones(2, 3), facula.ones(2, 2)).shape
+    facula.Size([1, 2])
+    """
     return _layer("rnn_tanh", input.unsqueeze(0), [hx], w_ih, w_hh, b_ih, b_hh, False)[1][0]
 
 

@@ -248,19 +248,35 @@ def _matrix_to(name, input):
 
 
 def to_dense(input, dtype=None, *, masked_grad=None):
-    """All elements of a sparse tensor; a dense one as it is.   Shape: (*) -> (*)."""
+    """All elements of a sparse tensor; a dense one as it is.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.eye(2).to_sparse().to_dense()
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return input if dtype is None else input.to(dtype)
 
 
 def is_coalesced(input):
-    """Whether each place of a COO tensor occurs once.   Shape: (*) -> bool."""
+    """Whether each place of a COO tensor occurs once.   Shape: (*) -> bool.
+
+    >>> import facula
+    >>> facula.sparse_coo_tensor([[0, 0]], [1., 2.], (2,)).is_coalesced()
+    False
+    """
     raise runtime_error(
         "is_coalesced: expected sparse coordinate tensor layout, got facula.strided. Convert it with .to_sparse() first."
     )
 
 
 def coalesce(input):
-    """A COO tensor with each place once.   Shape: (*) -> (*)."""
+    """A COO tensor with each place once.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.sparse_coo_tensor([[0, 0]], [1., 2.], (2,)).coalesce().values()
+    tensor([3.])
+    """
     raise runtime_error(
         "coalesce: expected sparse coordinate tensor layout, got facula.strided. Convert it with .to_sparse() first."
     )

@@ -36,6 +36,10 @@ def stft(
     """The Fourier transforms of windows of a signal, `hop_length` apart.
 
     Shape: (*, time) -> (*, frequencies, frames), complex (or with a last dimension of 2 if `return_complex` is False).
+
+    >>> import facula
+    >>> facula.stft(facula.ones(32), n_fft=8, window=facula.hann_window(8), return_complex=True).shape
+    facula.Size([5, 17])
     """
     hop, length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if return_complex is None and not (input.is_complex() or (window is not None and window.is_complex())):
@@ -78,6 +82,12 @@ def istft(
     D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform" (1984).
 
     Shape: (*, frequencies, frames) -> (*, samples).
+
+    >>> import facula
+    >>> window = facula.hann_window(8)
+    >>> frames = facula.stft(facula.ones(32), 8, window=window, return_complex=True)
+    >>> facula.istft(frames, 8, window=window).shape
+    facula.Size([32])
     """
     hop, win_length = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     if not input.is_complex():

@@ -48,12 +48,22 @@ def signal_windows_general_cosine(M, *, a, sym=True, dtype=None, layout=None, de
 def signal_windows_general_hamming(
     M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False
 ):
-    """alpha - (1 - alpha) cos(2 pi n / (M - 1)).   Shape: (M)."""
+    """alpha - (1 - alpha) cos(2 pi n / (M - 1)).   Shape: (M).
+
+    >>> import facula
+    >>> facula.signal.windows.general_hamming(3, alpha=0.5)
+    tensor([0., 1., 0.])
+    """
     return _made("general_hamming", M, _cosines(M, sym, (alpha, 1 - alpha)), dtype, device, requires_grad)
 
 
 def signal_windows_hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Hamming window.   Shape: (M)."""
+    """The Hamming window.   Shape: (M).
+
+    >>> import facula
+    >>> facula.signal.windows.hamming(3)
+    tensor([0.0800, 1.0000, 0.0800])
+    """
     return _made("hamming", M, _cosines(M, sym, (0.54, 0.46)), dtype, device, requires_grad)
 
 
@@ -68,7 +78,12 @@ def signal_windows_hann(M, *, sym=True, dtype=None, layout=None, device=None, re
 
 
 def signal_windows_blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The Blackman window.   Shape: (M)."""
+    """The Blackman window.   Shape: (M).
+
+    >>> import facula
+    >>> facula.signal.windows.blackman(3).abs()
+    tensor([1.3878e-17, 1.0000e+00, 1.3878e-17])
+    """
     return _made("blackman", M, _cosines(M, sym, (0.42, 0.5, 0.08)), dtype, device, requires_grad)
 
 
@@ -80,7 +95,12 @@ def signal_windows_nuttall(M, *, sym=True, dtype=None, layout=None, device=None,
 
 
 def signal_windows_bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """The triangular window that is zero at its ends.   Shape: (M)."""
+    """The triangular window that is zero at its ends.   Shape: (M).
+
+    >>> import facula
+    >>> facula.signal.windows.bartlett(5)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     return _made("bartlett", M, 1 - np.abs(_angles(M, sym) / np.pi - 1), dtype, device, requires_grad)
 
 
@@ -103,7 +123,12 @@ def signal_windows_exponential(
 
 
 def signal_windows_gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
-    """exp(-(n / std)^2 / 2), n counted from the middle.   Shape: (M)."""
+    """exp(-(n / std)^2 / 2), n counted from the middle.   Shape: (M).
+
+    >>> import facula
+    >>> facula.signal.windows.gaussian(3)
+    tensor([0.6065, 1.0000, 0.6065])
+    """
     if std <= 0:
         raise value_error(f"gaussian: Standard deviation must be positive, got: {std} instead.")
     return _made("gaussian", M, np.exp(-((_centred(M, sym) / std) ** 2) / 2), dtype, device, requires_grad)
@@ -142,7 +167,12 @@ def hamming_window(
     pin_memory=False,
     requires_grad=False,
 ):
-    """alpha - beta cos(2 pi n / N), periodic by default.   Shape: (window_length)."""
+    """alpha - beta cos(2 pi n / N), periodic by default.   Shape: (window_length).
+
+    >>> import facula
+    >>> facula.hamming_window(4)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400])
+    """
     return _made(
         "hamming_window",
         window_length,
@@ -156,7 +186,12 @@ def hamming_window(
 def blackman_window(
     window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """The Blackman window, periodic by default.   Shape: (window_length)."""
+    """The Blackman window, periodic by default.   Shape: (window_length).
+
+    >>> import facula
+    >>> facula.blackman_window(4).abs()
+    tensor([1.3878e-17, 3.4000e-01, 1.0000e+00, 3.4000e-01])
+    """
     return signal_windows_blackman(
         window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
@@ -165,7 +200,12 @@ def blackman_window(
 def bartlett_window(
     window_length, periodic=True, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """The triangular window, periodic by default.   Shape: (window_length)."""
+    """The triangular window, periodic by default.   Shape: (window_length).
+
+    >>> import facula
+    >>> facula.bartlett_window(4)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
     return signal_windows_bartlett(
         window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
@@ -182,7 +222,12 @@ def kaiser_window(
     pin_memory=False,
     requires_grad=False,
 ):
-    """The Kaiser window, periodic by default.   Shape: (window_length)."""
+    """The Kaiser window, periodic by default.   Shape: (window_length).
+
+    >>> import facula
+    >>> facula.kaiser_window(4).shape
+    facula.Size([4])
+    """
     return signal_windows_kaiser(
         window_length, beta=beta, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
     )
