@@ -266,7 +266,8 @@ def _batch_norm_slope(g, input, weight, needs, eps):
     return slope, (first * unit).sum(dims) if needs[1] else None, first.sum(dims) if needs[2] else None
 
 
-def _batch_norm_array(g, out, input, weight, needs, eps, xp):
+def batch_norm_array(g, out, input, weight, needs, eps, xp):
+    """The gradients on arrays."""
     first, at_mean, at_var = g
     if at_mean is not None or at_var is not None or first is None:
         from facula.tensors.tensor import wrap
@@ -294,7 +295,7 @@ def _batch_norm_array(g, out, input, weight, needs, eps, xp):
 
 
 batch_norm_op.vjp(_batch_norm_slope)
-batch_norm_op.array_vjp(_batch_norm_array)
+batch_norm_op.array_vjp(batch_norm_array)
 
 
 def _fixed(input, mean, var, weight, bias, eps):

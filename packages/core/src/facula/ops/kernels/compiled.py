@@ -38,7 +38,13 @@ _MATH = {"reassoc", "contract", "arcp", "nsz"}  # what may be reordered; nan and
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _MATH, "boundscheck": False}
 _lock = threading.RLock()
 
-F, float32, int64, uint8 = "F", "float32", "int64", "uint8"  # what annotations are made of, with `int`
+F, float32, float64, int64, uint8 = (
+    "F",
+    "float32",
+    "float64",
+    "int64",
+    "uint8",
+)  # what annotations are made of, with `int`
 Run = Callable[..., None]
 kernels: list[Kernel] = []
 
