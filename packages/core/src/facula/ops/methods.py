@@ -5,7 +5,7 @@ from __future__ import annotations
 from facula.autograd.op import Op
 from facula.autograd.primitives import clone
 from facula.errors import type_error
-from facula.ops import arithmetic, compare, create, index, matmul, unary
+from facula.ops import arithmetic, compare, conversion, index, matmul, unary
 from facula.ops.names import IN_PLACE, METHODS
 from facula.tensors.inplace import in_place
 from facula.tensors.tensor import Tensor
@@ -80,7 +80,7 @@ def attach(public):
     for name in METHODS & public.keys():
         if name not in Tensor.__dict__:
             _attach(name, public[name])
-    for name, convert in create.CONVERSIONS.items():
+    for name, convert in conversion.CONVERSIONS.items():
         setattr(Tensor, name, convert)
     for name in IN_PLACE:
         base = name[:-1]
