@@ -14,7 +14,7 @@ from facula.tensors.tensor import Tensor, wrap
 
 
 def _made(values, dtype, device, requires_grad):
-    from facula.ops.create import as_tensor
+    from facula.ops.share import as_tensor
 
     if not isinstance(values, Tensor):
         return as_tensor(values, dtype=dtype, device=device).requires_grad_(requires_grad)
@@ -25,7 +25,7 @@ def _made(values, dtype, device, requires_grad):
 
 
 def _integers(name, indices):
-    from facula.ops.create import as_tensor
+    from facula.ops.share import as_tensor
 
     t = indices if isinstance(indices, Tensor) else as_tensor(indices, dtype=dtypes.int64)
     if t.numel() and t.array.dtype.kind not in "iu":

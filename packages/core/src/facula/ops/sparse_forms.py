@@ -316,7 +316,10 @@ for _name in [*_ZERO, "neg", "add", "sub", "mul", "div", "pow", "t", "transpose"
         setattr(SparseTensor, f"{_name}_", _in_place(f"{_name}_"))
 for _name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(SparseTensor, f"__i{_name}__", _in_place({"truediv": "div_"}.get(_name, f"{_name}_")))
-SparseTensor.zero_ = _zero_
-SparseTensor.copy_ = lambda self, src, non_blocking=False: self.become(src.clone(), "copy_")
-SparseTensor.__matmul__, SparseTensor.__rmatmul__ = matmul.door, lambda self, other: matmul(other, self)
+for _name, _method in {
+    "zero_": _zero_,
+    "copy_": lambda self, src, non_blocking=False: self.become(src.clone(), "copy_"),
+    "__rmatmul__": lambda self, other: matmul(other, self),
+}.items():
+    setattr(SparseTensor, _name, _method)
 layouts[SparseTensor] = compute

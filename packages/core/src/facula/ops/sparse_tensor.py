@@ -44,7 +44,6 @@ class SparseArray:
 
     __slots__ = ("tensor",)
     base = None
-    __hash__ = None
 
     def __init__(self, tensor):
         self.tensor = tensor
