@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.devices.threads import share, shares
 from facula.errors import runtime_error
@@ -369,7 +370,8 @@ def conv_weight_op(xp, upper, input, /, kernel, stride, padding, dilation, group
     return total.reshape(result)
 
 
-def _sum_bias(g):
+def sum_bias(g):
+    """The gradient of a bias."""
     return g.sum((0, *range(2, g.ndim)))
 
 
@@ -380,7 +382,7 @@ conv_op.vjp(
     weight=lambda g, input, shapes, stride, padding, dilation, groups: conv_weight_op(
         g, input.conj(), shapes[1][2:], stride, padding, dilation, groups
     ),
-    bias=lambda g: _sum_bias(g),
+    bias=lambda g: sum_bias(g),
 )
 conv_op.array_vjp(
     input=lambda g, weight, shapes, stride, padding, dilation, groups, xp: conv_input_op.forward(
@@ -389,7 +391,7 @@ conv_op.array_vjp(
     weight=lambda g, input, shapes, stride, padding, dilation, groups, xp: conv_weight_op.forward(
         xp, g, input, shapes[1][2:], stride, padding, dilation, groups
     ),
-    bias=lambda g: _sum_bias(g),
+    bias=lambda g: sum_bias(g),
 )
 
 
@@ -533,6 +535,7 @@ def _transposed(rank, input, weight, bias, stride, padding, output_padding, grou
     return out if batched is input else out.squeeze(0)
 
 
+@whole
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv1d`, also called fractionally strided convolution.   Shape: (N, C, L), weight (C, O / groups, K) -> (N, O, L').
 
@@ -543,6 +546,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@whole
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv2d`.   Shape: (N, C, H, W), weight (C, O / groups, kH, kW) -> (N, O, H', W').
 
@@ -553,11 +557,13 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@whole
 def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv3d`.   Shape: (N, C, D, H, W), weight (C, O / groups, kD, kH, kW) -> (N, O, D', H', W')."""
     return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@whole
 def conv_tbc(input, weight, bias, pad=0):
     """`conv1d` of (time, batch, channels) with a weight (kernel, channels, out).
 

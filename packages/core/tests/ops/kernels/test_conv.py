@@ -1,0 +1,129 @@
+"""Convolution kernels against the records' own forwards, and the bounds of their errors."""
+
+import numpy as np
+import pytest
+
+import facula
+from facula.ops.conv import conv_input_op, conv_op, conv_weight_op
+from facula.ops.kernels import workspace as room
+from facula.ops.kernels.cpu import conv as kernels
+from facula.ops.kernels.cpu import winograd
+
+pytest.importorskip("numba")
+
+# Winograd's F(4 x 4, 3 x 3) loses digits in its transforms. Stated bound: the largest error, as a part of the largest result,
+# stays below 2e-5 for numbers of unit variance (direct sums of float32 stay below 2e-6).
+BOUND = 2e-5
+
+WINOGRAD = [  # images, channels, height, width, results, padding before and after
+    (16, 64, 14, 17, 32, ((1, 1), (1, 1))),
+    (3, 70, 30, 31, 130, ((0, 0), (0, 0))),
+    (5, 16, 16, 16, 16, ((2, 2), (2, 2))),
+    (16, 20, 9, 5, 24, ((1, 0), (0, 2))),
+    (1, 256, 24, 24, 300, ((1, 1), (1, 1))),
+    (9, 130, 8, 8, 17, ((1, 1), (1, 1))),
+]
+
+
+def arrays(images, channels, height, width, results, kernel, outs):
+    draw = np.random.default_rng(0).standard_normal
+    x, w = draw((images, channels, height, width), "float32"), draw((results, channels, *kernel), "float32")
+    return x, w, draw(results, "float32"), draw((images, results, *outs), "float32")
+
+
+def outs_of(height, width, padding, kernel=3):
+    return tuple(n + sum(p) - kernel + 1 for n, p in zip((height, width), padding, strict=True))
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often each driver of Winograd's algorithm was called."""
+    calls = {"convolve": 0, "weight_slope": 0}
+    for name in calls:
+        original = getattr(winograd, name)
+
+        def counting(*args, name=name, original=original, **options):
+            calls[name] += 1
+            return original(*args, **options)
+
+        monkeypatch.setattr(winograd, name, counting)
+    return calls
+
+
+@pytest.mark.parametrize(("images", "channels", "height", "width", "results", "padding"), WINOGRAD)
+def test_winograd_equals_the_plain_forwards(images, channels, height, width, results, padding, counted):
+    outs = outs_of(height, width, padding)
+    x, w, b, g = arrays(images, channels, height, width, results, (3, 3), outs)
+    rest = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    pairs = (
+        (kernels.conv(np, x, w, b, **rest), conv_op.forward(np, x, w, b, **rest)),
+        (
+            kernels.conv_input(np, g, w, (height, width), **rest),
+            conv_input_op.forward(np, g, w, (height, width), **rest),
+        ),
+        (kernels.conv_weight(np, g, x, (3, 3), **rest), conv_weight_op.forward(np, g, x, (3, 3), **rest)),
+    )
+    assert counted == {"convolve": 2, "weight_slope": 1}
+    for got, want in pairs:
+        assert got.shape == want.shape
+        assert np.abs(got - want).max() <= BOUND * np.abs(want).max()
+
+
+def test_nothing_depends_on_the_number_of_threads():
+    x, w, b, g = arrays(8, 64, 20, 20, 96, (3, 3), (20, 20))
+    rest = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    before, found = facula.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            facula.set_num_threads(threads)
+            found.append(
+                (
+                    kernels.conv(np, x, w, b, **rest).tobytes(),
+                    kernels.conv_input(np, g, w, (20, 20), **rest).tobytes(),
+                    kernels.conv_weight(np, g, x, (3, 3), **rest).tobytes(),
+                )
+            )
+    finally:
+        facula.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+def test_nan_and_inf_stay_in_the_tiles_they_are_in():
+    x, w, _, _ = arrays(4, 16, 16, 16, 16, (3, 3), (16, 16))
+    x[1, 3, 2, 2] = np.nan
+    out = kernels.conv(np, x, w, None, (1, 1), ((1, 1), (1, 1)), (1, 1))
+    bad = np.isnan(out)
+    assert bad[1, :, 1:4, 1:4].all()  # what the number reaches
+    assert not bad[[0, 2, 3]].any()
+    assert not bad[1, :, 8:].any()
+
+
+def test_small_or_unusual_convolutions_keep_to_the_plain_forward(counted):
+    ones = np.ones
+    for shape, weight, stride, groups in (
+        ((1, 16, 8, 8), (16, 16, 3, 3), (1, 1), 1),  # few tiles
+        ((16, 3, 32, 32), (64, 3, 3, 3), (1, 1), 1),  # few channels
+        ((16, 32, 32, 32), (32, 32, 3, 3), (2, 2), 1),
+        ((16, 32, 32, 32), (32, 16, 3, 3), (1, 1), 2),
+        ((16, 32, 32, 32), (32, 32, 5, 5), (1, 1), 1),
+    ):
+        kernels.conv(np, ones(shape, "float32"), ones(weight, "float32"), None, stride, ((1, 1),) * 2, (1, 1), groups)
+    kernels.conv(np, ones((16, 32, 32, 32)), ones((32, 32, 3, 3)), None, (1, 1), ((1, 1),) * 2, (1, 1))  # float64
+    assert counted == {"convolve": 0, "weight_slope": 0}
+
+
+def test_wrong_shapes_are_refused_before_any_kernel_runs():
+    with pytest.raises(RuntimeError, match=r"conv2d: Given groups=1, .* to have 32 channels, but got 16 channels"):
+        facula.nn.functional.conv2d(facula.ones(8, 16, 32, 32), facula.ones(32, 32, 3, 3))
+    with pytest.raises(RuntimeError, match=r"expected bias to be 1-dimensional with 32 elements"):
+        facula.nn.functional.conv2d(facula.ones(8, 32, 32, 32), facula.ones(32, 32, 3, 3), facula.ones(3))
+
+
+def test_a_workspace_is_kept_for_the_next_who_asks():
+    first = room.workspace("test", 4, 5)
+    first[:] = 3
+    again = room.workspace("test", 20)
+    assert again.ctypes.data == first.ctypes.data
+    assert again.tolist() == [3] * 20
+    assert room.workspace("test", 2, 2, dtype=np.int64).shape == (2, 2)
+    assert room.workspace("test", room.LARGEST).ctypes.data != first.ctypes.data
