@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from facula import ops
 from facula.autograd import no_grad
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.lazy import lazy_property
 from facula.distributions.utils import broadcast_all, logits_to_probs, one_of, probs_to_logits
 from facula.tensors.tensor import Size, Tensor
 
 
-class Bernoulli(Distribution):
+class Bernoulli(ExponentialFamily):
     """p(1) = probs = sigmoid(logits), p(0) = 1 - probs.
 
     >>> import facula
@@ -26,6 +26,7 @@ class Bernoulli(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean
     has_enumerate_support = True
+    _mean_carrier_measure = 0
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         one_of("Bernoulli", probs=probs, logits=logits)
@@ -79,3 +80,10 @@ class Bernoulli(Distribution):
             (-1, *(1,) * len(self.batch_shape))
         )
         return values.expand((-1, *self.batch_shape)) if expand else values
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.logits,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        return ops.softplus(natural_params[0])

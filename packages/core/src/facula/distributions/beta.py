@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from facula import ops
 from facula.distributions import constraints
 from facula.distributions.dirichlet import Dirichlet
-from facula.distributions.distribution import Distribution
 from facula.distributions.draws import log_gamma
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.utils import broadcast_all
 from facula.tensors.tensor import Tensor
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """log p(x) = (a - 1) log(x) + (b - 1) log(1 - x) - log B(a, b), for concentration1 a and concentration0 b.
 
     >>> import facula
@@ -27,6 +27,7 @@ class Beta(Distribution):
     }  # fmt: skip
     support = constraints.unit_interval
     has_rsample = True
+    _mean_carrier_measure = 0
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
@@ -60,3 +61,11 @@ class Beta(Distribution):
 
     def entropy(self) -> Tensor:
         return self._pair.entropy()
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration1, self.concentration0
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        a, b = natural_params
+        return ops.lgamma(a) + ops.lgamma(b) - ops.lgamma(a + b)

@@ -99,7 +99,7 @@ class Categorical(Distribution):
         value = value.long().unsqueeze(-1)
         batch = ops.broadcast_shapes(value.shape[:-1], self.logits.shape[:-1])
         value, logits = value.expand((*batch, 1)), self.logits.expand((*batch, self._num_events))
-        return ops.gather(logits, -1, value).squeeze(-1)
+        return logits.gather(-1, value).squeeze(-1)
 
     def entropy(self) -> Tensor:
         logits = ops.clamp(self.logits, min=dtypes.finfo(self.logits.dtype).min)

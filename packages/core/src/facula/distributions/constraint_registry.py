@@ -68,3 +68,16 @@ transform_to.register(
 biject_to.register(c.simplex, lambda k: t.StickBreakingTransform())
 transform_to.register(c.simplex, lambda k: t.SoftmaxTransform())
 transform_to.register(c.lower_cholesky, lambda k: t.LowerCholeskyTransform())
+for _matrix in (c.positive_definite, c.positive_semidefinite):
+    transform_to.register(_matrix, lambda k: t.PositiveDefiniteTransform())
+
+
+def _joined(registry: ConstraintRegistry) -> None:
+    """What a registry gives for joined constraints is made of what it gives for their parts."""
+    registry.register(c.corr_cholesky, lambda k: t.CorrCholeskyTransform())
+    registry.register(c.cat, lambda k: t.CatTransform([registry(part) for part in k.cseq], k.dim, k.lengths))
+    registry.register(c.stack, lambda k: t.StackTransform([registry(part) for part in k.cseq], k.dim))
+
+
+for _registry in (biject_to, transform_to):
+    _joined(_registry)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from facula import ops
+from facula import dtypes, ops
 from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Tensor
 
@@ -225,13 +225,35 @@ class _LowerCholesky(_LowerTriangular):
         return super().check(value) & (ops.diagonal(value, 0, -2, -1) > 0).all(-1)
 
 
-class _Symmetric(Constraint):
+class _CorrCholesky(_LowerCholesky):
+    def check(self, value: Tensor) -> Tensor:
+        tolerance = 10 * value.shape[-1] * dtypes.finfo(value.dtype).eps
+        unit = (ops.sqrt((value.detach() ** 2).sum(-1)) - 1).abs() <= tolerance
+        return super().check(value) & unit.all(-1)
+
+
+class _Square(Constraint):
     event_dim = 2
 
     def check(self, value: Tensor) -> Tensor:
-        if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
-            raise value_error(f"{self!r}: expected square matrices, got shape {tuple(value.shape)}. Reshape the value.")
+        batch = value.shape[: max(value.ndim - 2, 0)]
+        return ops.full(batch, value.ndim > 1 and value.shape[-1] == value.shape[-2], dtype=dtypes.bool_)
+
+
+class _Symmetric(_Square):
+    def check(self, value: Tensor) -> Tensor:
+        square = super().check(value)
+        if not bool(square.all()):
+            return square
         return ops.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+
+
+class _PositiveSemidefinite(_Symmetric):
+    def check(self, value: Tensor) -> Tensor:
+        symmetric = super().check(value)
+        if not bool(symmetric.all()):
+            return symmetric
+        return ops.linalg_eigvalsh(value.detach())[..., 0] >= 0
 
 
 class _PositiveDefinite(_Symmetric):
@@ -240,6 +262,67 @@ class _PositiveDefinite(_Symmetric):
         if not bool(symmetric.all()):
             return symmetric
         return ops.linalg_eigvalsh(value.detach())[..., 0] > 0
+
+
+class _Joined(Constraint):
+    """Constraints of the parts of a tensor along a dimension."""
+
+    def __init__(self, cseq: Sequence[Constraint], dim: int) -> None:
+        if not all(isinstance(c, Constraint) for c in cseq):
+            raise value_error(f"{self!r}: expected a sequence of constraints, got {list(cseq)!r}. Pass those.")
+        self.cseq, self.dim = list(cseq), dim
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return any(c.is_discrete for c in self.cseq)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return max(c.event_dim for c in self.cseq)
+
+
+class _Cat(_Joined):
+    """`cseq[i]` for `lengths[i]` places along `dim`."""
+
+    def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
+        super().__init__(cseq, dim)
+        self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+
+    def check(self, value: Tensor) -> Tensor:
+        parts = zip(self.cseq, ops.split(value, self.lengths, self.dim), strict=True)
+        return ops.cat([c.check(part) for c, part in parts], self.dim)
+
+
+class _Stack(_Joined):
+    """`cseq[i]` for place i along `dim`."""
+
+    def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
+        super().__init__(cseq, dim)
+
+    def check(self, value: Tensor) -> Tensor:
+        parts = zip(self.cseq, ops.unbind(value, self.dim), strict=True)
+        return ops.stack([c.check(part) for c, part in parts], self.dim)
+
+
+class MixtureSameFamilyConstraint(Constraint):
+    """The constraint of a mixture's components, which a value satisfies for all of them."""
+
+    def __init__(self, base_constraint: Constraint) -> None:
+        self.base_constraint = base_constraint
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self.base_constraint.is_discrete
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.base_constraint.event_dim
+
+    def check(self, value: Tensor) -> Tensor:
+        return self.base_constraint.check(value.unsqueeze(-1 - self.event_dim)).all(-1)
+
+    def __repr__(self) -> str:
+        return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
 
 
 dependent = _Dependent()
@@ -257,4 +340,6 @@ unit_interval = _Interval(0.0, 1.0)
 interval, half_open_interval = _Interval, _HalfOpenInterval
 simplex = _Simplex()
 lower_triangular, lower_cholesky = _LowerTriangular(), _LowerCholesky()
-symmetric, positive_definite = _Symmetric(), _PositiveDefinite()
+corr_cholesky, square = _CorrCholesky(), _Square()
+symmetric, positive_semidefinite, positive_definite = _Symmetric(), _PositiveSemidefinite(), _PositiveDefinite()
+cat, stack = _Cat, _Stack

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from facula import ops
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
 from facula.distributions.draws import log_gamma
+from facula.distributions.exp_family import ExponentialFamily
 from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """log p(x) = sum((a - 1) log(x)) + lgamma(sum(a)) - sum(lgamma(a)), for probabilities x and concentration a.
 
     A sample is a vector of gamma variables divided by its sum, computed by its logarithms.
@@ -27,6 +27,7 @@ class Dirichlet(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
     has_rsample = True
+    _mean_carrier_measure = 0
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.ndim < 1:
@@ -66,3 +67,11 @@ class Dirichlet(Distribution):
         total = a.sum(-1)
         constant = ops.lgamma(a).sum(-1) - ops.lgamma(total)
         return constant - (k - total) * ops.digamma(total) - ((a - 1.0) * ops.digamma(a)).sum(-1)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (self.concentration,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (a,) = natural_params
+        return ops.lgamma(a).sum(-1) - ops.lgamma(a.sum(-1))

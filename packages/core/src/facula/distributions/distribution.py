@@ -9,7 +9,7 @@ from facula import ops
 from facula.autograd import no_grad
 from facula.distributions import constraints
 from facula.distributions.lazy import lazy_property
-from facula.errors import value_error
+from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Size, Tensor
 
 
@@ -170,7 +170,7 @@ class Distribution:
             )
 
     def _missing(self, what: str) -> NotImplementedError:
-        return NotImplementedError(
+        return not_implemented_error(
             f"{type(self).__name__}: expected a distribution with {what}, got one without. Use another distribution, or define {what}."
         )
 

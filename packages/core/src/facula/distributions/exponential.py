@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from facula import ops
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.utils import broadcast_all
 from facula.tensors.tensor import Tensor
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """log p(x) = log(rate) - rate x, for x >= 0.
 
     >>> import facula
@@ -23,6 +23,7 @@ class Exponential(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {"rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure = 0
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)
@@ -60,3 +61,10 @@ class Exponential(Distribution):
 
     def entropy(self) -> Tensor:
         return 1 - ops.log(self.rate)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (-self.rate,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        return -ops.log(-natural_params[0])

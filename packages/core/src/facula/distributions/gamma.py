@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from facula import dtypes, ops
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
 from facula.distributions.draws import log_gamma
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.utils import broadcast_all
 from facula.tensors.tensor import Tensor
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """log p(x) = a log(b) + (a - 1) log(x) - b x - lgamma(a), for concentration a and rate b.
 
     Gradients of samples: Figurnov et al., Implicit Reparameterization Gradients, 2018.
@@ -26,6 +26,7 @@ class Gamma(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    _mean_carrier_measure = 0
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = broadcast_all(concentration, rate)
@@ -59,3 +60,11 @@ class Gamma(Distribution):
     def entropy(self) -> Tensor:
         a = self.concentration
         return a - ops.log(self.rate) + ops.lgamma(a) + (1.0 - a) * ops.digamma(a)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.concentration - 1, -self.rate
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        a, b = natural_params
+        return ops.lgamma(a + 1) - (a + 1) * ops.log(-b)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
-from facula.distributions.transforms import sum_rightmost
+from facula.distributions.transform import sum_rightmost
 from facula.errors import not_implemented_error, value_error
 from facula.tensors.tensor import Tensor
 

@@ -15,6 +15,7 @@ from facula.distributions.cauchy import Cauchy
 from facula.distributions.dirichlet import Dirichlet
 from facula.distributions.distribution import Distribution
 from facula.distributions.draws import EULER
+from facula.distributions.exp_family import ExponentialFamily, normalizer_slopes
 from facula.distributions.exponential import Exponential
 from facula.distributions.gamma import Gamma
 from facula.distributions.geometric import Geometric
@@ -22,12 +23,13 @@ from facula.distributions.gumbel import Gumbel
 from facula.distributions.half_normal import HalfNormal
 from facula.distributions.independent import Independent
 from facula.distributions.laplace import Laplace
+from facula.distributions.lowrank_multivariate_normal import LowRankMultivariateNormal
 from facula.distributions.multivariate_normal import MultivariateNormal
 from facula.distributions.normal import Normal
 from facula.distributions.one_hot_categorical import OneHotCategorical
 from facula.distributions.poisson import Poisson
+from facula.distributions.transform import sum_rightmost
 from facula.distributions.transformed_distribution import TransformedDistribution
-from facula.distributions.transforms import sum_rightmost
 from facula.distributions.uniform import Uniform
 from facula.errors import not_implemented_error, type_error, value_error
 from facula.tensors.tensor import Tensor
@@ -200,8 +202,26 @@ def _uniform_normal(p: Uniform, q: Normal) -> Tensor:
     return ops.log(math.sqrt(2 * math.pi) * q.scale / width) + 0.5 * (middle**2 + width**2 / 12) / q.scale**2
 
 
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _exponential_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
+    """F(q) - F(p) - <q - p, grad F(p)>, for the normalizer F of a family with one carrier measure."""
+    if type(p) is not type(q):
+        raise not_implemented_error(
+            f"kl_divergence: expected a pair with a registered divergence, got p of {type(p).__name__} and q of {type(q).__name__}. "
+            "Register one with register_kl."
+        )
+    value, params, slopes = normalizer_slopes(p)
+    found = q._log_normalizer(*q._natural_params) - value
+    for a, b, slope in zip(params, q._natural_params, slopes, strict=True):
+        found = found - sum_rightmost((b - a) * slope, slope.ndim - len(p.batch_shape))
+    return found
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
 @register_kl(MultivariateNormal, MultivariateNormal)
-def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+def _multivariate_normal(p: Any, q: Any) -> Tensor:
     if p.event_shape != q.event_shape:
         raise value_error(
             f"kl_divergence: expected two MultivariateNormals of one event shape, got {tuple(p.event_shape)} and "

@@ -65,7 +65,7 @@ class MixtureSameFamily(Distribution):
     @constraints.dependent_property
     def support(self) -> Any:
         """Where values have a probability, as a constraint."""
-        return self._component.support
+        return constraints.MixtureSameFamilyConstraint(self._component.support)
 
     def _weights(self) -> Tensor:
         """The probabilities, with a dimension of 1 for each of the event."""
@@ -91,7 +91,7 @@ class MixtureSameFamily(Distribution):
             n = len(self._event_shape)
             index = chosen.reshape((*chosen.shape, *(1,) * (n + 1)))
             index = index.expand((*chosen.shape, 1, *self._event_shape))
-            return ops.gather(drawn, -1 - n, index).squeeze(-1 - n)
+            return drawn.gather(-1 - n, index).squeeze(-1 - n)
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)

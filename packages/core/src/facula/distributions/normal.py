@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from facula import ops
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.utils import broadcast_all
 from facula.tensors.tensor import Tensor
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """log p(x) = -((x - loc) / scale)^2 / 2 - log(scale) - log(2 pi) / 2.
 
     >>> import facula
@@ -24,6 +24,7 @@ class Normal(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
+    _mean_carrier_measure = 0
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -62,3 +63,11 @@ class Normal(Distribution):
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + ops.log(self.scale)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.loc / self.scale**2, -0.5 / self.scale**2
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        a, b = natural_params
+        return -0.25 * a**2 / b + 0.5 * ops.log(-math.pi / b)

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from facula import ops
 from facula.autograd import no_grad
 from facula.distributions import constraints
-from facula.distributions.distribution import Distribution
+from facula.distributions.exp_family import ExponentialFamily
 from facula.distributions.utils import broadcast_all
 from facula.tensors.tensor import Tensor
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """log p(k) = k log(rate) - rate - lgamma(k + 1).
 
     >>> import facula
@@ -47,3 +47,10 @@ class Poisson(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         self._validate_sample(value)
         return ops.xlogy(value, self.rate) - self.rate - ops.lgamma(value + 1)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (ops.log(self.rate),)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        return ops.exp(natural_params[0])

@@ -9,7 +9,7 @@ from facula.autograd import no_grad
 from facula.distributions import constraints
 from facula.distributions.distribution import Distribution
 from facula.distributions.independent import Independent
-from facula.distributions.transforms import ComposeTransform, Transform, sum_rightmost
+from facula.distributions.transform import ComposeTransform, Transform, sum_rightmost
 from facula.errors import value_error
 from facula.tensors.tensor import Tensor
 

@@ -54,6 +54,7 @@ class SparseArray:
     size = property(lambda self: self.tensor._shape.numel())
     itemsize = property(lambda self: self.dtype.itemsize)
     device = property(lambda self: self.tensor.device)
+    array = property(lambda self: self)  # errors describe what has an array
     stands_for = property(lambda self: self.tensor._entries.array)  # it is where the values are
 
     def __add__(self, other):
