@@ -83,8 +83,8 @@ def _operands(op: Any, inputs: tuple[Any, ...]) -> Iterator[Any]:
             yield x.item()  # np.float64 is a float too
         elif op.promote and isinstance(x, (bool, int, float, complex)):
             yield x
-        elif op.promote and isinstance(x, np.ndarray) and len(inputs) == 2:  # tensor + array
-            yield wrap(x)
+        elif isinstance(x, np.ndarray) and len(op.inputs) == 2 and any(isinstance(t, Tensor) for t in inputs):
+            yield wrap(x)  # tensor + array, tensor @ array
         else:
             name = op.inputs[i] if i < len(op.inputs) else op.variadic
             what = "Tensor or number" if op.promote else "Tensor"

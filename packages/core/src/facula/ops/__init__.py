@@ -10,7 +10,7 @@ from facula.autograd.op import Op
 from facula.autograd.primitives import clone
 
 FAMILIES = (
-    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "conversion", "index", "join", "gather", "masks", "layout",
+    "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "share", "conversion", "index", "join", "gather", "masks", "layout",
     "strided", "blas", "interop", "linalg", "linalg_decompositions", "linalg_orthogonal", "linalg_norms", "fft", "stft", "windows", "masked",
     "random", "clamp", "extremes", "scan", "activation", "activation_hard", "softmax", "loss", "loss_class",
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",

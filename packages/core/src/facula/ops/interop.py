@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
-from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, value_error
 from facula.ops.create import as_scalar_tensor
+from facula.tensors import dlpack
 from facula.tensors.inplace import write
 from facula.tensors.tensor import Tensor, wrap
 
@@ -192,22 +194,25 @@ def is_nonzero(input):
     return bool(input)
 
 
-def from_dlpack(ext_tensor):
-    """A tensor over the memory of an object that speaks DLPack.   Shape: the shape of the object.
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor over the memory of an object that speaks DLPack, or of a capsule.   Shape: the shape of the object.
+
+    `copy=True` copies; `copy=False` refuses where another device is asked for.
 
     >>> import facula, numpy
     >>> facula.from_dlpack(numpy.ones(2))
     tensor([1., 1.], dtype=facula.float64)
     """
     if isinstance(ext_tensor, Tensor):
-        return wrap(ext_tensor.array)
-    kind = ext_tensor.__dlpack_device__()[0] if hasattr(ext_tensor, "__dlpack_device__") else 1
-    if kind == 1:
-        array = np.from_dlpack(ext_tensor)
-        if not array.flags.writeable and isinstance(ext_tensor, np.ndarray):
-            array = ext_tensor
-        return wrap(array)
-    return wrap(devices.kind("cuda").xp.from_dlpack(ext_tensor))
+        found = ext_tensor.detach()
+    else:
+        found = wrap(dlpack.array_of(ext_tensor))
+    moved = found if device is None else found.to(device)
+    if copy is False and moved is not found:
+        raise value_error(
+            f"from_dlpack: unable to avoid copy, expected device {found.device}, got {device}. Leave copy=None."
+        )
+    return moved.clone() if copy and moved is found else moved
 
 
 def to_dlpack(tensor):
@@ -216,33 +221,69 @@ def to_dlpack(tensor):
 
 
 def _as_array(self, dtype=None, copy=None):
+    """What `numpy.asarray(tensor)` shares, and `numpy.array(tensor)` copies."""
     array = self.numpy()
     if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise value_error(
+                f"__array__: unable to avoid copy, expected dtype {array.dtype}, got {np.dtype(dtype)}. Leave copy=None."
+            )
         return array.astype(dtype)
     return array.copy() if copy else array
 
 
-def _dlpack(self, **options):
+def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
     if self.requires_grad:
         raise BufferError(
             "__dlpack__: Can't export tensors that require gradient, use tensor.detach(). Detach it first."
         )
-    options.pop("stream", None)
-    return self.array.__dlpack__(**options)
+    return dlpack.capsule_of(self.array, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
 
 def _dlpack_device(self):
     return self.array.__dlpack_device__()
 
 
+def _cuda_array_interface(self):
+    """The memory of a tensor on a GPU, for Numba, CuPy and others."""
+    if not self.is_cuda:
+        raise AttributeError(
+            f"__cuda_array_interface__: Can't get it on non-CUDA tensor type: {self.type()}, expected device cuda. "
+            "Use .cuda() to move it to a GPU first."
+        )
+    if self.requires_grad:
+        raise runtime_error(
+            "__cuda_array_interface__: Can't get it on a tensor that requires grad. Use tensor.detach() first."
+        )
+    return self.array.__cuda_array_interface__
+
+
+def _to_device(self, device, /, *, stream=None):
+    """This tensor on another device, under the array API's name."""
+    return self.to(device)
+
+
 def _wrapped(self, array, context=None, return_scalar=False):
     return wrap(array)
+
+
+def _array_namespace(self, /, *, api_version=None):
+    """The array API standard for tensors; it is built on the operators, so it is named here and not imported."""
+    space = importlib.import_module("facula.array_api")
+    if api_version is not None and api_version > space.__array_api_version__:
+        raise value_error(
+            f"__array_namespace__: expected a version up to {space.__array_api_version__}, got {api_version!r}. Ask for that one."
+        )
+    return space
 
 
 for _name, _function in (
     ("array", _as_array),
     ("array_wrap", _wrapped),
+    ("array_namespace", _array_namespace),
     ("dlpack", _dlpack),
     ("dlpack_device", _dlpack_device),
 ):
     setattr(Tensor, f"__{_name}__", _function)
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)
+Tensor.to_device = _to_device
