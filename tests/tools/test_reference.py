@@ -100,6 +100,13 @@ def test_every_operator_is_described_with_its_shapes_and_its_example_runs(family
         assert entry.shape, f"{entry.name}: its docstring needs a `Shape:` line, or its rule a text"
 
 
+def test_the_index_lists_every_operator_once_in_its_group():
+    lines = operators.index().splitlines()
+    links = [line.partition("](")[2].partition(")")[0] for line in lines if line.startswith("- [")]
+    assert sorted(links) == sorted(entry.page for entry in operators.entries().values())
+    assert "## Others" not in lines, "give the new family a group in tools/reference/operators.py"
+
+
 def test_every_public_spelling_of_an_operator_leads_to_its_page():
     known = operators.by_spelling()
     for room in operators.ROOMS:

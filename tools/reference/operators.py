@@ -42,7 +42,7 @@ TYPES = {
 
 
 GROUPS = {
-    "Making tensors": "create random windows conversion interop copies",
+    "Making tensors": "create share random windows conversion interop copies",
     "Shapes and places": "shape join layout strided index gather masks sort unique",
     "Functions of elements": "arithmetic unary exponential trigonometry compare clamp combine bitwise complex gamma bessel polynomial",
     "Reductions": "reduce extremes statistics quantile histogram scan difference masked",
