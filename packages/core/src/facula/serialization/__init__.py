@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import IO, Any
 
+from facula.errors import runtime_error, value_error
 from facula.serialization import torch_read, torch_write, unpickle
 from facula.serialization.atomic import atomic_write
 from facula.serialization.known import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
@@ -96,7 +97,7 @@ def save(
     {'model': {'w': tensor([1., 1.])}, 'epoch': 3, 'betas': (0.9, 0.999)}
     """
     if pickle_module is not None or not _use_new_zipfile_serialization:
-        raise ValueError(
+        raise value_error(
             "save: expected no pickle_module and the zip format, got others. Leave these arguments out: nothing is pickled here, and "
             "torch has read the zip format since 1.6."
         )
@@ -146,7 +147,7 @@ def load(
     """
     safe = pickle_module is None if weights_only is None else bool(weights_only)
     if safe and pickle_module is not None:
-        raise RuntimeError(
+        raise runtime_error(
             "load: expected no pickle_module where nothing is unpickled, got one. Leave it out, or pass weights_only=False."
         )
     if safe and pickle_load_args:
@@ -163,7 +164,7 @@ def load(
         with open(name, "rb") as file:
             return _read_any(file, name, map_location, name if mmap else None, unpickler)
     if mmap:
-        raise ValueError("load: expected a path with mmap=True, got a file object. Pass its path.")
+        raise value_error("load: expected a path with mmap=True, got a file object. Pass its path.")
     if not all(hasattr(f, method) for method in ("read", "readline", "seek", "tell")):
         raise AttributeError(
             f"load: expected a path or an object with read, readline, seek and tell, got {type(f).__name__}. "

@@ -293,11 +293,13 @@ def find(name: str) -> Any:
                 return value
         for part, kind in _STRANGE.items():
             if part in name:
-                raise Fault("tensors of the kinds that facula has", f"{kind} ({name})", "Convert them before saving.")
+                raise Fault(
+                    "tensors of the kinds that facula has", f"{kind} ({name[:200]})", "Convert them before saving."
+                )
     raise Fault(
         "names that tensors and containers need",
-        f"the global {name!r}, which could run any code",
-        f"If you trust it, allow it: facula.serialization.add_safe_globals([{name.rpartition('.')[2]}]), or "
+        f"the global {name[:200]!r}, which could run any code",
+        f"If you trust it, allow it: facula.serialization.add_safe_globals([{name.rpartition('.')[2][:80]}]), or "
         "`with safe_globals([...]):` around load.",
     )
 

@@ -34,7 +34,7 @@ def shown(value: Any, depth: int = 0) -> str:
     if type(value) is tuple and not depth:
         return f"({', '.join(shown(item, 1) for item in value[:7])})"
     if isinstance(value, (str, bytes)):
-        return repr(value[:40])
+        return repr(value[:100])
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 2**128):
         return repr(value)
     return value.__qualname__ if isinstance(value, type) else type(value).__name__

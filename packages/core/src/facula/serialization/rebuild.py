@@ -52,7 +52,7 @@ class Reader:
             self.storages[name] = self._placed(Storage(array, dtype, Device("cpu")), location)
         found = self.storages[name]
         if found.dtype != dtype:
-            raise Fault(f"storage {name!r} to be of one type", f"{found.dtype} and {dtype}")
+            raise Fault(f"storage {shown(name)} to be of one type", f"{found.dtype} and {dtype}")
         part = key[5] if len(key) == 6 else None
         return found if part is None else self._part(found, part)
 

@@ -18,11 +18,11 @@ from facula import dtypes
 from facula.devices import base as devices
 from facula.devices.base import device as Device
 from facula.devices.meta import Meta
-from facula.errors import value_error
+from facula.errors import located, value_error
 from facula.serialization.atomic import atomic_write
 from facula.serialization.options import mapping_mode
 from facula.serialization.places import Places, Storage
-from facula.serialization.program import Fault
+from facula.serialization.program import Fault, shown
 from facula.serialization.unpickle import LoadError
 from facula.tensors.layouts import strided
 from facula.tensors.tensor import Tensor, wrap
@@ -142,33 +142,33 @@ class Reader:
         if metadata is None:
             return {}
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-            raise self.fail("__metadata__ to map text to text", repr(metadata)[:80])
+            raise self.fail("__metadata__ to map text to text", shown(metadata))
         return metadata
 
     def _check_entry(self, key: str, value: Any) -> Entry:
         if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-            raise self.fail(f"dtype, shape and data_offsets for {key!r}", repr(value)[:80])
+            raise self.fail(f"dtype, shape and data_offsets for {shown(key)}", shown(value))
         code, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
         if not isinstance(code, str) or code not in CODES:
-            raise self.fail(f"a type among {', '.join(CODES)} for {key!r}", repr(code)[:40])
+            raise self.fail(f"a type among {', '.join(CODES)} for {shown(key)}", shown(code))
         if not isinstance(shape, list) or not all(_is_size(n) for n in shape) or len(shape) > 64:
-            raise self.fail(f"a list of at most 64 sizes as shape of {key!r}", repr(shape)[:80])
+            raise self.fail(f"a list of at most 64 sizes as shape of {shown(key)}", shown(shape))
         if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_size(n) for n in offsets):
-            raise self.fail(f"two places as data_offsets of {key!r}", repr(offsets)[:80])
+            raise self.fail(f"two places as data_offsets of {shown(key)}", shown(offsets))
         begin, end = offsets
         if not begin <= end <= self.data_size:
-            raise self.fail(f"{key!r} within the {self.data_size} bytes of data", f"places {begin} to {end}")
+            raise self.fail(f"{shown(key)} within the {self.data_size} bytes of data", f"places {begin} to {end}")
         entry = Entry(CODES[code], tuple(shape), begin, end)
         wanted = math.prod(shape) * entry.dtype.itemsize
         if end - begin != wanted:
-            raise self.fail(f"{wanted} bytes for {key!r} of shape {tuple(shape)}", f"{end - begin}")
+            raise self.fail(f"{wanted} bytes for {shown(key)} of shape {shown(tuple(shape))}", f"{end - begin}")
         return entry
 
     def _check_cover(self) -> None:
         place = 0
         for key, entry in sorted(self.entries.items(), key=lambda item: item[1][2:]):
             if entry.begin != place:
-                raise self.fail(f"{key!r} to begin at byte {place} of the data", f"{entry.begin}")
+                raise self.fail(f"{shown(key)} to begin at byte {place} of the data", f"{entry.begin}")
             place = entry.end
         if place != self.data_size:
             raise self.fail(f"{place} bytes of data", f"{self.data_size}")
@@ -205,9 +205,9 @@ class Reader:
             target = memoryview(array.reshape(-1).view(np.uint8))
             read = self.file.readinto(target)  # type: ignore[attr-defined]
             if read != target.nbytes:
-                raise self.fail(f"{target.nbytes} bytes for {key!r}", f"{read}")
+                raise self.fail(f"{target.nbytes} bytes for {shown(key)}", f"{read}")
             if dtype == np.bool_ and (array.view(np.uint8) > 1).any():
-                raise self.fail(f"bytes 0 and 1 for the truth values of {key!r}", "others")
+                raise self.fail(f"bytes 0 and 1 for the truth values of {shown(key)}", "others")
         return array
 
 
@@ -219,7 +219,7 @@ def parse_json(text: bytes, expected: str, fail: Callable[[str, str], LoadError]
         if len(found) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise fail("each name once", f"{twice[:40]!r} twice")
+            raise fail("each name once", f"{shown(twice)} twice")
         return found
 
     try:
@@ -235,7 +235,7 @@ def _is_size(value: Any) -> bool:
 def check_exists(name: str) -> None:
     """Say what is wrong with a path that is no file."""
     if not os.path.exists(name):
-        raise FileNotFoundError(f"load: expected the file {name!r}, got none. Check the path.")
+        raise located(FileNotFoundError(f"load: expected the file {name!r}, got none. Check the path."))
     if os.path.isdir(name):
         raise IsADirectoryError(f"load: expected a file, got the folder {name!r}. Add the file's name.")
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from facula.errors import type_error, value_error
 from facula.serialization import torch_read, torch_write
 from facula.serialization.atomic import atomic_write
 from facula.serialization.program import shown
 from facula.serialization.safetensors import MAX_HEADER, Reader, check_exists, parse_json, write_tensors
 from facula.serialization.unpickle import LoadError
-from facula.tensors.tensor import Tensor
+from facula.tensors.tensor import Tensor, wrap
 
 INDEX_SUFFIX = ".index.json"
 _KINDS = {True: ("model", ".safetensors"), False: ("pytorch_model", ".bin")}
@@ -70,7 +71,7 @@ class TorchShard:
         found = self._mapped[name]
         if self.mmap or not isinstance(found.array, np.ndarray):
             return found
-        copy = found.detach().clone()
+        copy = wrap(found.array.copy())
         _release(found.array)
         return copy
 
@@ -162,7 +163,7 @@ def open_checkpoint(path: str | os.PathLike[str], map_location: Any = None, *, m
     files = sorted(set(weights.values()))
     absent = [file for file in files if not os.path.isfile(os.path.join(folder, file))]
     if absent:
-        listed = ", ".join(absent[:5])
+        listed = ", ".join(map(shown, absent[:5]))
         raise FileNotFoundError(
             f"load: {name}: expected {len(files)} shards beside the index, got none of {listed}"
             f"{' and others' if len(absent) > 5 else ''}. Copy them to the same folder."
@@ -194,7 +195,7 @@ def _read_index(name: str) -> tuple[dict[str, str], float | None]:
     for file in weights.values():
         if not re.fullmatch(r"[^/\\:\0]+", file) or file in (".", ".."):
             message = "Use the index only with files in its own folder."
-            raise _wrong(name, "the names of files beside the index", repr(file[:80]), message)
+            raise _wrong(name, "the names of files beside the index", shown(file), message)
     facts = index.get("metadata")
     total = facts.get("total_size") if isinstance(facts, dict) else None
     if total is not None and (isinstance(total, bool) or not isinstance(total, (int, float)) or not 0 <= total < 2**62):
@@ -208,11 +209,11 @@ def _check(name: str, weights: dict[str, str], shards: Mapping[str, Shard], tota
         held = set(shard.names)
         for key in shard.names:
             if weights.get(key) != file:
-                place = f"also in {weights[key]!r}" if key in weights else "not in the index"
-                raise _wrong(name, "each tensor once", f"{key!r} in {file!r} and {place}", hint)
+                place = f"also in {shown(weights[key])}" if key in weights else "not in the index"
+                raise _wrong(name, "each tensor once", f"{shown(key)} in {shown(file)} and {place}", hint)
         for key, place in weights.items():
             if place == file and key not in held:
-                raise _wrong(name, f"{key!r} in {file!r}", "a shard without it", hint)
+                raise _wrong(name, f"{shown(key)} in {shown(file)}", "a shard without it", hint)
     sizes = [shard.size for shard in shards.values()]
     if total is not None and None not in sizes and total != sum(size or 0 for size in sizes):
         raise _wrong(name, f"a total_size of {sum(size or 0 for size in sizes)} bytes", shown(total), hint)
@@ -221,7 +222,7 @@ def _check(name: str, weights: dict[str, str], shards: Mapping[str, Shard], tota
 def _bytes(size: int | str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B?)", str(size).strip().upper())
     if found is None or found[2] not in _UNITS or float(found[1]) * _UNITS[found[2]] < 1:
-        raise ValueError(
+        raise value_error(
             f"save_sharded: expected a size such as '5GB' or 10**9, got {size!r}. Give a number and a unit."
         )
     return int(float(found[1]) * _UNITS[found[2]])
@@ -248,7 +249,9 @@ def save_sharded(
     """
     for name, tensor in state_dict.items():
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"save_sharded: expected tensors, got {type(tensor).__name__} for {name!r}. Save it apart.")
+            raise type_error(
+                f"save_sharded: expected tensors, got {type(tensor).__name__} for {name!r}. Save it apart."
+            )
     limit, place = _bytes(max_shard_size), os.fspath(folder)
     os.makedirs(place, exist_ok=True)
     stem, end = _KINDS[safe_serialization]

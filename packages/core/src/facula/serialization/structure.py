@@ -141,7 +141,7 @@ class Decoder:
         """The value behind the text."""
         try:
             outer = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise self.fail(f"JSON in the metadata {KEY!r}", f"{type(error).__name__}: {str(error)[:80]}") from None
         if not isinstance(outer, dict) or outer.get("version") != VERSION or "value" not in outer:
             raise self.fail(f"a value of version {VERSION} in the metadata {KEY!r}", repr(outer)[:80])

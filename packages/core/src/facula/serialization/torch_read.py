@@ -13,6 +13,8 @@ import os
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -39,7 +41,7 @@ def _fill(file: IO[bytes], array: Any, name: str) -> None:
             count = len(data)
             target[:count] = data
         if not count:
-            raise Fault(f"{array.nbytes} bytes for {name!r}", "the end of the file")
+            raise Fault(f"{array.nbytes} bytes for {shown(name)}", "the end of the file")
         target = target[count:]
 
 
@@ -88,7 +90,7 @@ class ZipReader(Reader):
         self.file.seek(entry.header_offset)
         header = self.file.read(30)
         if len(header) != 30 or header[:4] != b"PK\3\4":
-            raise Fault(f"the entry {entry.filename!r} at byte {entry.header_offset}", "something else")
+            raise Fault(f"the entry {shown(entry.filename)} at byte {entry.header_offset}", "something else")
         return (
             entry.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         )
@@ -96,7 +98,7 @@ class ZipReader(Reader):
     def _entry(self, name: str) -> zipfile.ZipInfo:
         entry = self.entries.get(self.root + name)
         if entry is None:
-            raise Fault(f"an entry {name!r}", "none")
+            raise Fault(f"an entry {shown(name)}", "none")
         return entry
 
     def _read(self, entry: zipfile.ZipInfo, array: Any) -> Any:
@@ -115,7 +117,7 @@ class ZipReader(Reader):
     def fetch(self, key: str, dtype: Any, count: int) -> Any:
         entry = self._entry(f"data/{key}")
         if entry.file_size != count * dtype.itemsize:
-            raise Fault(f"{count * dtype.itemsize} bytes for storage {key!r}", f"{entry.file_size}")
+            raise Fault(f"{count * dtype.itemsize} bytes for storage {shown(key)}", f"{entry.file_size}")
         if settings.skipping:
             return np.zeros(count, dtype)
         if self.path is not None and count:
@@ -204,7 +206,7 @@ class LegacyReader(Reader):
         for key in keys:
             dtype, count = found[key]
             if int.from_bytes(self.file.read(8), "little") != count:
-                raise Fault(f"{count} elements for storage {key!r}", "another number")
+                raise Fault(f"{count} elements for storage {shown(key)}", "another number")
             if self.places.skips() or settings.skipping:
                 self.file.seek(count * dtype.itemsize, os.SEEK_CUR)
             else:
@@ -215,7 +217,7 @@ class LegacyReader(Reader):
         return self.file, self.size
 
 
-def reader_of(file: IO[bytes], name: str, places: Places, path: str | None) -> ZipReader | LegacyReader:
+def reader_of(file: IO[bytes], places: Places, path: str | None) -> ZipReader | LegacyReader:
     """The reader of a stream that `torch.save` wrote; with a `path`, storages are mapped from there."""
     start = file.tell()
     is_zip = file.read(4) == b"PK\3\4"
@@ -226,41 +228,50 @@ def reader_of(file: IO[bytes], name: str, places: Places, path: str | None) -> Z
     return ZipReader(file, places, path) if is_zip else LegacyReader(file, places)
 
 
-def refused(name: str, fault: Fault) -> LoadError:
-    """The error that says what is wrong with a file."""
-    return LoadError(f"load: {name}: expected {fault.expected}, got {fault.found}. {fault.hint or _DAMAGED}")
-
-
-def read(file: IO[bytes], name: str, map_location: Any, path: str | None) -> Any:
-    """The value in a stream that `torch.save` wrote, without running anything."""
-    places = Places(map_location)
+@contextmanager
+def complaints(name: str) -> Iterator[None]:
+    """Whatever is wrong with a file, as one kind of error that names it."""
     try:
-        reader = reader_of(file, name, places, path)
-        return reader.run(*reader.program())
+        yield
     except Fault as fault:
-        raise refused(name, fault) from None
+        message = f"load: {name}: expected {fault.expected}, got {fault.found}. {fault.hint or _DAMAGED}"
+        raise LoadError(message) from None
+    except (LoadError, MemoryError):
+        raise
     except Exception as error:
         raise LoadError(
             f"load: {name}: expected a file of torch.save, got {type(error).__name__}: {str(error)[:120]}. {_DAMAGED}"
         ) from error
 
 
+def read(file: IO[bytes], name: str, map_location: Any, path: str | None) -> Any:
+    """The value in a stream that `torch.save` wrote, without running anything."""
+    places = Places(map_location)
+    with complaints(name):
+        reader = reader_of(file, places, path)
+        return reader.run(*reader.program())
+
+
 def read_unsafe(
     file: IO[bytes], name: str, map_location: Any, path: str | None, module: Any, options: dict[str, Any]
 ) -> Any:
-    """The value in a stream that `torch.save` wrote, by running its program."""
+    """The value in a stream that `torch.save` wrote, by running its program; its own errors come as they are."""
+    places = Places(map_location)
+    with complaints(name):
+        reader = reader_of(file, places, path)
+        program = reader.program()[0]
     try:
-        reader = reader_of(file, name, Places(map_location), path)
-        return unpickle(reader.program()[0], reader, module, options)
+        return unpickle(program, reader, module, options)
     except Fault as fault:
-        raise refused(name, fault) from None
+        with complaints(name):
+            raise fault
 
 
 def unsafe_names(file: IO[bytes], name: str) -> list[str]:
     """The names that a file uses and that are neither known nor allowed, each once."""
     places = Places("meta")
-    try:
-        reader = reader_of(file, name, places, None)
+    with complaints(name):
+        reader = reader_of(file, places, None)
         if isinstance(reader, LegacyReader):
             reader.open()
             stream, size = reader.file, reader.size
@@ -268,6 +279,4 @@ def unsafe_names(file: IO[bytes], name: str) -> list[str]:
             stream, size = reader.program()
         scout = Scout(size, places)
         scout.run(stream, size)
-    except Fault as fault:
-        raise refused(name, fault) from None
     return list(dict.fromkeys(scout.names))
