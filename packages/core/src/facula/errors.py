@@ -110,9 +110,10 @@ def located(error: _Error) -> _Error:
     ours: list[FrameType] = []  # from the public call inwards
     place = ""
     for frame, line in _frames(error):
-        root = frame.f_globals.get("__name__", "").partition(".")[0]
+        module = frame.f_globals.get("__name__", "")
+        root = module.partition(".")[0]
         if root in _OURS:
-            ours.insert(0, frame)
+            ours[:0] = [frame] if module != __name__ else []
         elif root not in _BELOW:
             place = f"\n  at {frame.f_code.co_filename}:{line}"
             break
@@ -166,9 +167,9 @@ def _named(ours: list[FrameType], message: str) -> str:
         return message if said and _same(name, said[0]) else f"{name}: {message}"
     if said or name == "__call__":
         return message
-    owner = "" if "Tensor." in call.f_code.co_qualname else type(call.f_locals.get("self", "")).__name__
-    parts = [part for part in (owner, name) if part not in ("", "str", "__init__")]
-    return f"{'.'.join(parts)}: {message}"
+    owner = type(call.f_locals["self"]).__name__ if "self" in call.f_locals else ""
+    parts = (owner if owner != "Tensor" else "", name if name[:2] != "__" else "")
+    return ": ".join(filter(None, (".".join(filter(None, parts)), message)))
 
 
 def _same(name: str, said: str) -> bool:

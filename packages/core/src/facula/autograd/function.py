@@ -77,7 +77,7 @@ def _remember(node: Node, kept: Any) -> Any:
     if not isinstance(kept, _Result):
         return recall(node, "a saved tensor", kept)
     if kept.version.count != kept.count:
-        raise spoiled(node, "a saved result", kept.version, kept.count)
+        raise spoiled(node, "a saved result", kept.version, kept.count, kept.array)
     t = kept.array.unpack() if type(kept.array) is Packed else wrap(kept.array)
     if node.op.differentiable[kept.index]:
         t.node = Pick(node, kept.index) if node.op.returns else node

@@ -205,10 +205,14 @@ def keep(t: Any) -> tuple[Any, int]:
     return t, writes(t)
 
 
-def spoiled(node: Node, name: str, version: Version, count: int) -> RuntimeError:
+def spoiled(node: Node, name: str, version: Version, count: int, array: Any) -> RuntimeError:
+    """The error for a kept tensor over `array` that was written since."""
+    shape = getattr(array[0] if isinstance(array, tuple) else array, "shape", "packed")
+    late = (version.writer or "").endswith(".step")
+    fix = "Call backward() before that" if late else f"Write into a copy of this {shape} tensor"
     return runtime_error(
         f"{node.op.name}: kept `{name}` for its gradient, but `{version.writer}` has modified it by an inplace operation since "
-        f"(version {version.count}, expected {count}). Write out of place instead."
+        f"(version {version.count}, expected {count}). {fix}."
     )
 
 
@@ -237,7 +241,7 @@ def recall(node: Node, name: str, kept: Any) -> Any:
         return kept.unpack() if type(kept) is Packed else kept
     t, count = kept
     if writes(t) != count:
-        raise spoiled(node, name, version_of(t), count)
+        raise spoiled(node, name, version_of(t), count, t.array)
     return t
 
 
@@ -246,7 +250,7 @@ def recall_array(node: Node, name: str, kept: Any) -> Any:
         return kept.unpack().array if type(kept) is Packed else kept
     t, count = kept
     if writes(t) != count:
-        raise spoiled(node, name, version_of(t), count)
+        raise spoiled(node, name, version_of(t), count, t.array)
     return t.array
 
 
@@ -255,7 +259,7 @@ def recall_out_array(node: Node, array: Any) -> Any:
     if type(array) is Packed:
         return array.unpack().array
     if node.version is not None and node.version.count != node.count:
-        raise spoiled(node, "out", node.version, node.count)
+        raise spoiled(node, "out", node.version, node.count, array)
     if type(array) is tuple and type(array[0]) is Packed:
         return tuple(a.unpack().array for a in array)
     return array

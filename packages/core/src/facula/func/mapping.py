@@ -76,7 +76,7 @@ def _size(dims: list[Any], leaves: list[Any]) -> int:
     sizes = [int(t.shape[d]) for d, t in zip(dims, leaves, strict=True) if d is not None]
     if len(set(sizes)) > 1:
         raise value_error(
-            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension. Check in_dims."
+            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension. Give all one size there."
         )
     return sizes[0]
 

@@ -81,7 +81,7 @@ def grad_and_value(
         if y.ndim:
             raise runtime_error(
                 f"grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor with {y.ndim} dims. "
-                "Maybe you wanted to use the vjp or jacrev APIs instead?"
+                "Reduce it in f, e.g. with .sum()."
             )
         linked = state.grad and inputs.linked([y])
         gradients = pull([y], inputs.own, [y.new_ones(())], inputs.levels, linked, keep=linked)

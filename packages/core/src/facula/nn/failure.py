@@ -48,7 +48,9 @@ def _explain_arguments(error: Exception, module: Module) -> None:
     """Say how the module is called where Python has refused the arguments of its `forward`."""
     trace = error.__traceback__
     if isinstance(error, TypeError) and trace is not None and trace.tb_next is None and plain_message(error):
-        error.args = (f"{error.args[0]}. Call it as {type(module).__name__}{inspect.signature(module.forward)}.",)
+        asked = inspect.signature(module.forward).parameters.values()
+        names = ", ".join(str(p.replace(annotation=p.empty)) for p in asked)
+        error.args = (f"{error.args[0]}. Call it with ({names}).",)
 
 
 def _path_between(outer: Module, inner: Module) -> str | None:

@@ -46,7 +46,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
         raise value_error(
             f"fan in and fan out: expected a tensor of at least 2 dimensions, got shape {tuple(tensor.shape)}. "
-            "Initialise biases with constant_ or uniform_."
+            "Initialise biases with zeros_."
         )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field

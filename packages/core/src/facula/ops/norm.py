@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.devices.threads import ranges, share
 from facula.errors import runtime_error, value_error
@@ -347,7 +348,7 @@ def functional_batch_norm(
     if count == 1:
         raise value_error(
             f"batch_norm: Expected more than 1 value per channel when training, got input size {tuple(input.shape)}. Use "
-            "a larger batch; in a DataLoader, drop_last=True leaves a last one of 1 out."
+            "a larger batch, e.g. with drop_last=True in the DataLoader."
         )
     out, mean, var = batch_norm_op(input, weight, bias, eps)
     if not count:
@@ -410,6 +411,7 @@ def instance_norm(input, weight, bias, running_mean, running_var, use_input_stat
     return functional_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
+@whole
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enabled=True):
     """Normalises each group of channels of each instance (Wu and He, 2018).   Shape: (N, C, *) -> (N, C, *).
 
@@ -471,6 +473,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     return input / (mean * alpha + k) ** beta
 
 
+@whole
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """input / max(norm(input, p), eps) along dim.   Shape: (*) -> (*).
 

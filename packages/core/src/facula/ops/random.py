@@ -310,7 +310,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     p = devices.to_host(input.array).astype(np.float64)
     if not (np.isfinite(p).all() and (p >= 0).all()):
         raise runtime_error(
-            "multinomial: probability tensor contains either `inf`, `nan` or element < 0, expected weights of zero or more. Check the logits."
+            "multinomial: probability tensor contains either `inf`, `nan` or element < 0, expected weights of zero or more. Clamp them at zero."
         )
     if p.size and not (p.sum(-1) > 0).all():
         raise runtime_error(

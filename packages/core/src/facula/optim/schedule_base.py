@@ -59,7 +59,7 @@ class LRScheduler:
             elif "initial_lr" not in group:
                 raise located(
                     KeyError(
-                        f"param 'initial_lr' is not specified in param_groups[{number_}] when resuming scheduler with "
+                        f"{type(self).__name__}: param 'initial_lr' is not specified in param_groups[{number_}] when resuming scheduler with "
                         f"last_epoch >= 0. Load the optimizer's state dict first."
                     )
                 )

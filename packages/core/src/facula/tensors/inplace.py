@@ -38,9 +38,7 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
         what = (
             "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
         )
-        raise runtime_error(
-            f"{writer}: {what} is being used in an in-place operation. Use no_grad(), or write to a clone."
-        )
+        raise runtime_error(f"{writer}: {what} is being used in an in-place operation. Write within no_grad().")
     return recorded
 
 
@@ -148,7 +146,7 @@ def write_out(out: Any, result: Any) -> Any:
         raise type_error(f"out: expected a Tensor, got {type(out).__name__}. Allocate it with facula.empty(0).")
     if state.grad and (out.requires_grad or result.requires_grad):
         raise runtime_error(
-            "out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Use no_grad() or leave out= away."
+            "out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Leave out= away."
         )
     have, want = result.array.dtype, out.array.dtype
     if dtypes.category(have) > dtypes.category(want):

@@ -494,25 +494,27 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.array.size != 1:
             what = "no values" if not self.array.size else "more than one value"
-            raise runtime_error(f"bool: Boolean value of Tensor with {what} is ambiguous. Use .any() or .all().")
+            raise runtime_error(
+                f"bool: Boolean value of Tensor with {what} is ambiguous. Reduce it first, e.g. with .all()."
+            )
         return bool(self.item())
 
-    def _only(self) -> Any:
+    def _only(self, kind: str) -> Any:
         """The number that `float()` and its kin convert."""
         if self.array.size != 1:
             raise value_error(
-                f"only one element tensors can be converted to Python scalars, got {self.array.size} elements. Reduce it first, e.g. with .mean()."
+                f"{kind}: only one element tensors can be converted to Python scalars, got {self.array.size} elements. Reduce it first, e.g. with .mean()."
             )
         return self.item()
 
     def __float__(self) -> float:
-        return float(self._only())
+        return float(self._only("float"))
 
     def __int__(self) -> int:
-        return int(self._only())
+        return int(self._only("int"))
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._only("complex"))
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
