@@ -144,7 +144,7 @@ class Op:
 
     def _asks(self, rule: Callable[..., Any]) -> tuple[str, ...]:
         code = rule.__code__
-        asks = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        asks = getattr(rule, "asks", code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
         known = {"g", "out", "shapes", "xp", "needs", *self.inputs, *self.attrs, self.variadic}
         if unknown := set(asks) - known:
             raise type_error(

@@ -20,7 +20,14 @@ FAMILIES = (
     "copies",
 )  # fmt: skip
 
-KERNELS = ("softmax", "layer_norm", "batch_norm", "cross_entropy", "conv")  # families with faster forms, in ops/kernels
+KERNELS = (
+    "softmax",
+    "layer_norm",
+    "batch_norm",
+    "cross_entropy",
+    "pointwise",
+    "conv",
+)  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.threads import blockwise
 from facula.errors import runtime_error
 from facula.ops.checks import floating, refused, special, uniform
@@ -132,7 +133,8 @@ def _gelu_slope(g, input, approximate):
     return g * ((t + 1) * 0.5 + input * (1 - t * t) * (square * (3 * 0.044715) + 1) * (0.5 * _TANH))
 
 
-def _gelu_array(g, input, approximate, xp):
+def gelu_array(g, input, approximate, xp):
+    """The gradient on arrays."""
     return blockwise(xp, _exact_slope if approximate == "none" else _estimated_slope, input, g)
 
 
@@ -166,7 +168,7 @@ def _estimated_slope(xp, input, g):
 
 
 gelu.vjp(input=_gelu_slope)
-gelu.array_vjp(input=_gelu_array)
+gelu.array_vjp(input=gelu_array)
 
 
 @op(same, onnx="Swish", samples=_ANY)
@@ -353,6 +355,11 @@ def softplus(xp, input, /, beta=1.0, threshold=20.0):
 softplus.vjp(
     input=lambda g, input, beta, threshold: g * (input * beta).sigmoid().masked_fill(input * beta > threshold, 1)
 )
+softplus.array_vjp(
+    input=lambda g, input, beta, threshold, xp: (
+        g * xp.where(input * beta > threshold, g.dtype.type(1), xp.tanh(input * (beta * 0.5)) * 0.5 + 0.5)
+    )
+)
 
 
 @op(same, onnx=None, samples=_ANY)
@@ -365,6 +372,30 @@ def logsigmoid(xp, input, /):
 logsigmoid.vjp(input=lambda g, input: g * (-input).sigmoid())
 
 
+@op(same, onnx="Mish", samples=_ANY)
+def mish_op(xp, input, /):
+    """input * tanh(log(1 + exp(input)))."""
+    floating("mish", input)
+    return input * xp.tanh(xp.logaddexp(input, input.dtype.type(0)))
+
+
+def _mish_slope(g, input):
+    t = softplus(input).tanh()
+    return g * (t + input * (1 - t * t) * input.sigmoid())
+
+
+def _mish_array(g, input, xp):
+    t = xp.tanh(xp.logaddexp(input, input.dtype.type(0)))
+    return g * (t + xp.minimum(input, 20) * (1 - t * t) * (xp.tanh(input * 0.5) * 0.5 + 0.5))
+
+
+mish_op.vjp(input=_mish_slope)
+mish_op.array_vjp(input=_mish_array)
+
+
+_mish_ = in_place(mish_op, "mish_")
+
+
 def mish(input, inplace=False):
     """input * tanh(softplus(input)) (Misra, 2019).   Shape: (*) -> (*).
 
@@ -372,14 +403,7 @@ def mish(input, inplace=False):
     >>> facula.nn.functional.mish(facula.tensor([-1., 2.]))
     tensor([-0.3034,  1.9440])
     """
-    return _mish_(input) if inplace else _mish(input)
-
-
-def _mish(input):
-    return input * softplus(input).tanh()
-
-
-_mish_ = in_place(_mish, "mish_")
+    return _mish_(input) if inplace else mish_op(input)
 
 
 def tanhshrink(input):
@@ -422,6 +446,7 @@ def _prelu_shape(input, weight):
             )
 
 
+@whole
 def prelu(input, weight):
     """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015).
 

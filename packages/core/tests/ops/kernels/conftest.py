@@ -15,17 +15,16 @@ def _small_arrays_count(request, monkeypatch):
     if request.module.__name__.endswith("test_compiled"):
         return
     pytest.importorskip("numba")
-    monkeypatch.setattr(compiled, "LEAST", 1)
+    monkeypatch.setattr(compiled, "LEAST", 0)
     monkeypatch.setattr(compiled, "_WORTH", 1)
 
 
 def _gradients(record, g, out, inputs, attrs):
     """What the array formula of a record gives."""
     known = {
-        "g": g, "out": out, "xp": np, "shapes": tuple(a.shape for a in inputs), "needs": tuple(i < len(inputs) for i in range(len(record.inputs))),
-        **dict(zip(record.inputs, inputs, strict=False)), **record.defaults, **attrs,
+        "g": g, "out": out, "xp": np, "needs": tuple(a is not None for a in inputs),
+        **dict(zip(record.inputs, inputs, strict=True)), **attrs,
     }  # fmt: skip
-    known.update(dict.fromkeys(record.inputs[len(inputs) :]))
     if record.array_joint:
         rule, asks = record.array_joint
         return list(rule(*[known[name] for name in asks]))
@@ -36,7 +35,9 @@ def _run(record, inputs, attrs, with_kernels):
     rng = np.random.default_rng(1)
     with facula.use_kernels(with_kernels), np.errstate(all="ignore"):
         forward = record.kernels.get("cpu", record.forward) if with_kernels else record.forward
-        out = forward(np, *inputs, **attrs)
+        inputs = (*inputs, *[None] * (len(record.inputs) - len(inputs)))
+        named = {name: attrs[name] for name in record.keyword_only}
+        out = forward(np, *inputs, *[attrs[name] for name in record.attrs if name not in named], **named)
         first = out[0] if isinstance(out, tuple) else out
         g = np.asarray(rng.standard_normal(first.shape), first.dtype)
         upper = (g, *[None] * (len(out) - 1)) if isinstance(out, tuple) else g

@@ -28,6 +28,7 @@ E0, E1, E2, E3, E4, E5 = (
     f(1.6666665459e-1),
     f(5.0000001201e-1),
 )
+L3, L5, L7, L9, L11, L13, L15 = f(2 / 3), f(2 / 5), f(2 / 7), f(2 / 9), f(2 / 11), f(2 / 13), f(2 / 15)
 T_LIMIT = f(7.90531110763549805)
 T1, T3, T5, T7 = f(4.89352455891786e-03), f(6.37261928875436e-04), f(1.48572235717979e-05), f(5.12229709037114e-08)
 T9, T11, T13 = f(-8.60467152213735e-11), f(2.00018790482477e-13), f(-2.76076847742355e-16)
@@ -54,6 +55,27 @@ def exp(x):
 
 
 @inline
+def expm1(x):
+    """e ** x - 1, also near 0: 2 ** n times (the polynomial - 1), plus 2 ** n - 1."""
+    t = LOWEST if x < LOWEST else x
+    t = HIGHEST if t > HIGHEST else t
+    n = np.floor(t * LOG2_E + HALF)
+    r = t - n * LN2_HIGH - n * LN2_LOW
+    p = ((((E0 * r + E1) * r + E2) * r + E3) * r + E4) * r + E5
+    p = p * r * r + r
+    power = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    return p * power + (power - ONE)
+
+
+@inline
+def log1p(x):
+    """log(1 + x) for x from 0 to 1: 2 artanh(x / (2 + x)) by its series."""
+    s = x / (x + TWO)
+    t = s * s
+    return s * (((((((L15 * t + L13) * t + L11) * t + L9) * t + L7) * t + L5) * t + L3) * t + TWO)
+
+
+@inline
 def sigmoid(x):
     """1 / (1 + e ** -x)."""
     return ONE / (ONE + exp(-x))
@@ -66,7 +88,9 @@ def tanh(x):
     t = T_LIMIT if t > T_LIMIT else t
     s = t * t
     p = t * ((((((T13 * s + T11) * s + T9) * s + T7) * s + T5) * s + T3) * s + T1)
-    return p / (((U6 * s + U4) * s + U2) * s + U0)
+    p = p / (((U6 * s + U4) * s + U2) * s + U0)
+    p = -ONE if x < -T_LIMIT else p
+    return ONE if x > T_LIMIT else p
 
 
 @inline
