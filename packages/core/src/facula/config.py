@@ -69,7 +69,6 @@ def set_num_threads(count: int, /) -> None:
     """
     from threadpoolctl import threadpool_limits  # reads the libraries that are loaded: slow, and rarely asked for
 
-    global _threads
     if not isinstance(count, int) or isinstance(count, bool):
         raise type_error(f"set_num_threads: expected an int, got {type(count).__name__}. Pass e.g. 4.")
     if count < 1:
@@ -77,4 +76,10 @@ def set_num_threads(count: int, /) -> None:
             f"set_num_threads: expected a positive integer, got {count}. Pass 1 to use no other thread."
         )
     threadpool_limits(limits=count, user_api="blas")
+    use_threads(count)
+
+
+def use_threads(count: int) -> None:
+    """What `get_num_threads` says from now on; BLAS is left alone."""
+    global _threads
     _threads = count

@@ -68,7 +68,7 @@ class Channel:
             return _load(memoryview(data), sizes, aligned=False)
         handle = reduction.recv_handle(self.connection)
         try:
-            memory = mmap.mmap(handle, sum(map(_padded, sizes)), flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
+            memory = mmap.mmap(handle, sum(map(_padded, sizes)))
         finally:
             os.close(handle)
         return _load(memoryview(memory), sizes, aligned=True)

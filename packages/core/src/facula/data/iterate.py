@@ -52,6 +52,9 @@ class Here:
             cause.add_note(f"raised by {type(self.fetcher.dataset).__name__} for sample {error.index}")
         raise cause
 
+    def start(self) -> None:
+        """Nothing is started."""
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -133,6 +136,7 @@ class MapPass(Pass):
         source.begin(self.order.seed, epoch_of(loader.dataset))
         loader._position = self.position
         self._hand_out(source.prefetch * source.count)
+        source.start()
 
     def _hand_out(self, limit: int) -> None:
         """Give out tasks until this many are under way or wait to be given."""
@@ -201,6 +205,7 @@ class StreamPass(Pass):
         for _ in range(source.prefetch):
             for lane in range(len(self.lanes)):
                 self._ask(lane)
+        source.start()
 
     def _ask(self, lane: int) -> None:
         if not self.lanes[lane]["ended"]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import multiprocessing
 import signal
 import time
 import warnings
 import weakref
 from collections import deque
+from dataclasses import replace
 from multiprocessing import connection as pipes
 from typing import TYPE_CHECKING, Any
 
 from facula.data.channel import Channel, PicklingError
 from facula.data.packed import long_lists, packed_whole
-from facula.data.workers import Setup, run_worker
+from facula.data.workers import Setup, progress_of, run_worker
+from facula.devices.threads import single_blas
 from facula.errors import runtime_error
 
 if TYPE_CHECKING:
@@ -36,63 +39,76 @@ class Pool:
         self.processes: list[Any] = []
         self.channels: list[Channel] = []
         self.under_way: list[deque[tuple[int, Any]]] = [deque() for _ in range(self.count)]
-        context: Any = loader.multiprocessing_context or multiprocessing.get_context()
-        forks = context.get_start_method() == "fork"
+        self._backlog: list[list[Any]] = [[] for _ in range(self.count)]  # messages to workers that are not there yet
+        self._context: Any = loader.multiprocessing_context or multiprocessing.get_context()
+        self._forks = self._context.get_start_method() == "fork"
+        self.progress: Any = mmap.mmap(-1, 8 * self.count) if self._forks else self._context.RawArray("q", self.count)
         recipe = loader._recipe()
-        self.progress = context.RawArray("q", self.count)
         packed: list[Any] = []
-        if forks:
-            import threadpoolctl  # noqa: F401  each worker would import it
-
+        if self._forks:
+            with single_blas():  # what BLAS there is, is looked up here, and not by each worker
+                pass
             packed = list(long_lists(recipe.dataset))
             recipe.dataset = packed_whole(recipe.dataset)
+        self._setup = Setup(recipe, loader._is_stream, loader._auto_collation, 0, self.count, self.progress, packed)
         _pools.add(self)
-        try:
-            for worker in range(self.count):
-                setup = Setup(
-                    recipe, loader._is_stream, loader._auto_collation, worker, self.count, self.progress, packed
-                )
-                self._start(context, setup, forks)
-        except BaseException:
-            _shut_down(self.processes, self.channels)
-            raise
         self.close = weakref.finalize(self, _shut_down, self.processes, self.channels)
 
-    def _start(self, context: Any, setup: Setup, forks: bool) -> None:
-        ours, theirs = context.Pipe()
-        others = [channel.connection for pool in _pools for channel in pool.channels]
-        inherited = [*others, ours] if forks else []
-        process = context.Process(target=run_worker, args=(setup, theirs, inherited), daemon=True)
+    def start(self) -> None:
+        """Start the workers, unless they run already; each finds its first task when it begins."""
+        try:
+            for worker in range(len(self.processes), self.count):
+                self._start(worker)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, worker: int) -> None:
+        ours, theirs = self._context.Pipe()
+        channel, backlog = Channel(ours), self._backlog[worker]
+        for message in backlog[:2]:  # more might fill the pipe, which nobody reads yet
+            channel.send(message)
+        others = [other.connection for pool in _pools for other in pool.channels]
+        setup = replace(self._setup, worker=worker)
+        process = self._context.Process(
+            target=run_worker, args=(setup, theirs, [*others, ours] if self._forks else []), daemon=True
+        )
         try:
             with warnings.catch_warnings():  # threads of BLAS are idle here; workers hold no lock of theirs
                 warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
                 process.start()
         except (PicklingError, AttributeError, TypeError) as error:
             ours.close()
-            raise type(error)(_cannot_start(context.get_start_method(), error)) from error
+            raise type(error)(_cannot_start(self._context.get_start_method(), error)) from error
         finally:
             theirs.close()
         self.processes.append(process)
-        self.channels.append(Channel(ours))
+        self.channels.append(channel)
+        for message in backlog[2:]:
+            self._send(worker, message)
+        backlog.clear()
 
     def begin(self, base: int, epoch: int | None, lanes: int = 0, saved: Any = None) -> None:
         """Begin a pass; answers of a broken-off one are read and thrown away."""
         while any(self.under_way):
             self.receive()
-        for worker, channel in enumerate(self.channels):
+        for worker in range(self.count):
             numbers = list(range(worker, max(lanes, 1), self.count))
-            self._send(channel, ("pass", base, epoch, numbers, lanes, saved))
+            self._send(worker, ("pass", base, epoch, numbers, lanes, saved))
 
     def ask(self, token: int, job: Any, worker: int | None = None) -> None:
         """Give a task to a worker: by default to the one with the fewest."""
         if worker is None:
             worker = min(range(self.count), key=lambda i: len(self.under_way[i]))
         self.under_way[worker].append((token, job))
-        self._send(self.channels[worker], (token, job))
+        self._send(worker, (token, job))
 
-    def _send(self, channel: Channel, message: Any) -> None:
+    def _send(self, worker: int, message: Any) -> None:
+        if worker >= len(self.channels):
+            self._backlog[worker].append(message)
+            return
         try:
-            channel.send(message)
+            self.channels[worker].send(message)
         except (BrokenPipeError, ConnectionResetError):
             self._raise_if_dead(wait=1.0)
             raise
@@ -137,7 +153,7 @@ class Pool:
         """Which sample a worker was at."""
         if not self.under_way[worker]:
             return "between batches"
-        (token, job), place = self.under_way[worker][0], self.progress[worker]
+        (token, job), place = self.under_way[worker][0], progress_of(self.progress)[worker]
         if isinstance(job, int):
             return f"in share {job} of the stream"
         if isinstance(job, list) and 0 <= place < len(job):

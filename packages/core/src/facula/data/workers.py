@@ -10,11 +10,13 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from facula import config
 from facula.data.channel import Channel
 from facula.data.fetch import MapFetcher, SampleError
 from facula.data.info import WorkerInfo, set_worker_info
 from facula.data.lanes import Lanes, Recipe
 from facula.data.seeds import batch_seed, seed_everything
+from facula.devices.threads import single_blas
 
 _PARENT_CHECK = 1.0  # seconds between looks whether the parent still lives
 _unpacked: list[Any] = []
@@ -71,6 +73,11 @@ def _rebuild_failure(kind: Any, message: str) -> Failure:
     return failure
 
 
+def progress_of(shared: Any) -> Any:
+    """The numbers in the memory that tells which sample of its batch each worker is at."""
+    return memoryview(shared).cast("B").cast("q")
+
+
 def run_worker(setup: Setup, own: Any, inherited: list[Any]) -> None:
     """The life of a worker: it answers tasks of its channel until that is closed, or its parent is gone."""
     for other in inherited:
@@ -91,7 +98,7 @@ class _Worker:
         self.base = 0
         self.started = False
         self.start_failure: Failure | None = None
-        progress = memoryview(setup.progress).cast("B").cast("q")[setup.worker :]
+        progress = progress_of(setup.progress)[setup.worker :]
         self.lanes = Lanes(recipe, progress)
         self.fetcher = MapFetcher(recipe.dataset, setup.batched, recipe.collate, progress)
 
@@ -153,6 +160,5 @@ class _Worker:
 
 def _one_thread() -> None:
     """Workers share the processors with each other and with training."""
-    from facula import config
-
-    config.set_num_threads(1)
+    config.use_threads(1)
+    contextlib.ExitStack().enter_context(single_blas())

@@ -82,12 +82,18 @@ def attach(handle: int) -> Segment:
     return segment
 
 
+def alone(shape: Sequence[int], dtype: Any) -> Any:
+    """An array in a segment of its own."""
+    dtype = np.dtype(dtype)
+    return new_segment(math.prod(shape) * dtype.itemsize).array(shape, dtype, None, 0)
+
+
 def empty(shape: Sequence[int], dtype: Any) -> Any:
     """An array in shared memory."""
     dtype = np.dtype(dtype)
     size = -(-math.prod(shape) * dtype.itemsize // ALIGN) * ALIGN
     if size > _BLOCK // 4:
-        return new_segment(size).array(shape, dtype, None, 0)
+        return alone(shape, dtype)
     if not _filling or _filling[1] + size > _BLOCK:
         _filling[:] = [new_segment(_BLOCK), 0]
     start = _filling[1]
