@@ -217,7 +217,7 @@ def index_of_floats(t, right):
 
 
 def gather_with_floats(t, right):
-    """RuntimeError: gather: gather(): Expected dtype int32/int64 for index, got float32. Convert it with .long().
+    """RuntimeError: gather(): Expected dtype int32/int64 for index, got float32. Convert it with .long().
     with input (2, 3) float32, index (2, 1) float32
     """
     a, i = t.ones(2, 3), t.tensor([[0.0], [1.0]])

@@ -6,10 +6,11 @@ import builtins
 import math
 import string
 
+from facula.autograd.state import whole
 from facula.errors import runtime_error
 from facula.ops import rules
 from facula.ops.arithmetic import mul
-from facula.ops.matmul import bmm, matmul, mm, mv
+from facula.ops.matmul import bmm, dot, matmul, mm, mv
 from facula.ops.outputs import takes_out
 from facula.ops.rules import wrap_dim
 from facula.ops.shape import expand, permute, reshape
@@ -34,6 +35,7 @@ def _plus(name, input, product, beta, alpha):
     return (input if beta == 1 else input * beta) + product
 
 
+@whole
 @takes_out
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2) for matrices.
@@ -48,6 +50,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     return _plus("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
+@whole
 @takes_out
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec).   Shape: input that broadcasts to (n), (n, m), (m) -> (n).
@@ -59,6 +62,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
     return _plus("addmv", input, mv(mat, vec), beta, alpha)
 
 
+@whole
 @takes_out
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2).   Shape: input that broadcasts to (n, m), (n), (m) -> (n, m).
@@ -74,6 +78,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
     return _plus("addr", input, product, beta, alpha)
 
 
+@whole
 @takes_out
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2).
@@ -87,6 +92,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     return _plus("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
+@whole
 @takes_out
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum of bmm(batch1, batch2) over the batch.
@@ -140,6 +146,7 @@ def inner(input, other):
     return tensordot(input, other, dims=([-1], [-1]))
 
 
+@whole
 @takes_out
 def vdot(input, other):
     """The dot product of two vectors with the first one conjugated.   Shape: (n), (n) -> ().
@@ -148,8 +155,6 @@ def vdot(input, other):
     >>> facula.vdot(facula.tensor([1j, 2]), facula.tensor([1j, 1]))
     tensor(3.+0.j)
     """
-    from facula.ops.matmul import dot
-
     return dot(input.conj(), other)
 
 
@@ -192,6 +197,8 @@ def tensordot(a, b, dims=2):
     n = math.prod(a.shape[d] for d in over_a)
     left = reshape(permute(a, free_a + over_a), math.prod(a.shape[d] for d in free_a), n)
     right = reshape(permute(b, over_b + free_b), n, math.prod(b.shape[d] for d in free_b))
+    if left.shape[0] == 1 and right.shape[1] == 1:
+        return reshape(dot(left[0], right[:, 0]), shape)
     return reshape(mm(left, right), shape)
 
 
@@ -257,6 +264,7 @@ def linalg_cross(input, other, *, dim=-1):
     return _three("linalg.cross", input, other, dim)
 
 
+@whole
 def trace(input):
     """The sum of the diagonal of a matrix.   Shape: (n, m) -> ().
 
@@ -384,7 +392,7 @@ def _parsed(equation, tensors):
     if len(terms) != len(tensors):
         what = "fewer" if len(terms) > len(tensors) else "more"
         raise runtime_error(
-            f"einsum: einsum(): {what} operands were provided than specified in the equation, got {len(tensors)} for {equation!r}."
+            f"einsum(): {what} operands were provided than specified in the equation, got {len(tensors)} for {equation!r}."
         )
     named, wide = [], 0
     for term, t in zip(terms, tensors, strict=True):
@@ -392,12 +400,13 @@ def _parsed(equation, tensors):
         extra = t.ndim - len(head) - len(tail)
         if not all(c in _LETTERS for c in head + tail):
             raise runtime_error(
-                f"einsum: einsum(): invalid subscript given in the equation {equation!r}, subscripts must be in [a-zA-Z]."
+                f"einsum(): invalid subscript given in the equation {equation!r}, subscripts must be in [a-zA-Z]."
             )
         if extra < 0 or (extra and not dots):
             raise runtime_error(
-                f"einsum: einsum(): the number of subscripts in the equation ({len(head + tail)}) does not match the number of "
-                f"dimensions ({t.ndim}) for an operand{'' if dots else ' and no ellipsis was given'}, in {equation!r}."
+                f"einsum(): the number of subscripts in the equation ({len(head + tail)}) does not match the number of "
+                f"dimensions ({t.ndim}) for an operand{'' if dots else ' and no ellipsis was given'}, in {equation!r}. "
+                "Name each dimension."
             )
         wide = builtins.max(wide, extra)
         named.append((head, extra, tail))
@@ -409,9 +418,7 @@ def _parsed(equation, tensors):
     for c in head + tail:
         if (head + tail).count(c) > 1 or c not in flat:
             why = "appears more than once" if (head + tail).count(c) > 1 else "does not appear in any operand"
-            raise runtime_error(
-                f"einsum: einsum(): output subscript {c} {why}, in {equation!r}. Correct the part after '->'."
-            )
+            raise runtime_error(f"einsum(): output subscript {c} {why}, in {equation!r}. Correct the part after '->'.")
     return labels, [*head, *(range(wide) if dots else ()), *tail]
 
 
@@ -424,7 +431,7 @@ def _single(t, labels):
             j = labels.index(x, i + 1)
             if t.shape[i] != t.shape[j]:
                 raise runtime_error(
-                    f"einsum: einsum(): subscript {x} is repeated for operand but the sizes don't match, {t.shape[j]} != {t.shape[i]}."
+                    f"einsum(): subscript {x} is repeated for operand but the sizes don't match, {t.shape[j]} != {t.shape[i]}."
                 )
             t = t.diagonal(0, i, j)
             labels = [y for k, y in enumerate(labels) if k not in (i, j)] + [x]
@@ -460,7 +467,7 @@ def _pair(a, la, b, lb, wanted):
     count = lambda labels: math.prod(size[x] for x in labels)
     a = permute(a, [la.index(x) for x in batch + rows + over])
     b = permute(b, [lb.index(x) for x in batch + over + columns])
-    if not over and (not rows or not columns):
+    if not over:
         out = mul(
             reshape(a, *[size[x] for x in batch + rows], *[1] * len(columns)),
             reshape(b, *[size[x] for x in batch], *[1] * len(rows), *[size[x] for x in columns]),
@@ -486,9 +493,7 @@ def einsum(equation, *operands):
     elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:
-        raise runtime_error(
-            "einsum: einsum(): must provide at least one operand, got none. Pass tensors after the equation."
-        )
+        raise runtime_error("einsum(): must provide at least one operand, got none. Pass tensors after the equation.")
     labels, result = _parsed(equation, operands)
     terms = [_single(t, entries) for t, entries in zip(operands, labels, strict=True)]
     _check_sizes(terms)
@@ -507,8 +512,8 @@ def _check_sizes(terms):
         for x, n in zip(entries, t.shape, strict=True):
             if n != 1 and size.setdefault(x, n) != n:
                 raise runtime_error(
-                    f"einsum: einsum(): subscript {x} has size {n} for an operand which does not broadcast with previously "
-                    f"seen size {size[x]}. Check the shapes."
+                    f"einsum(): subscript {x} has size {n} for an operand which does not broadcast with previously "
+                    f"seen size {size[x]}. Give unlike sizes unlike letters."
                 )
 
 

@@ -7,6 +7,7 @@ import math
 
 from facula import dtypes
 from facula.autograd.op import Rule, arg, op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops.rules import broadcast_shapes, to_real
@@ -86,6 +87,7 @@ def complex(real, imag, *, out=None):
     return found if out is None else write_out(out, found)
 
 
+@whole
 def polar(abs, angle, *, out=None):
     """The complex numbers of given absolute value and angle: abs * exp(1j * angle).   Shape: as `complex`.
 

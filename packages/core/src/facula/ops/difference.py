@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula.autograd.state import whole
 from facula.errors import runtime_error
 from facula.ops.join import cat, stack
 from facula.ops.outputs import takes_out
@@ -83,6 +84,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     return [_along(input, d, step, edge_order) for d, step in zip(dims, _spacings(spacing, dims), strict=True)]
 
 
+@whole
 @takes_out
 def renorm(input, p, dim, maxnorm):
     """Each slice along `dim` scaled down so that its p-norm is at most `maxnorm`.   Shape: (*) -> (*).
@@ -109,14 +111,13 @@ def renorm(input, p, dim, maxnorm):
 
 def _lengths(lengths, offsets):
     if lengths is None and offsets is None:
-        raise runtime_error(
-            "segment_reduce: segment_reduce(): Either lengths or offsets must be defined, got neither. Pass lengths=."
-        )
+        raise runtime_error("segment_reduce(): Either lengths or offsets must be defined, got neither. Pass lengths=.")
     if lengths is not None:
         return lengths.array
     return np.diff(offsets.array, axis=-1)
 
 
+@whole
 def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, axis=0, unsafe=False, initial=None):
     """Reduce ("sum", "mean", "max", "min", "prod") the segments of `axis` whose lengths (or offsets) are given.
 

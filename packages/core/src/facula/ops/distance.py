@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.errors import runtime_error, value_error
 from facula.ops.compare import where
 from facula.ops.index import index_op
@@ -78,6 +79,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return p_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@whole
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between x1 and x2 along dim: x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)).
 
@@ -98,6 +100,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     return ((x1 / where(first > eps, first, eps)) * (x2 / where(second > eps, second, eps))).sum(dim)
 
 
+@whole
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distance of each row of x1 to each row of x2.   Shape: (*, P, M), (*, R, M) -> (*, P, R).
 
@@ -137,6 +140,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return p_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
+@whole
 def pdist(input, p=2.0):
     """The p-norm distances of all pairs of rows, row by row.   Shape: (N, M) -> (N (N - 1) / 2).
 
@@ -161,12 +165,12 @@ def bilinear(input1, input2, weight, bias=None):
     """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise runtime_error(
-            f"bilinear: bilinear(): input batch dimensions do not match, got {list(input1.shape)} and "
+            f"bilinear(): input batch dimensions do not match, got {list(input1.shape)} and "
             f"{list(input2.shape)}. Give one pair per row."
         )
     if weight.ndim != 3 or input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
         raise runtime_error(
-            f"bilinear: bilinear(): input sizes do not match weight size: got {list(input1.shape)} and "
+            f"bilinear(): input sizes do not match weight size: got {list(input1.shape)} and "
             f"{list(input2.shape)} for weight {list(weight.shape)}. Change in1_features or in2_features."
         )
     a, b = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])

@@ -130,7 +130,7 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     """
     if not input.array.size and (dim is None or not input.array.shape[wrap_dim(dim, input.ndim)]):
         raise runtime_error(
-            "aminmax: aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape."
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape."
         )
     over = () if dim is None else dim
     if dim is None and keepdim:

@@ -26,7 +26,7 @@ def _check_shapes(name, input, index, dim, src=None):
     """What gather and scatter ask of their index, in PyTorch's words."""
     if index.dtype not in (np.int64, np.int32):
         raise runtime_error(
-            f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype.name}. Convert it with .long()."
+            f"{name}(): Expected dtype int32/int64 for index, got {index.dtype.name}. Convert it with .long()."
         )
     if input.ndim != index.ndim:
         raise runtime_error(
@@ -252,7 +252,7 @@ def _sources(name, input, dim, index, src, cast_src=False):
     elif src.array.dtype != input.array.dtype:
         if not cast_src:
             raise runtime_error(
-                f"{name}: {name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}. "
+                f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}. "
                 f"Convert src with .to()."
             )
         src = cast(src, input.array.dtype)
@@ -339,7 +339,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise runtime_error(
-            f"scatter_reduce: reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}."
+            f"scatter_reduce: reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}. Use one of these."
         )
     d, base, index, src = _sources("scatter_reduce", input, dim, index, src)
     return _reduced_at(base, d, index, src, reduce, include_self).reshape(input.shape)
@@ -350,11 +350,11 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
     d = wrap_dim(dim, input.ndim)
     if index.ndim > 1:
         raise index_error(
-            f"{name}: {name}(): Index is supposed to be a vector, expected at most 1 dimension, got {index.ndim}."
+            f"{name}(): Index is supposed to be a vector, expected at most 1 dimension, got {index.ndim}. Flatten it first."
         )
     if index.array.dtype not in (np.int64, np.int32):
         raise runtime_error(
-            f"{name}: {name}(): Expected dtype int32/int64 for index, got {index.dtype}. Convert it with .long()."
+            f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}. Convert it with .long()."
         )
     input, index = _lifted(input, index)
     if type(index.array) is np.ndarray and not wraps:
@@ -363,12 +363,12 @@ def _vector_index(name, input, dim, index, source=None, wraps=False):
         return d, input, index
     if source.array.dtype != input.array.dtype:
         raise runtime_error(
-            f"{name}: {name}(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}."
+            f"{name}(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}. Convert source with .to()."
         )
     (source,) = _lifted(source)
     if source.ndim == input.ndim and source.shape[d] != index.shape[0]:
         raise runtime_error(
-            f"{name}: {name}(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[d]})."
+            f"{name}(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[d]}). Give one index per slice."
         )
     return d, input, index, source.expand((*input.shape[:d], index.shape[0], *input.shape[d + 1 :]))
 
@@ -451,7 +451,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise runtime_error(
-            f"index_reduce: index_reduce(): Expected reduce to be one of prod, mean, amax or amin, got {reduce!r}."
+            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin, got {reduce!r}. Use one of these."
         )
     d, base, index, source = _vector_index("index_reduce", input, dim, index, source)
     index = index.reshape([-1 if i == d else 1 for i in range(base.ndim)]).expand(source.shape)
@@ -462,7 +462,7 @@ def _whole(name, input, index):
     """The flattened input with its index flattened too (negative ones count from the end), checked."""
     if index.array.dtype not in (np.int64, np.int32):
         raise runtime_error(
-            f"{name}: {name}(): Expected a long tensor for index, but got {index.dtype}. Convert it with .long()."
+            f"{name}(): Expected a long tensor for index, but got {index.dtype}. Convert it with .long()."
         )
     n = input.numel()
     a = index.array
@@ -495,7 +495,7 @@ def put(input, index, source, accumulate=False):
     """
     if source.array.dtype != input.array.dtype:
         raise runtime_error(
-            f"put: put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}."
+            f"put: put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}. Convert source with .to()."
         )
     if index.numel() != source.numel():
         raise runtime_error(

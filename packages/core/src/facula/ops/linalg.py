@@ -180,7 +180,7 @@ def _is_vector(A, B):
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B (or X @ A = B if not `left`).
 
-    Shape: A (*, n, n), B (*, n) or (*, n, k).   Raises: facula.linalg.LinAlgError if a matrix is singular.
+    Shape: A (*, n, n), B (*, n) or (*, n, k) -> the same as B.   Raises: facula.linalg.LinAlgError if a matrix is singular.
 
     >>> import facula
     >>> facula.linalg.solve(facula.tensor([[2., 0.], [0., 4.]]), facula.tensor([2., 2.]))

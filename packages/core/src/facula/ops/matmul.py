@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops import rules
@@ -164,6 +165,7 @@ def bmm(input, mat2, *, out=None):
     return matmul(input, mat2, out=out)
 
 
+@whole
 def mv(input, vec, *, out=None):
     """The product of a matrix and a vector.   Shape: (n, m), (m) -> (n).
 
@@ -178,6 +180,7 @@ def mv(input, vec, *, out=None):
     return matmul(input, vec, out=out)
 
 
+@whole
 def dot(input, tensor, *, out=None):
     """The sum of the products of two vectors.   Shape: (n), (n) -> ().
 
@@ -187,7 +190,7 @@ def dot(input, tensor, *, out=None):
     """
     if input.ndim != 1 or tensor.ndim != 1:
         raise runtime_error(
-            f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Use matmul() otherwise."
+            f"dot: 1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors. Flatten them first."
         )
     if input.shape != tensor.shape:
         raise runtime_error(

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops.extremes import selected, selected_back
@@ -255,6 +256,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, skip_nan):
     return found if q.ndim else found.squeeze(0)
 
 
+@whole
 @takes_out
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The `q` quantiles (a fraction, or several in a tensor) of all elements or along `dim`; nan if there is a nan.
@@ -268,6 +270,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
+@whole
 @takes_out
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """`quantile` of the elements that are not nan.   Shape: as `quantile`.

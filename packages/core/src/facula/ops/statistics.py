@@ -7,6 +7,7 @@ import math
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops.reduce import axes, dims, mean, spread, to_dtype
@@ -224,6 +225,7 @@ def _norm_back(g, input, out, ord, dim, keepdim):
 vector_norm_op.vjp(input=_norm_back)
 
 
+@whole
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm over `dim` (all elements by default); "fro" is p = 2, "nuc" sums the singular values of matrices.
 
@@ -258,6 +260,7 @@ def _nuclear(input, dim, keepdim, out):
     return result if out is None else write_out(out, result)
 
 
+@whole
 def dist(input, other, p=2):
     """The p-norm of input - other.   Shape: (*), (*) that broadcast together -> ().
 
@@ -331,7 +334,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     """
     if input.ndim > 2:
         raise runtime_error(
-            f"cov: cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
         )
     x = input if input.ndim == 2 else input.reshape(1, -1)
     if not dtypes.is_differentiable(x.array.dtype):
@@ -366,7 +369,7 @@ def corrcoef(input):
     """
     if input.ndim > 2:
         raise runtime_error(
-            f"corrcoef: corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions. Reshape it."
         )
     c = cov(input)
     if not c.ndim:

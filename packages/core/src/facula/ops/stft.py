@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.autograd.state import whole
 from facula.errors import runtime_error
 from facula.ops.create import ones
 from facula.ops.fft import fft_fft, fft_ifft, fft_irfft, fft_rfft
@@ -29,6 +30,7 @@ def _reflected(x, n, mode):
     return function("pad")(x.unsqueeze(-2), (n, n), mode=mode).squeeze(-2)
 
 
+@whole
 def stft(
     input, n_fft, hop_length=None, win_length=None, window=None, center=True, pad_mode="reflect", normalized=False, onesided=None,
     return_complex=None, align_to_window=None,

@@ -132,9 +132,7 @@ def diag(input, diagonal=0):
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
-        raise runtime_error(
-            f"diag: diag(): Supports 1D or 2D tensors. Got {input.ndim}D. Use diagonal() or diag_embed()."
-        )
+        raise runtime_error(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D. Use diagonal() or diag_embed().")
     return clone(_diagonal(input, int(diagonal), 0, 1))
 
 
