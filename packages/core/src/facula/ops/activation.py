@@ -450,7 +450,7 @@ def _prelu_shape(input, weight):
 def prelu(input, weight):
     """max(0, input) + weight * min(0, input), one weight or one per channel (He et al., 2015).
 
-    Shape: (N, C, *) or (), weight (1) or (C) -> the same as input.
+    Shape: (*), weight (1), or (N, C, *), weight (C) -> the same as input.
 
     >>> import facula
     >>> facula.nn.functional.prelu(facula.tensor([-2., 2.]), facula.tensor([0.25]))

@@ -218,7 +218,9 @@ def linear_cross_entropy(
 ):  # fmt: skip
     """cross_entropy(linear(input, linear_weight, linear_bias), target).
 
-    Shape: (N, in) or (in), linear_weight (C, d1, ..., in).   `options` may ask for less memory; the result is the same with and without.
+    Shape: (N, in) or (in), linear_weight (C, d1, ..., in) -> (), or (N, d1, ...) with reduction="none".
+
+    `options` may ask for less memory; the result is the same with and without.
     """
     from facula.ops.loss_class import cross_entropy
     from facula.ops.matmul import linear
