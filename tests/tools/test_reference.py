@@ -132,6 +132,9 @@ def test_an_operator_page_says_what_is_known():
     assert "`Tensor.exp_`" in page
     assert "**ONNX:** `Exp`" in page
     assert "**Gradient:** none" in "\n".join(operators.describe(operators.entries()["isfinite"]))
+    assert "**Shape:** as [`scatter_add`](../ops/gather.md#scatter_add)" in "\n".join(
+        operators.describe(operators.entries()["scatter_reduce"])
+    )
     assert "through `elu_op`" in "\n".join(operators.describe(operators.entries()["celu"]))
 
 

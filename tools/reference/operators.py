@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,7 @@ TITLES = {
     "stft": "Short-time Fourier transforms",
     "unary": "Elementary functions",
 }
+SAME_AS = re.compile(r"\bas `(\w+)`")
 NOTATION = """
 Every operator by family. `(N, C, H, W)` names sizes, `(*)` stands for any shape, `()` for a single number, and "->" for what comes out.
 Where an operator is made of others, **Gradient** names the [records](../../design/engine.md) that carry it.
@@ -224,6 +226,12 @@ def example_of(entry: Entry) -> tuple[str, list[Op]]:
     return "", []
 
 
+def link(found: re.Match[str]) -> str:
+    """The name of an operator whose shapes another one has, as a link."""
+    entry = entries().get(found[1])
+    return f"as [`{entry.title}`](../{entry.page})" if entry else found[0]
+
+
 def describe(entry: Entry) -> list[str]:
     """The section of one operator."""
     example, made_of = example_of(entry)
@@ -231,7 +239,7 @@ def describe(entry: Entry) -> list[str]:
     record = entry.thing if isinstance(entry.thing, Op) else None
     others = [spelling.removeprefix("facula.") for spelling in entry.spellings[1:]]
     facts = {
-        "Shape": escape(entry.shape),
+        "Shape": SAME_AS.sub(link, escape(entry.shape)),
         "Types": TYPES.get(record.promote or "", "") if record else "",
         "Gradient": gradient(entry, made_of),
         "View": "shares memory with its input" if record and record.view else "",
