@@ -9,8 +9,9 @@ _PLACES = {
     "backward": "engine", "grad": "engine", "no_grad": "state", "enable_grad": "state", "set_grad_enabled": "state",
     "inference_mode": "state", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
     "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly", "Variable": "variable",
+    "set_multithreading_enabled": "state",
 }  # fmt: skip
-_ROOMS = ("forward_ad", "function", "functional", "graph", "profiler")
+_ROOMS = ("anomaly_mode", "forward_ad", "function", "functional", "grad_mode", "graph", "profiler")
 
 
 def __getattr__(name: str) -> Any:

@@ -229,3 +229,21 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether this thread is inside `inference_mode`."""
     return state.inference
+
+
+class set_multithreading_enabled:
+    """Accepted for PyTorch's sake, as a call and as a context manager: backward runs in the thread that called it.
+
+    >>> import facula
+    >>> with facula.autograd.set_multithreading_enabled(False):
+    ...     pass
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass

@@ -294,3 +294,15 @@ def _dress(t: Tensor, level: Lanes) -> Tensor:
             value = _dress(movedim(t.value, 1, 0), level)
         return batched(value, t.level)
     return batched(t, level)
+
+
+def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
+    """The whole batch behind a tensor that stands for one lane of it inside of vmap (of all nested ones with `recurse`).
+
+    For looking at in a debugger; whatever is computed from it is outside of the transformation.
+    """
+    while type(tensor) is Batched:
+        tensor = tensor.value
+        if not recurse:
+            break
+    return tensor

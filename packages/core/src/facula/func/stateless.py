@@ -8,6 +8,7 @@ from typing import Any
 
 from facula.errors import runtime_error, value_error
 from facula.nn import Module
+from facula.nn.batchnorm import _BatchNorm
 from facula.ops import stack
 from facula.tensors.tensor import Tensor
 
@@ -133,3 +134,18 @@ def _stacked(tensors: list[Tensor], name: str) -> Tensor:
             f"stack_module_state: Expected {name!r} from each model to have the same .requires_grad, got both. Freeze all or none."
         )
     return stack([t.detach() for t in tensors]).requires_grad_(wanted.pop())
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Let all batch norms below `root` (and itself) use the statistics of each batch and keep none, so that `vmap` can map them.
+
+    >>> import facula
+    >>> model = facula.func.replace_all_batch_norm_modules_(facula.nn.Sequential(facula.nn.BatchNorm1d(2)))
+    >>> model[0].running_mean is None
+    True
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -207,6 +207,47 @@ def jvp(
     return (pushed.result, out, pushed.aux) if has_aux else (pushed.result, out)
 
 
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """The result of `func`, and the function of tangents that `jvp` would compute there: v -> J v, for any number of v.
+
+    `func` runs once; what it keeps is kept as long as the second result lives.
+
+    >>> import facula
+    >>> out, push = facula.func.linearize(facula.sin, facula.zeros(2))
+    >>> push(facula.ones(2))
+    tensor([1., 1.])
+    """
+    name = "linearize(f, *primals)"
+    pushed = _Pushed(lambda given: func(*given), primals, False, name)
+
+    def push(*tangents: Any) -> Any:
+        vectors = _like(tangents, pushed.spec, pushed.primals, name, "primals and tangents")
+        return tree_unflatten(pushed(vectors), pushed.out_spec)
+
+    return pushed.result, push
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """`func`: every in-place operation is recorded as an operation without one and a write, so there is nothing to remove.
+
+    Transformations, graphs and exports see the operation alone. `remove` ("mutations" or "mutations_and_views") is checked.
+
+    >>> import facula
+    >>> facula.func.functionalize(lambda x: x.clone().mul_(2))(facula.ones(2))
+    tensor([2., 2.])
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise runtime_error(
+            f"functionalize: Valid options for remove are 'mutations' and 'mutations_and_views', got {remove!r}. Choose one."
+        )
+
+    @functools.wraps(func, updated=())
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return func(*args, **kwargs)
+
+    return wrapped
+
+
 def _basis(t: Tensor) -> Tensor:
     """The unit vectors of a tensor's shape along a new first dimension."""
     n = t.numel()
