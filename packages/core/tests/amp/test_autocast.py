@@ -11,29 +11,18 @@ def product(x):
     return (x @ x).dtype
 
 
-def test_every_name_of_the_policy_is_an_operator():
-    listed = policy.LOWER | policy.FULL | policy.FULL_ON_CUDA | policy.WIDEST
-    assert listed <= set(ALL)
-    assert not policy.LOWER & policy.FULL
+@pytest.mark.parametrize("device", policy.POLICIES)
+def test_every_name_of_the_policy_is_an_operator_in_one_list(device):
+    lists = [getattr(policy.POLICIES[device], kind) for kind in ("lower", "full", "own", "widest")]
+    asked = {name for name, value in facula.ops.PUBLIC.items() if hasattr(value, "__wrapped__")} | {"_mirrored"}
+    assert frozenset().union(*lists) <= set(ALL) | asked
+    assert sum(map(len, lists)) == len(frozenset().union(*lists))
 
 
-@pytest.mark.parametrize("name", ["LOWER", "FULL", "FULL_ON_CUDA", "WIDEST"])
-def test_the_published_lists_are_those_in_force(name):
-    section = (policy.__doc__ or "").split(f"`{name}`:")[1].split("`")[0]
-    printed = {word for line in section.splitlines() if line.startswith("    ") for word in line[4:].split("  ")}
-    titles = {
-        "losses",
-        "recurrent",
-        "products",
-        "complex",
-        "decompositions",
-        "functions",
-        "norms",
-        "sums",
-        "writes",
-        "",
-    }
-    assert {word.strip() for word in printed} - titles | (getattr(policy, name) & titles) == getattr(policy, name)
+def test_the_policy_is_published():
+    for device in policy.POLICIES.values():
+        for name in device.lower | device.full | device.own | device.widest:
+            assert name in policy.__doc__
 
 
 def test_blocks_nest_and_end():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from facula import dtypes
-from facula.amp.policy import FULL, FULL_ON_CUDA, LOWER, WIDEST
+from facula.amp.policy import POLICIES
 from facula.autograd.primitives import cast
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import Leaf, writes
@@ -56,6 +57,8 @@ class autocast(Interpreter):
     (facula.bfloat16, facula.float32)
     """
 
+    calls = True
+
     def __init__(
         self,
         device_type: str,
@@ -64,6 +67,7 @@ class autocast(Interpreter):
         cache_enabled: bool | None = None,
     ) -> None:
         self.device_type = _known("autocast", device_type)
+        self.policy = POLICIES[device_type]
         self.dtype = _DEFAULTS[device_type] if dtype is None else dtype
         if self.dtype not in (dtypes.bfloat16, dtypes.float16):
             warnings.warn(
@@ -95,23 +99,50 @@ class autocast(Interpreter):
 
     def process(self, op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         """Cast the inputs and go on below, where outer blocks for the same device have no say."""
-        around = state.interpreters
-        others = [i for i in around if not isinstance(i, autocast) or i.device_type != self.device_type]
-        if len(others) != len(around):
-            state.interpreters = others
-            state.set_grad(state.grad)
-        try:
+        with self._aside():
             return op.bind(self._cast(op.name, inputs) if self.enabled else inputs, attrs)
+
+    def called(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A function that the policy names is computed in one type throughout."""
+        first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None)
+        block = self if first is None else _active(first.device.type)
+        if block is None or not block.enabled:
+            return function(*args, **kwargs)
+        name, policy = function.__name__, block.policy
+        if name not in policy.lower | policy.full | policy.own:
+            return function(*args, **kwargs)
+        with block._aside():
+            if name not in policy.own:
+                dtype = block.dtype.numpy if name in policy.lower else dtypes.float32.numpy
+                args, kwargs = block._nested(args, dtype), block._nested(kwargs, dtype)
+            return function(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Without any block for this kind of device."""
+        around = state.interpreters
+        state.interpreters = [i for i in around if not isinstance(i, autocast) or i.device_type != self.device_type]
+        state.set_grad(state.grad)
+        try:
+            yield
         finally:
             state.interpreters = around
             state.set_grad(state.grad)
 
+    def _nested(self, value: Any, dtype: Any) -> Any:
+        """The tensors in arguments, cast."""
+        if isinstance(value, dict):
+            return {key: self._nested(item, dtype) for key, item in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(self._nested(item, dtype) for item in value)
+        return self._one(value, dtype) if self._eligible(value) else value
+
     def _cast(self, name: str, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        if name in LOWER:
+        if name in self.policy.lower:
             return self._all(inputs, self.dtype.numpy)
-        if name in FULL or (self.device_type == "cuda" and name in FULL_ON_CUDA):
+        if name in self.policy.full:
             return self._all(inputs, dtypes.float32.numpy)
-        if name in WIDEST:
+        if name in self.policy.widest:
             floats = [x.array.dtype for x in inputs if self._eligible(x)]
             if len(set(floats)) > 1:
                 return self._all(inputs, functools.reduce(dtypes.promote, floats))

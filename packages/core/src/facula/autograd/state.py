@@ -38,6 +38,7 @@ class Interpreter:
     """
 
     batches = False  # whether its tensors stand for batches, and have no array of their own
+    calls = False  # whether it wants to be asked about functions that are `whole`
 
     def __enter__(self) -> Any:
         state.interpreters.append(self)
@@ -51,6 +52,10 @@ class Interpreter:
     def process(self, op: Any, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         """Answer an op call."""
         raise NotImplementedError
+
+    def called(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Answer the call of a function that is `whole`; asked only if `calls` says so."""
+        return function(*args, **kwargs)
 
     def wrote(self, target: Any, value: Any, writer: str) -> Any:
         """Hear of an in-place write of `value` into `target`; True says that it is done."""
@@ -68,6 +73,19 @@ class Interpreter:
     def around_backward(self, step: Callable[..., Any], sink: Callable[..., None]) -> tuple[Any, Any]:
         """What backward is to use in place of `step(node, gradient, create_graph)` and `sink(leaf, gradient, owned)`."""
         return step, sink
+
+
+def whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function made of ops of which an interpreter may have its own idea: it is asked (`called`) before they run."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        for interpreter in reversed(state.interpreters):
+            if interpreter.calls:
+                return interpreter.called(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return wrapped
 
 
 def lanewise(function: Callable[..., Any]) -> Callable[..., Any]:

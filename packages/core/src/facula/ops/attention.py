@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from facula.autograd.state import whole
 from facula.errors import assertion_error, runtime_error
 from facula.ops.dropout import dropout
 from facula.ops.join import cat
@@ -172,6 +173,7 @@ def _merge_masks(attn_mask, key_padding_mask, batch, heads, sources):
     return mask
 
 
+@whole
 def multi_head_attention_forward(
     query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v, add_zero_attn, dropout_p, out_proj_weight, out_proj_bias,
     training=True, key_padding_mask=None, need_weights=True, attn_mask=None, use_separate_proj_weight=False, q_proj_weight=None, k_proj_weight=None,

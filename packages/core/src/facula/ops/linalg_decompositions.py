@@ -10,7 +10,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.op import arg, op, sample
-from facula.autograd.state import lanewise
+from facula.autograd.state import lanewise, whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops.create import eye
@@ -445,6 +445,7 @@ def lu(A, pivot=True, get_infos=False, out=None):
     return LuWithInfo(packed, pivots, info) if get_infos else (packed, pivots)
 
 
+@whole
 @takes_out
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B if not `left`, A.mH for A if `adjoint`) from the packed factors of A.
@@ -468,6 +469,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     return _solve_triangular(upper, first, True, False)
 
 
+@whole
 @takes_out
 def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b from the packed factors of A.   Shape: b (*, n, k), (*, n, n), pivots (*, n) -> (*, n, k)."""

@@ -10,7 +10,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
-from facula.autograd.state import lanewise
+from facula.autograd.state import lanewise, whole
 from facula.devices import base as devices
 from facula.devices.generator import rng_of
 from facula.devices.meta import Meta
@@ -457,6 +457,7 @@ def vander(x, N=None, increasing=False):
     return out if increasing else out.flip(-1)
 
 
+@whole
 @takes_out
 def linalg_vecdot(x, y, *, dim=-1):
     """The sum of conj(x) * y along `dim`.   Shape: (*, n), (*, n) that broadcast together -> (*).

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 
+from facula import dtypes
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, value_error
 from facula.ops.checks import floating, legacy, reduction_of
@@ -58,6 +60,7 @@ mse_loss_op.vjp(input=_mse_slope, target=lambda g, input, target, reduction: -_m
 mse_loss_op.array_vjp()
 
 
+@whole
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """The mean of (input - target) ** 2.   Shape: (*), (*) -> (), or (*) with reduction="none".
 
@@ -78,6 +81,7 @@ def _weighted(loss, weight, reduction):
     return loss.sum() / weight.expand(loss.shape).sum() if reduction == "mean" else _reduce(loss, reduction)
 
 
+@whole
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """The mean of |input - target|.   Shape: (*), (*) -> (), or (*) with reduction="none".
 
@@ -112,6 +116,7 @@ huber_op.vjp(
 )
 
 
+@whole
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """difference ** 2 / 2 where |difference| <= delta, delta * (|difference| - delta / 2) elsewhere (Huber, 1964).
 
@@ -131,6 +136,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return _reduce(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
 
 
+@whole
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """difference ** 2 / (2 beta) where |difference| < beta, |difference| - beta / 2 elsewhere (Girshick, 2015).
 
@@ -183,6 +189,7 @@ def _bce_target(g, input):
 binary_cross_entropy_op.vjp(input=_bce_slope, target=_bce_target)
 
 
+@whole
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target * log(input) + (1 - target) * log(1 - input)) for probabilities input.
 
@@ -198,7 +205,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             f"binary_cross_entropy: Using a target size {tuple(target.shape)} that is different to the input size "
             f"{tuple(input.shape)} is deprecated. Please ensure they have the same size, e.g. with .view_as()."
         )
-    if target.array.dtype.kind != "f":
+    if not dtypes.is_float(target.array.dtype):
         raise runtime_error(
             f"binary_cross_entropy: Found dtype {target.dtype.name} but expected {input.dtype.name} for the target. Convert it with .float()."
         )
@@ -218,6 +225,7 @@ binary_cross_entropy_with_logits_op.vjp(
 )
 
 
+@whole
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
@@ -285,6 +293,7 @@ def _variances(input, var):
     )
 
 
+@whole
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
 ):
@@ -305,6 +314,7 @@ def poisson_nll_loss(
     return _reduce(loss, reduction)
 
 
+@whole
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1.   Shape: (*), (*) -> (), or (*) with reduction="none".
 
@@ -321,6 +331,7 @@ def _positive(x):
     return x.masked_fill(x <= 0, 0)
 
 
+@whole
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """input where target is 1, max(0, margin - input) where it is -1 (0 elsewhere each part).
 
@@ -335,6 +346,7 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
     return _reduce(loss, reduction)
 
 
+@whole
 def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """max(0, -target * (input1 - input2) + margin).
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula import dtypes
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import index_error, runtime_error, value_error
 from facula.ops.arithmetic import mul
@@ -135,6 +137,7 @@ def _classes_last(input):
     return input.permute(order).reshape(-1, input.shape[1])
 
 
+@whole
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
 ):
@@ -149,7 +152,7 @@ def cross_entropy(
     tensor(0.6931)
     """
     reduction = reduction_of("cross_entropy", legacy(size_average, reduce, reduction))
-    if input.ndim == 2 and weight is None and not label_smoothing and target.array.dtype.kind != "f":
+    if input.ndim == 2 and weight is None and not label_smoothing and not dtypes.is_float(target.array.dtype):
         return cross_entropy_op(input, target, ignore_index, reduction)
     if not 0 <= label_smoothing <= 1:
         raise runtime_error(
@@ -233,6 +236,7 @@ def _probability_loss(input, target, weight, reduction, label_smoothing, axis):
     )
 
 
+@whole
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """-weight[target] * input[target] for log-probabilities input; the mean divides by the sum of the weights.
 
@@ -277,6 +281,7 @@ def _check_range(target, classes, ignore_index):
         raise _wrong_target("nll_loss", array, classes, ignore_index)
 
 
+@whole
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - input) for log-probabilities input: the Kullback-Leibler divergence.
 

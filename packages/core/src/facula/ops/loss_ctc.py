@@ -6,7 +6,7 @@ import numpy as np
 
 from facula.autograd.engine import grad
 from facula.autograd.op import arg, op, sample
-from facula.autograd.state import enable_grad, state
+from facula.autograd.state import enable_grad, state, whole
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
@@ -186,6 +186,7 @@ def _padded_labels(targets, lengths, blank):
     return out
 
 
+@whole
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """-log of the probability that `log_probs` spell `targets`, summed over all alignments.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula.autograd.state import whole
 from facula.devices import base as devices
 from facula.errors import runtime_error, value_error
 from facula.ops.activation import logsigmoid
@@ -22,6 +23,7 @@ def _positive(x):
     return x.masked_fill(x <= 0, 0)
 
 
+@whole
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
 
@@ -52,6 +54,7 @@ def _triplet(near, far, margin, reduction):
     return _reduce(_positive(near - far + margin), reduction)
 
 
+@whole
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"
 ):
@@ -122,6 +125,7 @@ def _rows_of(name, input, target):
     return input if input.ndim == 2 else input.reshape(1, -1)
 
 
+@whole
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
     """The mean over classes y' != target of max(0, margin - input[target] + input[y']) ** p.
 
@@ -164,6 +168,7 @@ def _beside(array, like):
     return wrap(devices.move(array, like.device))
 
 
+@whole
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """The sum over labels y and other classes y' of max(0, 1 - input[y] + input[y']), divided by the number of classes; -1 ends the labels.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.ops.index import index_op
@@ -116,11 +117,22 @@ def pad(input, pad, mode="constant", value=None):
     if value is not None and value != 0:
         raise value_error(f'pad: Padding mode "{mode}" doesn\'t take in value argument, got {value}. Leave it out.')
     _check_mode(mode, input, pairs)
+    return _around(input, mode, pairs) if mode == "circular" else _mirrored(input, mode, pairs)
+
+
+def _around(input, mode, pairs):
+    """`input` with elements of its own around it."""
     out = input
     for d, (low, high) in zip(range(input.ndim - len(pairs), input.ndim), pairs, strict=True):
         if low or high:
             out = index_op(out, wrap(_positions(mode, input.shape[d], low, high)), positions=(d,))
     return out.clone() if out is input else out
+
+
+@whole
+def _mirrored(input, mode, pairs):
+    """Padding by reflection or replication."""
+    return _around(input, mode, pairs)
 
 
 def constant_pad_nd(input, pad, value=0):

@@ -8,6 +8,7 @@ from functools import reduce as _fold
 import numpy as np
 
 from facula.autograd.op import arg, op, sample
+from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops.checks import refused, sizes
@@ -296,6 +297,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@whole
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The maximum of each window of (N, C, D, H, W); with return_indices also where it is.
 
@@ -459,6 +461,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@whole
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):

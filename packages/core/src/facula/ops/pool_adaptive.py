@@ -6,6 +6,7 @@ import numpy as np
 
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.state import whole
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, value_error
@@ -81,6 +82,7 @@ def _adaptive_avg(rank, input, output_size):
     return input.contiguous()
 
 
+@whole
 def adaptive_avg_pool1d(input, output_size):
     """Means of `output_size` bins that cover the input evenly.   Shape: (N, C, L) or (C, L) -> (N, C, output_size) or (C, output_size).
 
@@ -91,6 +93,7 @@ def adaptive_avg_pool1d(input, output_size):
     return _adaptive_avg(1, input, output_size)
 
 
+@whole
 def adaptive_avg_pool2d(input, output_size):
     """Means of bins that cover images evenly, `output_size` in each dimension (None keeps it).
 
@@ -103,6 +106,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_avg(2, input, output_size)
 
 
+@whole
 def adaptive_avg_pool3d(input, output_size):
     """Means of bins that cover volumes evenly, `output_size` in each dimension (None keeps it).
 
@@ -161,6 +165,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@whole
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima of bins that cover volumes evenly.   Shape: (N, C, D, H, W) or (C, D, H, W) -> (N, C, *output_size) or (C, *output_size)."""
     return _adaptive_max(3, input, output_size, return_indices)
@@ -248,6 +253,7 @@ def _fractional(rank, input, kernel_size, output_size, output_ratio, return_indi
     return (values, indices) if return_indices else values
 
 
+@whole
 def fractional_max_pool2d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
@@ -262,6 +268,7 @@ def fractional_max_pool2d(
     return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
+@whole
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None
 ):
@@ -346,6 +353,7 @@ def _unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     return unpool_op(input, indices, size)
 
 
+@whole
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Puts maxima back where `max_pool1d` found them, zeros elsewhere.   Shape: (N, C, L') or (C, L'), indices of the same shape -> (N, C, L) or (C, L).
 
@@ -357,6 +365,7 @@ def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@whole
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Puts maxima back where `max_pool2d` found them, zeros elsewhere.
 
@@ -371,6 +380,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@whole
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Puts maxima back where `max_pool3d` found them, zeros elsewhere.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.autograd.state import whole
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import not_implemented_error, runtime_error, value_error
@@ -334,6 +335,7 @@ def _cubic_weights(t):
     return far(t + 1), near(t), near(1 - t), far(2 - t)
 
 
+@whole
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     """The values of images at the places that `grid` names in [-1, 1] coordinates, x first (Jaderberg et al., 2015).
 
@@ -372,7 +374,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         return _bicubic(input, raw, padding_mode, align)
     places = [_placed(x, n, padding_mode, align) for x, n in zip(raw, spatial, strict=True)]
     if mode == "nearest":
-        return _fetch(input, [x.detach().round() for x in places])
+        out = _fetch(input, [x.detach().round() for x in places])
+        # the gradient of the grid is zero, and itself on the tape
+        return out + grid.masked_fill(grid == grid, 0).nansum() if grid.requires_grad else out
     lows = [x.detach().floor() for x in places]
     fractions = [x - low for x, low in zip(places, lows, strict=True)]
     out = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from facula.autograd.op import op, sample
+from facula.autograd.state import whole
 from facula.ops.checks import floating, uniform
 from facula.ops.reduce import to_dtype
 from facula.ops.rules import same, wrap_dim
@@ -139,6 +140,7 @@ def log_softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
     return log_softmax_op(input, _dim_of("log_softmax", dim, input.ndim) if dim is None else dim, out=out)
 
 
+@whole
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-input) along `dim`.   Shape: (*) -> (*).
 
