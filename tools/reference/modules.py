@@ -89,7 +89,7 @@ def describe(name: str, thing: Any, level: int) -> list[str]:
 
 def operator_line(name: str, entry: Entry) -> str:
     """One line for a name that an operator's page describes."""
-    return f"- [`{name}`]({entry.page}) {escape(entry.summary)}"
+    return f"- [`{name}`]({entry.page}): {escape(entry.summary)}"
 
 
 def module_page(name: str) -> str:
@@ -165,7 +165,7 @@ def index() -> str:
     lines += ["- [`Tensor`](facula.Tensor.md)", "- [Hooks and registered names](hooks.md)", "", "## Modules", ""]
     for name in MODULES:
         about = summary(importlib.import_module(name).__doc__ or "").removeprefix(f"`{name}`: ")
-        lines.append(f"- [{name}]({name}.md) {escape(about)}")
+        lines.append(f"- [{name}]({name}.md): {escape(about)}")
     return "\n".join([*lines, ""])
 
 

@@ -266,7 +266,7 @@ def page(family: str, members: list[Entry]) -> str:
     """The page of one family."""
     about = importlib.import_module(f"facula.ops.{family}").__doc__ or ""
     lines = [f"# {title_of(family)}", "", escape(about), ""]
-    lines += [f"- [`{entry.title}`](#{entry.name}) {escape(entry.summary)}" for entry in members]
+    lines += [f"- [`{entry.title}`](#{entry.name}): {escape(entry.summary)}" for entry in members]
     for entry in members:
         lines += ["", *describe(entry)]
     return "\n".join(lines)
@@ -286,7 +286,7 @@ def index() -> str:
         lines += ["", f"## {group}"] if members else []
         for family in members:
             lines += ["", f"### [{title_of(family)}](ops/{family}.md)", ""]
-            lines += [f"- [`{entry.title}`]({entry.page}) {escape(entry.summary)}" for entry in found[family]]
+            lines += [f"- [`{entry.title}`]({entry.page}): {escape(entry.summary)}" for entry in found[family]]
     return "\n".join([*lines, ""])
 
 
