@@ -108,3 +108,33 @@ def test_unravel_index_names_coordinates():
     assert [t.tolist() for t in found] == [[1, 0], [2, 0]]
     with pytest.raises(ValueError, match=r"integer dtype"):
         facula.unravel_index(facula.ones(1), (2,))
+
+
+@pytest.mark.parametrize("zeros", [(1,), (0,), (0, 1), (2,)])
+def test_products_with_zeros_have_second_derivatives(zeros):
+    x = facula.tensor([2.0, 3.0], dtype=facula.float64)
+    src = facula.tensor([4.0, 5.0, -1.5], dtype=facula.float64)
+    src[list(zeros)] = 0
+    index = facula.tensor([1, 1, 0])
+    for include_self in (True, False):
+        function = lambda a, b, s=include_self: facula.scatter_reduce(a, 0, index, b, "prod", include_self=s)
+        inputs = (x.clone().requires_grad_(), src.clone().requires_grad_())
+        assert facula.autograd.gradcheck(function, inputs)
+        assert facula.autograd.gradgradcheck(function, inputs)
+
+
+def test_gradients_of_nothing_are_on_the_tape_too():
+    x, none = facula.ones(3, requires_grad=True), facula.ones(0, requires_grad=True)
+    out = x.put(facula.zeros(0, dtype=facula.int64), none)
+    grads = facula.autograd.grad(out, (x, none), facula.ones(3, requires_grad=True), create_graph=True)
+    assert [tuple(g.shape) for g in grads] == [(3,), (0,)]
+    assert all(g.requires_grad for g in grads)
+    seed = facula.ones(0, requires_grad=True)
+    (g,) = facula.autograd.grad(none.sort().values, none, seed, create_graph=True)
+    assert g.requires_grad
+    grid = facula.zeros(1, 2, 2, 2, requires_grad=True)
+    picture = facula.ones(1, 1, 4, 4)
+    found = facula.nn.functional.grid_sample(picture, grid, mode="nearest", align_corners=False)
+    (g,) = facula.autograd.grad(found.sum() * facula.ones((), requires_grad=True), grid, create_graph=True)
+    assert g.requires_grad
+    assert not g.any()

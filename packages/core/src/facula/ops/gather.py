@@ -11,6 +11,7 @@ from facula.autograd.primitives import cast
 from facula.devices.meta import Meta
 from facula.errors import index_error, located, runtime_error
 from facula.ops.arithmetic import maximum
+from facula.ops.compare import where
 from facula.ops.create import as_scalar_tensor, zeros_like
 from facula.ops.index import add_at, index_op, put_op
 from facula.ops.outputs import takes_out
@@ -197,7 +198,10 @@ def _scatter_reduce_back(g, input, src, index, out, dim, reduce, include_self):
 
 
 def _prod_back(g, input, src, index, dim, include_self):
-    """Each factor's gradient is the product of the others; one zero leaves one product that is not zero."""
+    """Each factor's gradient is the product of the others: of those that are not zero, by division, times that of the zeros.
+
+    A single zero stands in it as itself, so that the gradient has a derivative by it.
+    """
     ones = input.new_ones(input.shape)
     if not include_self:
         input = _scatter(input, src.new_ones(src.shape), index, dim)
@@ -206,10 +210,13 @@ def _prod_back(g, input, src, index, dim, include_self):
     if not include_self:
         own = _scatter(own, src.new_zeros(src.shape), index, dim)
     zero_in, zero_src = input == 0, src == 0
-    zeros = _scatter_add(zero_in.to(g.dtype), zero_src.to(g.dtype), index, dim)
+    count = _gather(_scatter_add(zero_in.to(g.dtype), zero_src.to(g.dtype), index, dim), index, dim)
+    alone = count - zero_src.to(g.dtype)
+    lone = src.masked_fill(~zero_src, 0)
+    zero = _gather(_scatter_add(input.masked_fill(~zero_in, 0), lone, index, dim), index, dim) - lone
     rest = _scatter_reduce(input.masked_fill(zero_in, 1), src.masked_fill(zero_src, 1), index, dim, "prod", True)
-    rest, zeros = _gather(rest, index, dim), _gather(zeros, index, dim)
-    others = (rest / src.masked_fill(zero_src, 1)).masked_fill(zeros - zero_src.to(g.dtype) > 0, 0)
+    of_zeros = where(alone == 1, zero, (alone == 0).to(g.dtype))
+    others = _gather(rest, index, dim) / src.masked_fill(zero_src, 1) * of_zeros
     return own, _gather(g, index, dim) * others.conj()
 
 
@@ -502,8 +509,6 @@ def put(input, index, source, accumulate=False):
             f"put: put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source.numel()}, index.numel() = {index.numel()}."
         )
-    if not index.numel():
-        return input.clone()
     flat, where = _whole("put", input, index)
     return put_op(flat, reshape(source, -1), where, positions=(0,), accumulate=accumulate).reshape(input.shape)
 

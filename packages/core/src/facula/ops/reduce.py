@@ -313,8 +313,6 @@ def _prod_back(g, input, out, dim, keepdim):
         return g
     dim = wrap_dim(dim, input.ndim)
     g = spread(g, input.shape, dim, keepdim)
-    if input.shape[dim] == 1:
-        return g
     if not (input == 0).any():
         return g * (spread(out, input.shape, dim, keepdim) / input).conj()
     from facula.ops.join import cat
@@ -344,7 +342,7 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None):
         dim = axis
     input = to_dtype(input, dtype)
     if dim is None:
-        return prod_op(input.reshape(-1), 0, False, out=out)
+        return prod_op(input.reshape(-1) if input.ndim else input, 0, False, out=out)
     return prod_op(input, wrap_dim(dim, input.ndim), keepdim, out=out)
 
 

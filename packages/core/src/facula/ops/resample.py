@@ -376,7 +376,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     if mode == "nearest":
         out = _fetch(input, [x.detach().round() for x in places])
         # the gradient of the grid is zero, and itself on the tape
-        return out + grid.masked_fill(grid == grid, 0).nansum() if grid.requires_grad else out
+        return out + grid.masked_fill(grid.new_ones(grid.shape) > 0, 0).sum() if grid.requires_grad else out
     lows = [x.detach().floor() for x in places]
     fractions = [x - low for x, low in zip(places, lows, strict=True)]
     out = None

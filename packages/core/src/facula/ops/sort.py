@@ -35,7 +35,7 @@ def _sort_rule(input, dim, descending):
 
 
 def _scattered(g, out, shapes, dim):
-    if g[0] is None or not shapes[0]:
+    if g[0] is None or not shapes[0] or (g[0].shape == shapes[0] and not g[0].numel()):
         return g[0]
     return scatter_add(g[0].new_zeros(shapes[0]), dim, out[1].detach(), g[0])
 
