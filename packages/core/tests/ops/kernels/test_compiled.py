@@ -117,6 +117,13 @@ def test_objects_of_other_machines_are_refused(content):
         elf.load(content, lambda name: None)
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3)])
+def test_addresses_are_those_that_numpy_says(shape):
+    array = np.zeros(shape)
+    assert native.address(array) == array.ctypes.data
+    assert native.address(array.T[..., 1:] if shape else array) == (array.T[..., 1:] if shape else array).ctypes.data
+
+
 def test_a_second_process_needs_no_numba(fresh):
     program = """if True:
         import sys, facula

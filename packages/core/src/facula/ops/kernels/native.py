@@ -18,8 +18,9 @@ from facula.ops.kernels.elf import UnsupportedObjectError
 
 __all__ = ["SUPPORTED", "Code", "UnsupportedObjectError", "pack"]
 
-SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64"
+SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64" and sys.implementation.name == "cpython"
 _SCALARS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+_HEAD = object.__basicsize__  # of every object; NumPy's arrays keep their address right behind it
 _unused = (ctypes.c_void_p * 2)()
 _RESULT, _EXCEPTION = ctypes.addressof(_unused), ctypes.addressof(_unused) + 8
 
@@ -27,6 +28,11 @@ _RESULT, _EXCEPTION = ctypes.addressof(_unused), ctypes.addressof(_unused) + 8
 def pack(content: bytes, name: str) -> bytes:
     """An object and the name of its function, as one file."""
     return name.encode() + b"\0" + content
+
+
+def address(array: Any) -> int:
+    """Where an array's numbers lie: what `array.ctypes.data` says, at a tenth of its time."""
+    return ctypes.c_void_p.from_address(id(array) + _HEAD).value or 0
 
 
 class Code:
@@ -45,7 +51,7 @@ class Code:
         words: list[Any] = [_RESULT, _EXCEPTION]
         for a in args:
             if hasattr(a, "strides"):
-                words += (0, 0, a.size, a.itemsize, a.ctypes.data, *a.shape, *a.strides)
+                words += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
             else:
                 words.append(a)
         call = functools.partial(self.function, *words)
