@@ -34,6 +34,11 @@ def test_every_collective_on_three_ranks() -> None:
     assert sorted(line for line in lines if line.startswith("ok")) == ["ok 0", "ok 1", "ok 2"]
 
 
+def test_collectives_that_go_on_by_themselves() -> None:
+    lines = run("async_program.py", 2)
+    assert sorted(line for line in lines if line.startswith("ok")) == ["ok 0", "ok 1"]
+
+
 def test_two_ranks_equal_one_process_on_the_same_global_batch(tmp_path: pathlib.Path) -> None:
     run("ddp_program.py", 1, tmp_path / "one.json")
     run("ddp_program.py", 2, tmp_path / "two.json")

@@ -11,7 +11,12 @@ _PLACES = {
         "ProcessGroup ReduceOp group".split(),
         "group",
     ),
-    **dict.fromkeys("all_reduce broadcast barrier all_gather reduce gather scatter send recv broadcast_object_list all_gather_object".split(), "collectives"),
+    **dict.fromkeys(
+        "all_reduce broadcast barrier all_gather reduce gather scatter send recv isend irecv broadcast_object_list "
+        "all_gather_object".split(),
+        "collectives",
+    ),
+    "Work": "work",
     "DistributedDataParallel": "ddp",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Any
 
+from facula.distributed.work import finish_all
 from facula.errors import missing, runtime_error, value_error
 
 
@@ -93,6 +94,7 @@ def init_process_group(
 def destroy_process_group(group_: ProcessGroup | None = None) -> None:
     """Leave a group (by default, all of them)."""
     chosen = group_ or group.WORLD
+    finish_all()
     if chosen is not None:
         chosen.communicator.Free()
     if group_ is None or group_ is group.WORLD:

@@ -17,7 +17,7 @@ from typing import Any
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import Pick
 from facula.devices import base as devices
-from facula.errors import runtime_error
+from facula.errors import assertion_error, runtime_error
 from facula.nn.module import Module
 from facula.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from facula.profiler.averages import EventList
@@ -79,14 +79,14 @@ def schedule(
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
     if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
-        raise AssertionError(
+        raise assertion_error(
             "schedule: expected wait, warmup, repeat and skip_first of at least 0 and active of at least 1, got "
             f"wait={wait}, warmup={warmup}, active={active}, repeat={repeat}, skip_first={skip_first}. Record at least one step."
         )
 
     def plan(step: int) -> ProfilerAction:
         if step < 0:
-            raise AssertionError(f"schedule: expected a step of at least 0, got {step}. Count steps from 0.")
+            raise assertion_error(f"schedule: expected a step of at least 0, got {step}. Count steps from 0.")
         step -= skip_first
         if step < 0:
             return ProfilerAction.NONE
@@ -157,7 +157,7 @@ class profile(Interpreter):
         if use_cuda:
             self.activities.add(ProfilerActivity.CUDA)
         if not self.activities:
-            raise AssertionError("profile: expected at least one activity, got none. Pass [ProfilerActivity.CPU].")
+            raise assertion_error("profile: expected at least one activity, got none. Pass [ProfilerActivity.CPU].")
         self.schedule, self.on_trace_ready = schedule, on_trace_ready
         self.record_shapes, self.with_stack, self.with_flops = record_shapes, with_stack, with_flops
         self.profile_memory, self.with_modules, self.acc_events = profile_memory, with_modules, acc_events
