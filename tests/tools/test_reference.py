@@ -128,12 +128,15 @@ def test_a_record_without_an_example_shows_its_sample():
 def test_an_operator_page_says_what_is_known():
     page = "\n".join(operators.describe(operators.entries()["exp"]))
     assert "facula.exp(input, *, out=None)" in page
-    assert "integers to the default floating type" in page
+    assert "integers to the default floating type; int64 -\\> float32, bool -\\> float32" in page
     assert "`Tensor.exp_`" in page
     assert "**ONNX:** `Exp`" in page
     assert "**Gradient:** none" in "\n".join(operators.describe(operators.entries()["isfinite"]))
     assert "**Shape:** as [`scatter_add`](../ops/gather.md#scatter_add)" in "\n".join(
         operators.describe(operators.entries()["scatter_reduce"])
+    )
+    assert "**Types:** complex64 -\\> complex64, not int64, not bool" in "\n".join(
+        operators.describe(operators.entries()["linalg_inv"])
     )
     assert "through `elu_op`" in "\n".join(operators.describe(operators.entries()["celu"]))
 

@@ -32,20 +32,6 @@ class Unjudged(Exception):
     """The line says it in words."""
 
 
-class Calls:
-    """The arguments and results of the calls of one function while its example runs."""
-
-    def __init__(self, code):
-        self.code, self.frame, self.found = code, None, []
-
-    def __call__(self, frame, event, result):
-        if event == "call" and frame.f_code is self.code and self.frame is None:
-            self.frame, self.arguments = frame, dict(frame.f_locals)
-        elif event == "return" and frame is self.frame:
-            self.found.append((self.arguments, result))
-            self.frame = None
-
-
 def operands(side, parameters=()):
     """A side of the arrow as [(parameter or None, [group, ...] of alternatives)]."""
     found, rest = [], side
@@ -140,18 +126,13 @@ def judge(line, arguments, result):
 
 def judged(entry):
     """Whether the line of an operator is a pattern that its example can be held against, and was."""
-    calls = Calls(getattr(operators.inspect.unwrap(entry.thing), "__code__", None))
-    sys.setprofile(calls)
+    calls = run(entry.name, sections(entry.doc).examples, entry.thing).calls
     try:
-        run(entry.name, sections(entry.doc).examples, entry.thing)
-    finally:
-        sys.setprofile(None)
-    try:
-        for arguments, result in calls.found:
+        for arguments, result in calls:
             judge(entry.shape, arguments, result)
     except Unjudged:
         return False
-    return bool(calls.found)
+    return bool(calls)
 
 
 def test_the_shapes_of_examples_fit_what_the_docstrings_say():

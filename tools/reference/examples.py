@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import sys
+from types import FrameType
 from typing import Any
 
 from facula.autograd.op import Op, Sample, arg
@@ -13,37 +14,47 @@ from facula.autograd.state import Interpreter
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-class Heard(Interpreter):
-    """The records that are called below one function, in order, each once."""
+class Seen(Interpreter):
+    """What happens in one function while its example runs: the records it calls, each once, and its own calls and results."""
 
     def __init__(self, function: Any) -> None:
         self.code = getattr(inspect.unwrap(function), "__code__", None)
         self.records: dict[str, Op] = {}
+        self.calls: list[tuple[dict[str, Any], Any]] = []
+        self._frame: FrameType | None = None
+        self._arguments: dict[str, Any] = {}
 
     def process(self, op: Op, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
-        if self._below():
+        if self._frame is not None:
             self.records[op.name] = op
         return op.bind(inputs, attrs)
 
-    def _below(self) -> bool:
-        frame = sys._getframe(2)
-        while frame is not None:
-            if frame.f_code is self.code:
-                return True
-            frame = frame.f_back
-        return False
+    def __enter__(self) -> Any:
+        sys.setprofile(self._watch)
+        return super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        sys.setprofile(None)
+
+    def _watch(self, frame: FrameType, event: str, result: Any) -> None:
+        if event == "call" and frame.f_code is self.code and self._frame is None:
+            self._frame, self._arguments = frame, dict(frame.f_locals)
+        elif event == "return" and frame is self._frame:
+            self.calls.append((self._arguments, result))
+            self._frame = None
 
 
-def run(name: str, examples: list[str], function: Any) -> list[Op]:
-    """Run a docstring's examples; the records that `function` called. What they print must be what they say."""
-    heard, said = Heard(function), []
+def run(name: str, examples: list[str], function: Any) -> Seen:
+    """Run a docstring's examples and tell what was seen in `function`. What they print must be what they say."""
+    seen, said = Seen(function), []
     test = doctest.DocTestParser().get_doctest("\n\n".join(examples), {}, name, None, None)
     runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
-    with heard:
+    with seen:
         runner.run(test, out=said.append)
     if runner.failures:
         raise AssertionError(f"{name}: its example fails.\n{''.join(said)}")
-    return list(heard.records.values())
+    return seen
 
 
 def from_sample(call: str, op: Op, sample: Sample) -> str:

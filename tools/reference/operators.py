@@ -15,7 +15,8 @@ from facula.autograd.op import Op
 from facula.ops import names
 from facula.ops.methods import COMPARISONS, OPERATORS
 from facula.tensors.tensor import Tensor
-from tools.reference.examples import from_sample, run
+from tools.reference import kinds
+from tools.reference.examples import Seen, from_sample, run
 from tools.reference.text import escape, fenced, sections, signature, summary
 
 ROOMS = (
@@ -36,8 +37,8 @@ OTHER_SIGNS = {
     "getitem": "x[key]", "setitem": "x[key] = value", "neg": "-x", "abs": "abs(x)", "bitwise_not": "~x",
     "bitwise_left_shift": "x << y", "bitwise_right_shift": "x >> y",
 }  # fmt: skip
-TYPES = {
-    "common": "operands are cast to their common type (`result_type`); Python numbers adapt to the tensors",
+PROMOTIONS = {
+    "common": "operands are cast to their common type, and Python numbers to the tensors'",
     "float": "operands are cast to their common type, integers to the default floating type",
 }
 
@@ -73,7 +74,8 @@ TITLES = {
 SAME_AS = re.compile(r"\bas `(\w+)`")
 NOTATION = """
 Every operator by family. `(N, C, H, W)` names sizes, `(*)` stands for any shape, `()` for a single number, and "->" for what comes out.
-Where an operator is made of others, **Gradient** names the [records](../../design/engine.md) that carry it.
+**Types** says what comes out of the example where its floating-point numbers are of another type. Where an operator is made of others,
+**Gradient** names the [records](../../design/engine.md) that carry it.
 """
 
 
@@ -215,15 +217,23 @@ def listed(words: list[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-def example_of(entry: Entry) -> tuple[str, list[Op]]:
-    """Its example as a block, run just now, and the records it called. Without a docstring's, a record's sample serves."""
+def example_of(entry: Entry) -> tuple[str, Seen | None]:
+    """Its example as a block, run just now, and what was seen meanwhile. Without a docstring's, a record's sample serves."""
     examples = sections(entry.doc).examples
     if examples:
-        made_of = run(entry.name, examples, entry.thing.forward if isinstance(entry.thing, Op) else entry.thing)
-        return "\n\n".join(fenced(part) for part in examples), made_of
+        seen = run(entry.name, examples, entry.thing.forward if isinstance(entry.thing, Op) else entry.thing)
+        return "\n\n".join(fenced(part) for part in examples), seen
     if isinstance(entry.thing, Op):
-        return fenced(from_sample(entry.spellings[0], entry.thing, entry.thing.samples[0])), []
-    return "", []
+        return fenced(from_sample(entry.spellings[0], entry.thing, entry.thing.samples[0])), None
+    return "", None
+
+
+def types(entry: Entry, seen: Seen | None) -> str:
+    """What becomes of types: what the record says of its operands, and what comes out for each."""
+    if isinstance(entry.thing, Op):
+        parts = [PROMOTIONS.get(entry.thing.promote or "", ""), kinds.of_record(entry.thing)]
+        return "; ".join(part for part in parts if part)
+    return kinds.of_function(entry.thing, seen) if seen else ""
 
 
 def link(found: re.Match[str]) -> str:
@@ -234,14 +244,14 @@ def link(found: re.Match[str]) -> str:
 
 def describe(entry: Entry) -> list[str]:
     """The section of one operator."""
-    example, made_of = example_of(entry)
+    example, seen = example_of(entry)
     prose = sections(entry.doc).prose
     record = entry.thing if isinstance(entry.thing, Op) else None
     others = [spelling.removeprefix("facula.") for spelling in entry.spellings[1:]]
     facts = {
         "Shape": SAME_AS.sub(link, escape(entry.shape)),
-        "Types": TYPES.get(record.promote or "", "") if record else "",
-        "Gradient": gradient(entry, made_of),
+        "Types": escape(types(entry, seen)),
+        "Gradient": gradient(entry, list(seen.records.values()) if seen else []),
         "View": "shares memory with its input" if record and record.view else "",
         "Also": listed([*signs(entry), *others]),
         "ONNX": f"`{record.onnx}`" if record and record.onnx else "",
