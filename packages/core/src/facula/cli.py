@@ -81,7 +81,8 @@ def show_env(args: argparse.Namespace) -> int:
 
 def warm_up(args: argparse.Namespace) -> int:
     """Compile the kernels that are not kept yet, so that no training run waits for them; status 1 without numba."""
-    import facula.ops  # noqa: F401 - every family hangs its kernels on its operators
+    import facula.ops  # every family hangs its kernels on its operators
+    import facula.optim  # noqa: F401 - and each optimizer has a loop
     from facula.ops.kernels import compiled, store
 
     if not compiled.available():

@@ -1,88 +1,66 @@
-"""The updates of SGD and Adam as one loop each, compiled by numba where it is installed.
+"""Which update runs as one compiled loop (`ops/kernels/cpu/optimizers.py`), and what its loop takes.
 
-A loop does for each number what the NumPy kernel of the same name does for whole pieces, in the same order and with the
-same roundings, so the results are equal to the bit; it only reads and writes each number once.
+A loop gives the bits of the NumPy form of the same name; it reads and writes each number once, on several threads.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-LEAST = 32768  # numbers from which on the loop is worth the time to load numba
-
-Loop = Callable[..., None]
+from facula.ops.kernels.cpu import optimizers as loops
 
 
-def adam_loop(
-    p: Any, g: Any, m: Any, v: Any, c1: Any, b2: Any, c2: Any, size: Any, eps: Any, shrink: Any, decay: Any, flip: bool
-) -> None:
-    """One step of Adam over flat arrays; c1 = 1 - b1 and c2 = 1 - b2."""
-    for i in range(p.size):
-        x = p[i] * shrink
-        y = g[i]
-        if decay != 0:
-            y = x * decay - y if flip else x * decay + y
-        elif flip:
-            y = -y
-        first = m[i] + (y - m[i]) * c1
-        second = v[i] * b2 + y * y * c2
-        m[i] = first
-        v[i] = second
-        p[i] = x - first / (math.sqrt(second) + eps) * size
-
-
-def sgd_loop(
-    p: Any, g: Any, b: Any, lr: Any, momentum: Any, damping: Any, decay: Any, nesterov: bool, flip: bool
-) -> None:
-    """One step of SGD with momentum over flat arrays; damping = 1 - dampening."""
-    for i in range(p.size):
-        y = g[i]
-        if decay != 0:
-            y = p[i] * decay - y if flip else p[i] * decay + y
-        elif flip:
-            y = -y
-        moved = b[i] * momentum + y * damping
-        b[i] = moved
-        p[i] = p[i] - (moved * momentum + y if nesterov else moved) * lr
-
-
-def _adam_arguments(constants: Any) -> tuple[Any, ...]:
-    b1, b2, size, eps, shrink, decay, flip = constants
+def _adam(b1: float, b2: float, size: float, eps: float, shrink: float, decay: float, flip: bool) -> tuple[Any, ...]:
     return 1 - b1, b2, 1 - b2, size, eps, shrink, decay, flip
 
 
-def _sgd_arguments(constants: Any) -> tuple[Any, ...]:
-    lr, momentum, dampening, decay, nesterov, flip = constants
+def _nadam(b1: float, b2: float, *rest: Any) -> tuple[Any, ...]:
+    return 1 - b1, b2, 1 - b2, *rest
+
+
+def _sgd(lr: float, momentum: float, dampening: float, decay: float, nesterov: bool, flip: bool) -> tuple[Any, ...]:
+    return lr, decay, flip
+
+
+def _momentum(
+    lr: float, momentum: float, dampening: float, decay: float, nesterov: bool, flip: bool
+) -> tuple[Any, ...]:
     return lr, momentum, 1 - dampening, decay, nesterov, flip
 
 
-_LOOPS: dict[tuple[str, int], tuple[Loop, Callable[[Any], tuple[Any, ...]]]] = {
-    ("_adam", 4): (adam_loop, _adam_arguments),
-    ("_sgd", 3): (sgd_loop, _sgd_arguments),
+def _adadelta(lr: float, rho: float, *rest: Any) -> tuple[Any, ...]:
+    return lr, rho, 1 - rho, *rest
+
+
+def _rmsprop(
+    lr: float, alpha: float, eps: float, momentum: float, centered: bool, decay: float, flip: bool
+) -> tuple[Any, ...]:
+    return lr, alpha, 1 - alpha, eps, decay, flip
+
+
+def _adagrad(*constants: Any) -> tuple[Any, ...]:
+    return constants
+
+
+_LOOPS: dict[tuple[str, int], tuple[Any, Callable[..., tuple[Any, ...]]]] = {
+    ("_adam", 4): (loops.adam_loop, _adam),
+    ("_nadam", 4): (loops.nadam_loop, _nadam),
+    ("_sgd", 2): (loops.sgd_loop, _sgd),
+    ("_sgd", 3): (loops.sgd_momentum_loop, _momentum),
+    ("_adadelta", 4): (loops.adadelta_loop, _adadelta),
+    ("_rmsprop", 3): (loops.rmsprop_loop, _rmsprop),
+    ("_adagrad", 3): (loops.adagrad_loop, _adagrad),
 }
 
 
-@functools.cache
-def _compile(loop: Loop) -> Loop | None:
-    try:
-        import numba
-    except ImportError:
-        return None
-    try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(loop)
-    except RuntimeError:  # nowhere to keep the compiled code
-        return numba.njit(nogil=True, error_model="numpy")(loop)
-
-
 def run_compiled(name: str, flat: Sequence[Any], constants: Any) -> bool:
-    """Run the loop of the kernel called `name` over flat arrays; False if there is none."""
+    """Run the loop of the update called `name` over flat arrays; False if there is none, or it does not serve them."""
     found = _LOOPS.get((name, len(flat)))
-    loop = None if found is None else _compile(found[0])
-    if found is None or loop is None:
+    if found is None or not found[0].serves(*flat):
         return False
-    kind = flat[0].dtype.type
-    loop(*flat, *[value if isinstance(value, bool) else kind(value) for value in found[1](constants)])
+    p, _, *state = flat
+    if not all(a.flags.writeable for a in (p, *state)):
+        return False
+    found[0].share(p.size, len(flat), *flat, *found[1](*constants))
     return True

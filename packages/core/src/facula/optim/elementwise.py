@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.optim.compiled import LEAST, run_compiled
+from facula.optim.compiled import run_compiled
 
 CHUNK = 65536  # numbers; longer pieces fall out of the cache, shorter ones are mostly calls
 Kernel = Callable[[Sequence[Any], Sequence[Any], Any], None]
@@ -52,9 +52,9 @@ def run(kernel: Kernel, arrays: Sequence[Any], scratch: int, constants: Any) -> 
         kernel(arrays, [np.empty_like(first) for _ in range(scratch)], constants)
         return
     flat = [a.reshape(-1) for a in arrays]
-    size = first.size
-    if size >= LEAST and run_compiled(kernel.__name__, flat, constants):
+    if run_compiled(kernel.__name__, flat, constants):
         return
+    size = first.size
     buffers = _scratch.take(dtype, scratch)
     if size <= CHUNK:
         kernel(flat, [b[:size] for b in buffers], constants)

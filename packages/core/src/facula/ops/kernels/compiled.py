@@ -35,7 +35,7 @@ FLOATS = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 LEAST = 1 << 12  # numbers from which on a kernel is worth its call
 _WORTH = 1 << 15  # numbers that are worth waking a thread
 _MATH = {"reassoc", "contract", "arcp", "nsz"}  # what may be reordered; nan and inf stay what they are
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": _MATH, "boundscheck": False}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 _lock = threading.RLock()
 
 F, float32, float64, int64, uint8 = (
@@ -52,9 +52,10 @@ kernels: list[Kernel] = []
 class Kernel:
     """A compiled loop: call it on a whole range, or `share` the range among threads."""
 
-    def __init__(self, function: Run) -> None:
+    def __init__(self, function: Run, exact: bool = False) -> None:
         functools.update_wrapper(self, function)
         self.function: Any = function
+        self.exact = exact
         self.types: tuple[str, ...] = tuple(t.replace(" ", "") for t in function.__annotations__.values())
         generic = any("F" in t for t in self.types)
         self.floats = set(FLOATS) if generic else {np.dtype("float32")}
@@ -95,9 +96,12 @@ class Kernel:
         return found
 
 
-def kernel(function: Run) -> Kernel:
-    """Make a function over arrays and numbers a compiled loop; the module says in which form."""
-    return Kernel(function)
+def kernel(function: Run | None = None, *, exact: bool = False) -> Any:
+    """Make a function over arrays and numbers a compiled loop; the module says in which form.
+
+    `exact`: every operation rounds as it is written, none is rearranged or joined with another.
+    """
+    return functools.partial(kernel, exact=exact) if function is None else Kernel(function, exact)
 
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,16 +162,16 @@ def _signature(kernel: Kernel, floating: str) -> tuple[str, ...]:
 def _load(kernel: Kernel, floating: str) -> Callable[..., Callable[..., None]]:
     signature = _signature(kernel, floating)
     if native.SUPPORTED:
-        name = store.name_of(kernel.function.__name__, floating, signature, _parts(kernel.function))
+        name = store.name_of(kernel.function.__name__, floating, signature, (kernel.exact, _parts(kernel.function)))
         content = store.read(name)
         try:
             if content is None:
-                content = native.pack(*_compile(kernel.function, signature))
+                content = native.pack(*_compile(kernel, signature))
                 store.write(name, content)
             return native.Code(content, signature).prepare
         except native.UnsupportedObjectError:
             pass  # numba can still run its own code
-    dispatcher = _jit(kernel.function, signature)
+    dispatcher = _jit(kernel.function, signature, fastmath=not kernel.exact and _MATH)
     return lambda args: functools.partial(dispatcher, *_typed(args, signature))
 
 
@@ -188,7 +192,7 @@ def _parts(function: Any) -> list[Any]:
     return parts
 
 
-def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: bool) -> Any:
+def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: Any) -> Any:
     """numba's compiled form of a function, with the helpers it calls compiled too."""
     import numba
 
@@ -201,10 +205,11 @@ def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: boo
     return numba.njit(f"void({', '.join(signature)})", **_OPTIONS, **options)(bare)
 
 
-def _compile(function: Any, signature: tuple[str, ...]) -> tuple[bytes, str]:
+def _compile(kernel: Kernel, signature: tuple[str, ...]) -> tuple[bytes, str]:
     """The object code of a kernel and its name inside."""
     try:
-        (result,) = _jit(function, signature, no_cpython_wrapper=True, no_cfunc_wrapper=True).overloads.values()
+        options = {"fastmath": not kernel.exact and _MATH, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        (result,) = _jit(kernel.function, signature, **options).overloads.values()
         return result.library._get_compiled_object(), result.fndesc.llvm_func_name
     except (AttributeError, ValueError, RuntimeError) as error:
         raise native.UnsupportedObjectError(
