@@ -22,9 +22,12 @@ from facula.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from facula.data.shard_writer import ShardWriter
+from facula.data.shards import ShardDataset, StreamingDataset
 
 __all__ = [
     "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset",
-    "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
-    "WeightedRandomSampler", "WorkerInfo", "default_collate", "default_convert", "get_worker_info", "random_split",
+    "RandomSampler", "Sampler", "SequentialSampler", "ShardDataset", "ShardWriter", "StackDataset",
+    "StreamingDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "WorkerInfo",
+    "default_collate", "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip
