@@ -8,7 +8,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from facula.autograd.state import births, state
+from facula.autograd.state import state
 from facula.errors import runtime_error, type_error
 
 
@@ -27,7 +27,9 @@ class Node:
     `version` is the counter of its result's storage once there is one, `count` what it stood at when the result was kept.
     """
 
-    __slots__ = ("__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "seq", "shapes", "version")
+    __slots__ = (
+        "__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "pick_hooks", "seq", "shapes", "version",
+    )  # fmt: skip
 
     op: Any
     edges: tuple[Any, ...]
@@ -39,6 +41,7 @@ class Node:
     version: Version | None
     count: int
     hooks: dict[int, Any] | None
+    pick_hooks: dict[int, dict[int, Any] | None]
 
     def name(self) -> str:
         from facula.autograd.node_names import node_name
@@ -61,12 +64,33 @@ class Node:
 
 
 class Pick:
-    """The place on the tape of result `index` of a node with several results."""
+    """The place on the tape of result `index` of a node with several results.
 
-    __slots__ = ("__weakref__", "hooks", "index", "parent", "seq")
+    A node that kept its own result makes a new one when it is recalled: equal ones are one place, so that what flows into them
+    is added up. They are as old as the node, and come before it in backward.
+    """
+
+    __slots__ = ("__weakref__", "index", "parent", "seq")
 
     def __init__(self, parent: Node, index: int) -> None:
-        self.parent, self.index, self.hooks, self.seq = parent, index, None, next(births)
+        self.parent, self.index, self.seq = parent, index, parent.seq + 0.5
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Pick and other.parent is self.parent and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.parent), self.index))
+
+    @property
+    def hooks(self) -> dict[int, Any] | None:
+        found: dict[int, Any] | None = getattr(self.parent, "pick_hooks", {}).get(self.index)
+        return found
+
+    @hooks.setter
+    def hooks(self, hooks: dict[int, Any] | None) -> None:
+        if not hasattr(self.parent, "pick_hooks"):
+            self.parent.pick_hooks = {}
+        self.parent.pick_hooks[self.index] = hooks
 
     @property
     def edges(self) -> tuple[Node]:
