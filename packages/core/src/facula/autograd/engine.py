@@ -14,7 +14,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.autograd.state import state
-from facula.autograd.tape import FREED, Leaf, Node, Pick, current
+from facula.autograd.tape import FREED, GradientEdge, Leaf, Node, Pick, current
 from facula.devices import base as devices
 from facula.errors import runtime_error, type_error
 from facula.tensors.tensor import Tensor, wrap
@@ -54,6 +54,10 @@ def unbroadcast(g: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _check_gradient(output: Tensor, gradient: Any, name: str) -> Tensor:
     """The gradient to start from; ones for a scalar output."""
     if gradient is None:
+        if type(output) is GradientEdge:
+            raise runtime_error(
+                f"{name}: grad can be implicitly created only for scalar outputs, got an edge, whose shape is not known. Pass a gradient."
+            )
         if output.array.size != 1:
             raise runtime_error(
                 f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}. "
@@ -80,10 +84,20 @@ def _ones_like(output: Tensor) -> Tensor:
     return wrap(devices.kind_of(output.array).xp.ones(output.array.shape, output.array.dtype))
 
 
+def _node_of(t: Any) -> Any:
+    """The place on the tape that a tensor or an edge means."""
+    if type(t) is not GradientEdge:
+        return current(t).node
+    return Pick(t.node, t.output_nr) if type(t.node) is Node and t.node.op.returns else t.node
+
+
 def _hooked(node: Any, g: Any) -> Any:
-    """Run tensor hooks on a gradient (a Tensor), in order of registration."""
+    """Run the hooks on a gradient (a Tensor) that has arrived, in order of registration."""
     for kind, hook in list(node.hooks.values()):
-        if kind == "retain":
+        if kind == "before":
+            new = hook((g,))
+            g = g if new is None else new[0]
+        elif kind == "retain":
             target = hook()
             if target is not None:
                 kept = g.detach().clone() if not state.grad else g
@@ -112,6 +126,7 @@ def _run(
     for root, seed in zip(roots, seeds, strict=True):
         g = seed if create_graph else seed.array
         table[root] = table[root] + g if root in table else g
+    state.running = order, goals
     step: Callable[..., Any] = _step
     for interpreter in state.interpreters:
         step, sink = interpreter.around_backward(step, sink)
@@ -141,6 +156,8 @@ def _run(
             raise runtime_error(
                 f"{n.op.name}: Trying to backward through the graph a second time, but what it kept has been freed. Pass retain_graph=True the first time."
             )
+        if n.hooks and type(g) is list:
+            g = _several_hooked(n, g, create_graph)
         results = step(n, g, create_graph)
         if not retain and n.kept:
             n.kept = FREED
@@ -173,6 +190,15 @@ def _step(n: Any, g: Any, create_graph: bool) -> Any:
         results = _node_hooks(n, tuple(None if r is None else wrap(r) for r in results), tensors)
         results = tuple(None if r is None else r.array for r in results)
     return results
+
+
+def _several_hooked(n: Any, gradients: list[Any], create_graph: bool) -> list[Any]:
+    """Run the hooks before a node of several results, on the gradients of all of them."""
+    tensors = tuple(g if g is None or create_graph else _tensor(g) for g in gradients)
+    for kind, hook in list(n.hooks.values()):
+        if kind == "before":
+            tensors = hook(tensors) or tensors
+    return [t if t is None or create_graph else t.array for t in tensors]
 
 
 def _node_hooks(n: Any, results: Any, g: Any) -> Any:
@@ -252,6 +278,8 @@ def _accumulate(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
                 t.grad.version.count += 1
         else:
             t.grad = _tensor(g) + t.grad
+    if leaf.hooks:
+        _node_hooks(leaf, (), g if create_graph else _tensor(g))
     if leaf.post_hooks:
         for hook in list(leaf.post_hooks.values()):
             hook(t)
@@ -264,13 +292,16 @@ def _where(name: str) -> str:
 def _starts(outputs: Sequence[Tensor], gradients: Sequence[Any], name: str) -> tuple[list[Any], list[Tensor]]:
     roots, seeds = [], []
     for output, gradient in zip(outputs, gradients, strict=True):
-        node = current(output).node
+        node = _node_of(output)
         if node is None:
             raise runtime_error(
                 f"{name}: element 0 of tensors does not require grad and does not have a grad_fn. Compute it from tensors that require grad, {_where(name)}."
             )
         roots.append(node)
-        seeds.append(_check_gradient(output, gradient, name))
+        if type(output) is GradientEdge and isinstance(gradient, Tensor):
+            seeds.append(gradient)
+        else:
+            seeds.append(_check_gradient(output, gradient, name))
     return roots, seeds
 
 
@@ -281,17 +312,19 @@ class _quiet:
         self.create_graph, self.errors = create_graph, np.errstate(all="ignore")
 
     def __enter__(self) -> None:
-        self.before = state.grad
+        self.before, self.running = state.grad, state.running
         state.set_grad(self.create_graph)
         self.errors.__enter__()
 
     def __exit__(self, *exc: Any) -> None:
         self.errors.__exit__(*exc)
+        state.running = self.running
         state.set_grad(self.before)
 
 
 def _list(value: Any) -> list[Any]:
-    return [value] if isinstance(value, Tensor) or not hasattr(value, "__iter__") else list(value)
+    one = isinstance(value, (Tensor, GradientEdge)) or not hasattr(value, "__iter__")
+    return [value] if one else list(value)
 
 
 def backward(
@@ -320,19 +353,19 @@ def backward(
             raise runtime_error(
                 "backward: `inputs` argument to backward cannot be empty. Leave it out, or name at least one tensor."
             )
-        nodes = [current(t).node for t in chosen]
+        nodes = [_node_of(t) for t in chosen]
         if None in nodes:
             raise runtime_error(
                 "backward: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
             )
         wanted = set(nodes)
-        non_leaf = {n: t for n, t in zip(nodes, chosen, strict=True) if type(n) is not Leaf}
+        non_leaf = {n: t for n, t in zip(nodes, chosen, strict=True) if isinstance(t, Tensor)}
 
     def sink(node: Any, g: Any, owned: bool) -> None:
         if type(node) is Leaf:
             if wanted is None or node in wanted:
                 _accumulate(node, g, owned, create_graph)
-        else:
+        elif node in non_leaf:
             t = non_leaf[node]
             g = g if create_graph else _tensor(g.copy())
             t.grad = g if t.grad is None else t.grad + g
@@ -382,7 +415,7 @@ def grad(
         ]
         return tuple(None if column[0] is None else _stacked(column) for column in zip(*rows, strict=True))
     roots, seeds = _starts(outs, gradients, "grad")
-    nodes = [current(t).node for t in ins]
+    nodes = [_node_of(t) for t in ins]
     if None in nodes:
         raise runtime_error(
             "grad: One of the differentiated Tensors does not require grad. Call requires_grad_() on it before the forward."
@@ -406,7 +439,7 @@ def grad(
                     "grad: One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior."
                 )
             g = t.new_zeros(t.shape) if materialize_grads else None
-        elif g.array.dtype != t.array.dtype and dtypes.is_differentiable(t.array.dtype):
+        elif isinstance(t, Tensor) and g.array.dtype != t.array.dtype and dtypes.is_differentiable(t.array.dtype):
             g = g.to(t.dtype)
         results.append(g)
     return tuple(results)

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from facula.autograd import tape
 from facula.autograd.op import Op
 from facula.autograd.state import Interpreter, state
-from facula.errors import runtime_error
+from facula.errors import assertion_error, runtime_error, value_error
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
-__all__ = ["Node", "disable_saved_tensors_hooks", "increment_version", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip
+
+GradientEdge = tape.GradientEdge
 
 
 class _IsNode(type):
@@ -142,12 +150,14 @@ class save_on_cpu(saved_tensors_hooks):
 
 @contextlib.contextmanager
 def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
-    """Let `saved_tensors_hooks` raise `error_message` in here.
+    """Let `saved_tensors_hooks` raise `error_message` in here (and at once, if some are active).
 
     >>> import facula
     >>> with facula.autograd.graph.disable_saved_tensors_hooks("not here"):
     ...     pass
     """
+    if any(isinstance(i, saved_tensors_hooks) for i in state.interpreters):
+        raise runtime_error(error_message)
     _refusals.messages.append(error_message)
     try:
         yield
@@ -167,3 +177,141 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     tensors: Iterable[Any] = (tensor,) if isinstance(tensor, Tensor) else tensor
     for t in tensors:
         bump(t, "increment_version")
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """The place of `tensor` on the tape; `autograd.grad` and `backward` take it in place of the tensor, which may be forgotten.
+
+    Errors: RuntimeError if the tensor does not require grad.
+
+    >>> import facula
+    >>> x = facula.tensor(3., requires_grad=True)
+    >>> y = x * x
+    >>> edge = facula.autograd.graph.get_gradient_edge(y)
+    >>> facula.autograd.grad(y * y, edge)
+    (tensor(18.),)
+    """
+    node = tape.current(tensor).node
+    if node is None:
+        raise runtime_error(
+            "get_gradient_edge: It is not possible to get the gradient edge for a Tensor that does not require gradients, "
+            "expected one that does. Call requires_grad_() first."
+        )
+    return GradientEdge(node.parent, node.index) if type(node) is tape.Pick else GradientEdge(node, 0)
+
+
+class _Handles:
+    """The handles of several hooks as one."""
+
+    def __init__(self, handles: Sequence[tape.RemovableHandle]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def __enter__(self) -> _Handles:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all") -> _Handles:
+    """Call `fn(gradients)` in each backward when those of all `tensors` in it are known (None for a tensor that is not in it);
+    with mode="any", `fn(gradient)` when the first is.
+
+    >>> import facula
+    >>> a, b = facula.ones(2, requires_grad=True), facula.ones(2, requires_grad=True)
+    >>> with facula.autograd.graph.register_multi_grad_hook((a, b), print):
+    ...     (a + 2 * b).sum().backward()
+    [tensor([1., 1.]), tensor([2., 2.])]
+    """
+    if mode not in ("all", "any"):
+        raise value_error(
+            f"register_multi_grad_hook: Expects mode to be one of ('all', 'any') but got {mode}. Use one of them."
+        )
+    places = [tape.current(t).node for t in tensors]
+    this = threading.local()  # the backward that is seen, the gradients that it has brought, how many it will bring
+
+    def hook_of(i: int) -> Callable[[Tensor], None]:
+        def hook(g: Tensor) -> None:
+            if getattr(this, "running", None) is not state.running:
+                order, goals = this.running = state.running
+                this.found = [None] * len(places)
+                this.missing = sum(n in order and (goals is None or n in goals) for n in places)
+                this.first = True
+            this.found[i] = g
+            this.missing -= 1
+            if mode == "any" and this.first:
+                this.first = False
+                fn(g)
+            elif mode == "all" and not this.missing:
+                fn(this.found)
+
+        return hook
+
+    return _Handles([t.register_hook(hook_of(i)) for i, t in enumerate(tensors)])
+
+
+class _Kept:
+    """Memory that backward needs; copied before something else is written there."""
+
+    __slots__ = ("__weakref__", "array")
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """While it is active, what is kept for backward may be written: it is copied first. Backward must run inside, too.
+
+    >>> import facula
+    >>> x = facula.ones(2, requires_grad=True)
+    >>> with facula.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * 1
+    ...     loss = (y ** 2).sum()
+    ...     y = y.sin_()
+    ...     loss.backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._keep, self._give_back)
+        self.all: weakref.WeakSet[_Kept] = weakref.WeakSet()
+
+    def __enter__(self) -> Any:
+        if any(isinstance(i, allow_mutation_on_saved_tensors) for i in state.interpreters):
+            raise runtime_error(
+                "allow_mutation_on_saved_tensors: contexts cannot be nested, expected none around this one. Leave the inner one away."
+            )
+        return super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was kept; backward cannot use it any more."""
+        for kept in self.all:
+            kept.array = None
+        self.all.clear()
+
+    def _keep(self, t: Tensor) -> _Kept:
+        kept = _Kept(t.array)
+        self.all.add(kept)
+        return kept
+
+    def _give_back(self, kept: _Kept) -> Tensor:
+        if kept.array is None:
+            raise assertion_error(
+                "allow_mutation_on_saved_tensors: Trying to backward outside of the context in which the graph was recorded. "
+                "Call backward inside of it."
+            )
+        return wrap(kept.array)
+
+    def wrote(self, target: Any, value: Any, writer: str) -> None:
+        for kept in self.all:
+            if type(target.array) is not np.ndarray or np.may_share_memory(kept.array, target.array):
+                kept.array = kept.array.copy()

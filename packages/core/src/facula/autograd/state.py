@@ -20,6 +20,7 @@ class _State(threading.local):
         self.inference = False
         self.interpreters: list[Any] = []
         self.watch: Any = None  # anomaly mode, when it is on
+        self.running: Any = None  # of the backward that is running: its nodes, and those that it wants (None: all)
         self.after_backward: list[Any] = []  # called once when the backward that is running has ended
         self.mode = 2
 

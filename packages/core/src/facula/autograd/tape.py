@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 from facula.autograd.state import state
 from facula.errors import runtime_error, type_error
@@ -21,14 +21,42 @@ class Version:
         self.count, self.writer = 0, ""
 
 
-class Node:
+class Hooked:
+    """What all nodes of the tape have: hooks around their backward, and a place for notes."""
+
+    __slots__ = ("hooks", "notes")
+    hooks: dict[int, Any] | None
+    notes: dict[Any, Any]
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node's backward; a tuple it returns replaces grad_inputs."""
+        return self._register("node", hook)
+
+    def register_prehook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node's backward; a tuple it returns replaces them."""
+        return self._register("before", hook)
+
+    def _register(self, kind: str, hook: Any) -> RemovableHandle:
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, (kind, hook))
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """Notes that a program keeps with this node."""
+        if not hasattr(self, "notes"):
+            self.notes = {}
+        return self.notes
+
+
+class Node(Hooked):
     """One recorded call: where gradients go (`edges`) and what the op's vjp named (`kept`).
 
     `version` is the counter of its result's storage once there is one, `count` what it stood at when the result was kept.
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "count", "edges", "hooks", "kept", "metas", "op", "pick_hooks", "seq", "shapes", "version",
+        "__weakref__", "attrs", "count", "edges", "kept", "metas", "op", "pick_hooks", "seq", "shapes", "version",
     )  # fmt: skip
 
     op: Any
@@ -52,12 +80,6 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that this one's gradients go to, each with the index of the result meant there."""
         return tuple((e.parent, e.index) if type(e) is Pick else (e, 0) for e in self.edges)
-
-    def register_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(grad_inputs, grad_outputs)` after this node's backward; a tuple it returns replaces grad_inputs."""
-        if self.hooks is None:
-            self.hooks = {}
-        return RemovableHandle(self.hooks, ("node", hook))
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
@@ -110,14 +132,21 @@ class Pick:
     def register_hook(self, hook: Any) -> RemovableHandle:
         return self.parent.register_hook(hook)
 
+    def register_prehook(self, hook: Any) -> RemovableHandle:
+        return self.parent.register_prehook(hook)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        return self.parent.metadata
+
     def __repr__(self) -> str:
         return f"<{self.name()}>"
 
 
-class Leaf:
+class Leaf(Hooked):
     """The end of an edge. Weak, so that a tensor and its leaf are no cycle."""
 
-    __slots__ = ("__weakref__", "hooks", "post_hooks", "tensor")
+    __slots__ = ("__weakref__", "post_hooks", "tensor")
     seq = -1
     edges = ()
     next_functions = ()
@@ -136,6 +165,14 @@ class Leaf:
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
+
+
+class GradientEdge(NamedTuple):
+    """A place on the tape without its tensor: a node and which of its results is meant."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
 
 
 class RemovableHandle:
