@@ -37,6 +37,7 @@ _ROOMS = {
         is_autocast_cache_enabled clear_autocast_cache
     """,
     "func.mapping": "vmap",
+    "ops.storage": "UntypedStorage TypedStorage",
     "profiler.summarize": "summary",
     "autograd.anomaly": "is_anomaly_enabled is_anomaly_check_nan_enabled",
     "config": "set_num_threads get_num_threads",
@@ -44,10 +45,12 @@ _ROOMS = {
     "plugins.tables": "models datasets transforms optimizers callbacks loggers strategies exporters",
     "public": """
         result_type promote_types can_cast get_default_dtype set_default_dtype set_default_device get_default_device
-        default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo sparse_csr sparse_csc sparse_bsr sparse_bsc layout memory_format
+        default_generator is_tensor is_floating_point is_complex is_nonzero numel strided sparse_coo sparse_csr sparse_csc
+        sparse_bsr sparse_bsc layout memory_format
         contiguous_format preserve_format channels_last channels_last_3d inf nan pi e newaxis use_deterministic_algorithms
         FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor ByteTensor CharTensor BoolTensor BFloat16Tensor
         are_deterministic_algorithms_enabled is_signed is_inference is_conj detach get_device is_neg is_storage is_distributed
+        set_default_tensor_type set_anomaly_enabled
         typename set_float32_matmul_precision get_float32_matmul_precision set_num_interop_threads get_num_interop_threads
         set_warn_always is_warn_always_enabled set_flush_denormal get_deterministic_debug_mode set_deterministic_debug_mode
         is_deterministic_algorithms_warn_only_enabled

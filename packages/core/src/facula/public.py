@@ -8,6 +8,7 @@ from typing import Any
 from facula import dtypes
 from facula.devices import base as devices
 from facula.devices.generator import default_generator as _default_generator
+from facula.errors import runtime_error, type_error, value_error
 from facula.tensors import layouts as _layouts
 from facula.tensors.tensor import Tensor
 
@@ -139,6 +140,30 @@ ShortTensor, CharTensor = _typed("ShortTensor", dtypes.int16), _typed("CharTenso
 ByteTensor, BoolTensor = _typed("ByteTensor", dtypes.uint8), _typed("BoolTensor", dtypes.bool_)
 
 
+def set_default_tensor_type(t: Any) -> None:
+    """PyTorch's old way to choose the type (and device) of new tensors, e.g. `facula.DoubleTensor` or "torch.cuda.FloatTensor".
+
+    >>> import facula
+    >>> facula.set_default_tensor_type(facula.FloatTensor)
+    """
+    name = t if isinstance(t, str) else getattr(t, "__name__", repr(t))
+    kinds = {"Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16"}
+    kind = name.rpartition(".")[2].removesuffix("Tensor")
+    if kind not in kinds:
+        raise type_error(
+            f"set_default_tensor_type: only floating-point types are supported as the default type, got {name}. Use facula.FloatTensor."
+        )
+    dtypes.set_default(dtypes.by_name(kinds[kind]))
+    devices.set_default("cuda" if ".cuda." in name else None)
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """`autograd.set_detect_anomaly` as a call."""
+    from facula.autograd.anomaly import set_detect_anomaly
+
+    set_detect_anomaly(mode, check_nan)
+
+
 def get_device(input: Tensor) -> int:
     """The number of the device that holds `input`; -1 on the CPU."""
     return input.get_device()
@@ -150,8 +175,10 @@ def is_neg(input: Tensor) -> bool:
 
 
 def is_storage(obj: Any) -> bool:
-    """Whether `obj` is a storage object (there are none: a tensor's array is its storage)."""
-    return False
+    """Whether `obj` is the storage of a tensor."""
+    from facula.ops.storage import UntypedStorage
+
+    return isinstance(obj, UntypedStorage)
 
 
 def is_distributed(input: Tensor) -> bool:

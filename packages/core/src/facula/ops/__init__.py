@@ -16,7 +16,7 @@ FAMILIES = (
     "norm", "dropout", "embedding", "conv", "pad", "pool", "pool_adaptive", "distance", "loss_pair", "shuffle", "resample",
     "attention", "loss_ctc", "recurrent",
     "statistics", "sort", "trigonometry", "exponential", "combine", "bitwise", "complex",
-    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference", "sparse", "sparse_math",
+    "gamma", "bessel", "polynomial", "quantile", "histogram", "unique", "difference", "sparse", "sparse_math", "storage",
     "copies",
 )  # fmt: skip
 

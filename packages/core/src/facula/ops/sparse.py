@@ -341,3 +341,16 @@ def _only_sparse(name, kind):
 indices, values = _only_sparse("indices", sparse_coo), _only_sparse("values", sparse_coo)
 crow_indices, col_indices = _only_sparse("crow_indices", sparse_csr), _only_sparse("col_indices", sparse_csr)
 ccol_indices, row_indices = _only_sparse("ccol_indices", sparse_csc), _only_sparse("row_indices", sparse_csc)
+
+
+def _copied(name):
+    def function(input):
+        return getattr(input, name)().clone()
+
+    function.__name__, function.__doc__, function.__module__ = f"{name}_copy", f"A copy of `{name}`.", __name__
+    return function
+
+
+indices_copy, values_copy = _copied("indices"), _copied("values")
+crow_indices_copy, col_indices_copy = _copied("crow_indices"), _copied("col_indices")
+ccol_indices_copy, row_indices_copy = _copied("ccol_indices"), _copied("row_indices")

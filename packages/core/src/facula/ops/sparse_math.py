@@ -303,3 +303,7 @@ def spdiags(diagonals, offsets, shape, layout=None):
     entries = diagonals.reshape(-1)[wrap(np.flatnonzero(inside))]
     out = SparseTensor(wrap(np.stack([rows[inside], columns[inside]])), entries, shape)
     return out if layout is None else out.to_layout(layout)
+
+
+spmm = dsmm = sparse_mm
+saddmm, hsmm = sparse_addmm, hspmm
