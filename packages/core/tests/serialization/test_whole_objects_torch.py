@@ -128,6 +128,7 @@ def test_sparse_tensors_go_both_ways(kind):
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
 def test_what_facula_has_no_tensors_for_is_named():
     strange = {
         "a quantized tensor": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),

@@ -155,7 +155,7 @@ def _device(args: tuple[Any, ...]) -> Any:
 
 
 def _encode(args: tuple[Any, ...]) -> bytes:
-    fine = len(args) == 2 and type(args[0]) is str and args[1] in ("latin1", "latin-1")
+    fine = len(args) == 2 and type(args[0]) is type(args[1]) is str and args[1] in ("latin1", "latin-1")
     _expect(fine, "text of bytes in latin1", args[1:])
     return bytes(args[0], "latin1")
 

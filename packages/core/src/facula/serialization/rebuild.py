@@ -36,11 +36,10 @@ class Reader:
 
     def storage(self, key: Any) -> Any:
         """The storage of `("storage", type, key, location, count, [part])`."""
-        if (
-            isinstance(key, tuple) and len(key) == 4 and key[0] == "module"
-        ):  # the source text of a class came along once
+        what = key[0] if isinstance(key, tuple) and key and type(key[0]) is str else ""
+        if what == "module" and len(key) == 4:  # the source text of a class came along once
             return key[1]
-        fine = isinstance(key, tuple) and len(key) in (5, 6) and key[0] == "storage"
+        fine = what == "storage" and len(key) in (5, 6)
         fine = fine and isinstance(key[1], known.StorageType) and isinstance(key[2], str) and isinstance(key[3], str)
         if not fine or type(key[4]) is not int or not 0 <= key[4] < 2**60:
             raise Fault("the description of a storage", shown(key))
@@ -92,7 +91,8 @@ class Reader:
         if known.allowed(type(instance)):
             self._restore(instance, state)
         elif isinstance(instance, np.dtype):
-            if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", "|", "="):
+            fine = isinstance(state, tuple) and len(state) > 1 and type(state[1]) is str
+            if not fine or state[1] not in ("<", "|", "="):
                 raise Fault("a NumPy type with its low bytes first", shown(state))
         elif type(instance) is np.ndarray:
             known.set_numpy(instance, state)
@@ -132,8 +132,14 @@ class Reader:
         return self._finish(wrap(self._strided(storage, dtype.numpy, offset, size, stride)), grad, metadata)
 
     def _strided(self, storage: Storage, dtype: Any, offset: Any, size: Any, stride: Any) -> Any:
-        numbers = (offset, *size, *stride)
-        if not all(type(n) is int and 0 <= n < 2**60 for n in numbers) or len(size) != len(stride) or len(size) > 64:
+        fine = isinstance(size, tuple) and isinstance(stride, tuple)
+        numbers = (offset, *size, *stride) if fine else ()
+        if (
+            not fine
+            or not all(type(n) is int and 0 <= n < 2**60 for n in numbers)
+            or len(size) != len(stride)
+            or len(size) > 64
+        ):
             raise Fault("the offset, shape and strides of a tensor", shown((offset, size, stride)))
         steps = tuple(n * dtype.itemsize for n in stride)
         if storage.device.type == "meta":
@@ -149,7 +155,7 @@ class Reader:
         return devices.kind_of(flat).xp.lib.stride_tricks.as_strided(flat[offset:], tuple(size), steps)
 
     def _finish(self, tensor: Tensor, grad: Any, metadata: Any) -> Tensor:
-        if metadata:
+        if isinstance(metadata, Tensor) or metadata:
             wrong = set(metadata) - {"conj", "neg"} if isinstance(metadata, dict) else {"no dict"}
             array = tensor.array
             copied = array.base if isinstance(array.base, np.ndarray) else array
@@ -160,7 +166,7 @@ class Reader:
         return tensor.requires_grad_() if grad is True else tensor
 
     def _layout(self, name: Any) -> Any:
-        if name not in _SPARSE:
+        if type(name) is not str or name not in _SPARSE:
             raise Fault(f"a layout among {', '.join(_SPARSE)}", shown(name), "Call to_dense() before saving.")
         return _SPARSE[name]
 
@@ -174,7 +180,7 @@ class Reader:
         if not fine:
             raise Fault("the places, values and shape of a sparse tensor", shown(data))
         made = getattr(sparse, f"{layout.name}_tensor")(*data[: count + 1])
-        return cast(Tensor, made.coalesce() if data[count + 1 :] == (True,) else made)
+        return cast(Tensor, made.coalesce() if any(flag is True for flag in data[count + 1 :]) else made)
 
     def _meta_tensor_no_storage(self, dtype: Any, size: Any, stride: Any, grad: Any) -> Tensor:
         nothing = Storage(None, dtype.numpy, Device("meta"))
@@ -201,7 +207,7 @@ class Reader:
         return self._with_state(made, values)
 
     def _with_state(self, made: Any, state: Any) -> Any:
-        state = state or {}
+        state = {} if state is None else state
         if not isinstance(state, dict) or any(not isinstance(name, str) or hasattr(Tensor, name) for name in state):
             raise Fault("attributes of a tensor", shown(state))
         made.__dict__.update(state)

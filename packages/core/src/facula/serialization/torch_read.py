@@ -190,7 +190,7 @@ class LegacyReader(Reader):
     def open(self) -> Any:
         """Check the facts before the program; what they are."""
         magic, version = self.run(self.file, self.size), self.run(self.file, self.size)
-        if magic != MAGIC or version != 1001:
+        if type(magic) is not int or magic != MAGIC or type(version) is not int or version != 1001:
             raise Fault("the magic number and version 1001", f"{shown(magic)} and {shown(version)}")
         return self.run(self.file, self.size)
 

@@ -571,8 +571,10 @@ def wrap(array: Any) -> Tensor:
 
 
 def rebuild(cls: type[Tensor], array: Any, requires_grad: bool, extra: dict[str, Any]) -> Tensor:
+    """What `__reduce_ex__` took apart. A type that travelled equals ours, but many look-ups ask whether it is ours."""
     out = _new(cls)
-    out.array = array
+    ours = dtypes.of(array.dtype).numpy
+    out.array = array if array.dtype is ours else array.view(ours)
     out.grad = out.node = out.root = out.version = None
     if requires_grad:
         out.node = Leaf(out)

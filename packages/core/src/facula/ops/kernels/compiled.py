@@ -69,7 +69,7 @@ class Kernel:
             first.size >= LEAST
             and _state.on
             and first.dtype in self.floats
-            and all(type(a) is np.ndarray and a.dtype is first.dtype and a.flags.c_contiguous for a in arrays)
+            and all(type(a) is np.ndarray and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
             and available()
         )
 
