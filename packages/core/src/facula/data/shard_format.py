@@ -1,6 +1,7 @@
 """The plain format of sharded datasets: what an index says and how samples lie in a shard.
 
-The guide "Sharded datasets" describes it for readers in other languages. Nothing is believed: every number of an index and every place in a shard is checked before it is used.
+The guide "Sharded datasets" describes it for readers in other languages. Nothing is believed: every number of an index and
+every place in a shard is checked before it is used.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def attach(handle: int) -> Segment:
     segment = _known.get((found.st_dev, found.st_ino))
     if segment is None:
         return _made(handle, found.st_size)
-    os.close(handle)
+    if handle != segment.handle:
+        os.close(handle)
     return segment
 
 

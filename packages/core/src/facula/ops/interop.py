@@ -9,6 +9,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
+from facula.devices import shared
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, value_error
 from facula.ops.create import as_scalar_tensor
@@ -125,31 +126,29 @@ def is_pinned(self, device=None):
 
 
 def share_memory_(self):
-    """Move this tensor's memory to a shared segment that forked processes write together; returns the tensor.
+    """Move this tensor's memory to where other processes can map it, and write it together with this one; returns the tensor.
 
-    Shape: (*) -> (*).
+    Views taken earlier keep the old memory: share first, then take views.   Shape: (*) -> (*).
+
+    >>> import facula
+    >>> facula.ones(2).share_memory_().is_shared()
+    True
     """
-    if not self.is_cpu or is_shared(self):
-        return self
-    import mmap
-
-    a = self.array
-    segment = mmap.mmap(-1, max(a.nbytes, 1))
-    shared = np.frombuffer(segment, a.dtype, a.size).reshape(a.shape)
-    shared[...] = a
-    self.array = shared
+    if self.is_cpu and not is_shared(self):
+        array = shared.empty(self.array.shape, self.array.dtype)
+        array[...] = self.array
+        self.array = array
     return self
 
 
 def is_shared(self):
-    """Whether this tensor's memory is in a shared segment.   Shape: (*) -> bool."""
-    import mmap
+    """Whether other processes can map this tensor's memory.   Shape: (*) -> bool.
 
-    owner = self.array
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    owner = owner.obj if isinstance(owner, memoryview) else owner
-    return isinstance(owner, mmap.mmap)
+    >>> import facula
+    >>> facula.ones(2).is_shared()
+    False
+    """
+    return shared.place_of(self.array) is not None
 
 
 def apply_(self, callable):
