@@ -162,7 +162,6 @@ def test_an_optimizer_of_ones_own():
         (lambda p: optim.SGD([p], nesterov=True), ValueError, "Invalid nesterov"),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, "Invalid betas"),
         (lambda p: optim.AdamW([p], eps=-1), ValueError, "AdamW: Invalid eps"),
-        (lambda p: optim.Adam([p], differentiable=True), ValueError, "Invalid differentiable"),
         (lambda p: optim.Muon([p]), ValueError, "only supports 2D parameters"),
         (lambda p: optim.LBFGS([{"params": [p]}, {"params": [parameter()]}]), ValueError, "per-parameter options"),
         (lambda p: optim.LBFGS([p]).step(), TypeError, "expected a closure"),

@@ -11,11 +11,21 @@ def optimizer(**kwargs):
     return SGD([facula.nn.Parameter(facula.ones(1))], lr=kwargs.pop("lr", 0.5), **kwargs)
 
 
-def test_the_wrong_order_of_calls_warns():
+def test_the_wrong_order_of_calls_raises():
     o = optimizer()
     scheduler = S.ExponentialLR(o, 0.5)
-    with pytest.warns(UserWarning, match=r"`lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
+    with pytest.raises(RuntimeError, match=r"expected a call of `optimizer.step\(\)` before `lr_scheduler.step\(\)`"):
         scheduler.step()
+
+
+def test_a_step_that_the_scaler_skips_counts_as_one():
+    p = facula.nn.Parameter(facula.ones(1))
+    o = SGD([p], lr=0.5)
+    scheduler, scaler = S.ExponentialLR(o, 0.5), facula.amp.GradScaler("cpu")
+    scaler.scale((p * float("inf")).sum()).backward()
+    scaler.step(o)
+    scheduler.step()
+    assert (p.item(), scheduler.get_last_lr()) == (1.0, [0.25])
 
 
 def test_get_lr_outside_of_step_warns():

@@ -130,7 +130,9 @@ class GradScaler:
             raise runtime_error("step() has already been called since the last update(). Call update() once a step.")
         if stage is _READY:
             self.unscale_(optimizer)
-        result = None if self._overflowed[id(optimizer)] else optimizer.step(*args, **kwargs)
+        skipped = self._overflowed[id(optimizer)]
+        result = None if skipped else optimizer.step(*args, **kwargs)
+        optimizer._opt_called = True  # for schedulers a step that was skipped has been taken
         self._stages[id(optimizer)] = _STEPPED
         return result
 

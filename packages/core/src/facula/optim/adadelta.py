@@ -45,7 +45,6 @@ class Adadelta(Optimizer):
             rho=(rho, "a number from 0 to 1", 0 <= rho <= 1),
             eps=(eps, "at least 0", eps >= 0),
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

@@ -58,7 +58,6 @@ class Adagrad(Optimizer):
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
             initial_accumulator_value=(initial_accumulator_value, "at least 0", initial_accumulator_value >= 0),
             eps=(eps, "at least 0", eps >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

@@ -52,7 +52,6 @@ class Adam(Optimizer):
             eps=(eps, "at least 0", eps >= 0),
             betas=(betas, "numbers from 0 to below 1", all(0 <= number(b) < 1 for b in betas)),
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,

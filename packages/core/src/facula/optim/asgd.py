@@ -44,7 +44,6 @@ class ASGD(Optimizer):
             "ASGD",
             lr=(lr, "at least 0", number(lr) >= 0),
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

@@ -49,7 +49,6 @@ class NAdam(Optimizer):
             betas=(betas, "numbers from 0 to below 1", all(0 <= b < 1 for b in betas)),
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
             momentum_decay=(momentum_decay, "at least 0", momentum_decay >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

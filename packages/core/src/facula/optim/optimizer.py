@@ -14,6 +14,7 @@ import numpy as np
 from facula.autograd import enable_grad, no_grad
 from facula.autograd.tape import RemovableHandle
 from facula.errors import not_implemented_error, runtime_error, type_error, value_error
+from facula.optim import differentiable
 from facula.tensors.inplace import bump
 from facula.tensors.tensor import Tensor, wrap
 
@@ -76,6 +77,9 @@ class Optimizer:
     A subclass passes its settings as `defaults` and defines `_start(p, state, group)`, which fills an empty state, and
     `_update(p, grad, state, group)`, which works on the raw arrays; or it defines `step` itself.
 
+    Settings that PyTorch's optimizers share: `maximize` follows the gradient upwards; `foreach`, `fused` and `capturable` choose
+    kernels there and change nothing here; `differentiable` records the step, so that gradients pass through it.
+
     >>> import facula
     >>> class Descent(facula.optim.Optimizer):
     ...     def __init__(self, params, lr):
@@ -100,6 +104,11 @@ class Optimizer:
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._hook_tables()
+        for other in ("differentiable", "foreach"):
+            if defaults.get("fused") and defaults.get(other):
+                raise runtime_error(
+                    f"{type(self).__name__}: `fused` and `{other}` cannot be `True` together, got both. Leave one out."
+                )
         if isinstance(params, Tensor):
             raise type_error(
                 f"{type(self).__name__}: params argument given to the optimizer should be an iterable of Tensors or "
@@ -241,6 +250,9 @@ class Optimizer:
                     self._start(p, state, group)
                     if state:
                         states[p] = state
+                if group.get("differentiable"):
+                    differentiable.step(self, p, self.state[p], group)
+                    continue
                 update(p, self._gradient(p), state, group)
                 bump(p, writer)
         return loss
@@ -369,7 +381,13 @@ def like(p: Tensor, value: float = 0.0) -> Tensor:
 
 def number(value: Any) -> float:
     """A setting that may be a tensor of one element, as a float."""
-    return float(value.item()) if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    if value.numel() != 1:
+        raise value_error(
+            f"number: a Tensor lr (or other setting) must be 1-element, got shape {tuple(value.shape)}. Pass one number."
+        )
+    return float(value.item())
 
 
 def check_settings(name: str, **bounds: tuple[Any, str, bool]) -> None:

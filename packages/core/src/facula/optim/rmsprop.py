@@ -48,7 +48,6 @@ class RMSprop(Optimizer):
             momentum=(momentum, "at least 0", momentum >= 0),
             weight_decay=(weight_decay, "at least 0", weight_decay >= 0),
             alpha=(alpha, "at least 0", alpha >= 0),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

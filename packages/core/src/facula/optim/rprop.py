@@ -42,7 +42,6 @@ class Rprop(Optimizer):
             "Rprop",
             lr=(lr, "at least 0", number(lr) >= 0),
             etas=(etas, "0 < etas[0] < 1 < etas[1]", 0.0 < etas[0] < 1.0 < etas[1]),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr,

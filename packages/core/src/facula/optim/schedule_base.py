@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from facula.errors import located, not_implemented_error, type_error, value_error
+from facula.errors import located, not_implemented_error, runtime_error, type_error, value_error
 from facula.optim.optimizer import Optimizer, number
 from facula.tensors.tensor import Tensor
 
@@ -93,11 +93,9 @@ class LRScheduler:
         """Go to the next step (or, as it used to be, to step `epoch`) and write the rates."""
         self._step_count += 1
         if self._step_count == 2 and not self.optimizer._opt_called:
-            warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the opposite order, or "
-                "the first value of the schedule is skipped.",
-                UserWarning,
-                stacklevel=2,
+            raise runtime_error(
+                f"{type(self).__name__}.step: expected a call of `optimizer.step()` before `lr_scheduler.step()`, got none: "
+                "the first value of the schedule would be skipped. Call the optimizer first."
             )
         self._get_lr_called_within_step = True
         try:

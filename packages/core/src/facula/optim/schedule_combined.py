@@ -93,12 +93,12 @@ class SequentialLR(_Combined):
         self._last_lr = self._schedulers[0].get_last_lr()
 
     def step(self, epoch: int | None = None) -> None:
-        """Step the scheduler whose turn it is."""
-        self.last_epoch += 1
+        """Step the scheduler whose turn it is, or go to the step `epoch` of the sequence."""
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         turn = bisect_right(self._milestones, self.last_epoch)
-        scheduler = self._schedulers[turn]
-        if turn > 0 and self._milestones[turn - 1] == self.last_epoch:
-            scheduler.step(0)
+        scheduler, start = self._schedulers[turn], self._milestones[turn - 1] if turn else 0
+        if epoch is not None or (turn and start == self.last_epoch):
+            scheduler.step(self.last_epoch - start)
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()

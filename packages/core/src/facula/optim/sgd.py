@@ -51,7 +51,6 @@ class SGD(Optimizer):
                 "a momentum above 0 and a dampening of 0 with it",
                 not nesterov or (momentum > 0 and dampening == 0),
             ),
-            differentiable=(differentiable, "False", not differentiable),
         )
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
