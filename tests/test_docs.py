@@ -13,6 +13,7 @@ PAGES = [
     "docs/how-to/add-a-layer.md",
     "docs/how-to/add-a-model.md",
     "docs/how-to/per-sample-gradients.md",
+    "docs/how-to/share-memory.md",
 ]
 LIMITS = {"A training loop": 15, "The Trainer": 10, "A plugin": 10}
 

@@ -117,3 +117,26 @@ def test_cuda_array_interface_is_for_gpus(x):
     assert not hasattr(x, "__cuda_array_interface__")
     with pytest.raises(AttributeError, match="Can't get it on non-CUDA tensor type: facula.FloatTensor"):
         x.__cuda_array_interface__
+
+
+def test_cuda_array_interface_is_that_of_the_array(monkeypatch):
+    """A stand-in for an array on a GPU, so that the rule is tested where there is none."""
+    from facula.devices import base
+    from facula.tensors.tensor import wrap
+
+    class Memory:
+        shape, ndim, size, dtype = (2,), 1, 2, np.dtype("float32")
+        __cuda_array_interface__ = {"data": (64, False), "version": 3}  # noqa: RUF012
+
+    class GPU(base.Device):
+        name, array_type = "cuda", Memory
+
+        def index_of(self, array):
+            return 0
+
+    monkeypatch.setitem(base._BY_TYPE, Memory, GPU())
+    t = wrap(Memory())
+    assert t.__cuda_array_interface__["data"] == (64, False)
+    t.requires_grad_()
+    with pytest.raises(RuntimeError, match="__cuda_array_interface__: Can't get it on a tensor that requires grad"):
+        t.__cuda_array_interface__
