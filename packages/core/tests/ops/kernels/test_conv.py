@@ -98,7 +98,7 @@ def test_nan_and_inf_stay_in_the_tiles_they_are_in():
     assert not bad[1, :, 8:].any()
 
 
-def test_small_or_unusual_convolutions_keep_to_the_plain_forward(counted):
+def test_few_tiles_or_channels_other_windows_and_types_are_not_for_winograd(counted):
     ones = np.ones
     for shape, weight, stride, groups in (
         ((1, 16, 8, 8), (16, 16, 3, 3), (1, 1), 1),  # few tiles
@@ -110,6 +110,53 @@ def test_small_or_unusual_convolutions_keep_to_the_plain_forward(counted):
         kernels.conv(np, ones(shape, "float32"), ones(weight, "float32"), None, stride, ((1, 1),) * 2, (1, 1), groups)
     kernels.conv(np, ones((16, 32, 32, 32)), ones((32, 32, 3, 3)), None, (1, 1), ((1, 1),) * 2, (1, 1))  # float64
     assert counted == {"convolve": 0, "weight_slope": 0}
+
+
+OTHERS = [  # input, weight, stride, padding, dilation, groups
+    ((4, 8, 14, 17), (32, 8, 3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 1),
+    ((3, 6, 30, 31), (12, 3, 5, 2), (2, 3), ((0, 0), (1, 2)), (1, 2), 2),
+    ((2, 3, 64, 64), (16, 3, 7, 7), (2, 2), ((3, 3), (3, 3)), (1, 1), 1),
+    ((16, 128, 4, 4), (128, 128, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    ((4, 16, 12, 12), (16, 4, 3, 3), (1, 1), ((4, 4), (4, 4)), (3, 3), 4),
+    ((4, 16, 28, 27), (16, 1, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 16),  # one channel a group
+    ((4, 16, 28, 27), (16, 1, 4, 5), (1, 1), ((3, 0), (0, 7)), (2, 3), 16),
+    ((4, 16, 28, 27), (16, 1, 3, 5), (2, 3), ((1, 1), (0, 0)), (2, 1), 16),
+    ((4, 16, 28, 27), (16, 1, 1, 2), (1, 1), ((5, 5), (5, 5)), (1, 1), 16),  # windows of padding alone
+    ((8, 4, 800), (32, 4, 80), (16,), ((0, 0),), (1,), 1),
+    ((8, 32, 124), (64, 32, 3), (1,), ((1, 1),), (1,), 1),
+    ((8, 32, 124), (32, 1, 3), (1,), ((1, 1),), (1,), 32),
+]
+
+
+@pytest.mark.parametrize(("shape", "weight", "stride", "padding", "dilation", "groups"), OTHERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_columns_and_lines_equal_the_plain_forwards(shape, weight, stride, padding, dilation, groups, dtype, threads):
+    rest = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    draw = np.random.default_rng(1).standard_normal
+    x, w, b = draw(shape).astype(dtype), draw(weight).astype(dtype), draw(weight[0]).astype(dtype)
+    before = facula.get_num_threads()
+    facula.set_num_threads(threads)
+    try:
+        out = conv_op.forward(np, x, w, b, **rest)
+        g = draw(out.shape).astype(dtype)
+        pairs = (
+            (kernels.conv(np, x, w, b, **rest), out),
+            (
+                kernels.conv_input(np, g, w, shape[2:], **rest),
+                conv_input_op.forward(np, g, w, shape[2:], **rest),
+            ),
+            (
+                kernels.conv_weight(np, g, x, weight[2:], **rest),
+                conv_weight_op.forward(np, g, x, weight[2:], **rest),
+            ),
+        )
+    finally:
+        facula.set_num_threads(before)
+    for got, want in pairs:
+        assert got.shape == want.shape
+        tolerance = 2e-6 if dtype == "float32" else 1e-14
+        assert np.abs(got - want).max() <= tolerance * np.abs(want).max()
 
 
 def test_wrong_shapes_are_refused_before_any_kernel_runs():

@@ -1,39 +1,81 @@
-"""Which algorithm convolves, for each shape, and the records that it serves."""
+"""Which algorithm convolves, for each shape, and the records that it serves.
+
+| images and sequences | algorithm |
+|---|---|
+| 3 x 3, stride 1, from 16 channels and 32 tiles on | Winograd |
+| one channel in and one out for each group | sums of shifted lines |
+| any other kernel of more than one number | columns |
+
+Kernels of one number, volumes, small arrays and other types keep to the record's own forward.
+"""
 
 from __future__ import annotations
 
-from facula.ops.conv import conv_input_op, conv_op, conv_weight_op, out_size, sum_bias
-from facula.ops.kernels.cpu import winograd
+import math
+
+from facula.ops.conv import conv_input_op, conv_op, conv_weight_op, sum_bias
+from facula.ops.kernels.cpu import columns, depthwise, winograd
+
+
+def _image(array):
+    """A sequence as an image of one row."""
+    return array[:, :, None]
+
+
+def _served(kernel, *arrays):
+    """Whether these loops do better than the record's own forward."""
+    return len(kernel) == 2 and math.prod(kernel) > 1 and columns.gather.serves(*arrays) and all(a.size for a in arrays)
+
+
+def _flat(stride, padding, dilation, groups):
+    """What describes a convolution of sequences, for images of one row."""
+    return (1, *stride), ((0, 0), *padding), (1, *dilation), groups
 
 
 def conv(xp, input, weight, bias=None, stride=(1,), padding=((0, 0),), dilation=(1,), groups=1):
     """The forward of `conv_op`."""
-    if input.ndim == weight.ndim == 4 and len(stride) == 2:
-        sizes = zip(input.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
-        outs = [out_size(n, k, s, *p, d) for n, k, s, p, d in sizes]
-        channels = input.shape[1], weight.shape[0]
-        if winograd.suits(weight.shape[2:], stride, dilation, groups, channels, (len(input), *outs), input, weight):
-            conv_op.rule.shape(input, weight, bias, stride, padding, dilation, groups)
+    rest = stride, padding, dilation, groups
+    if input.ndim == weight.ndim == 3:
+        return conv(xp, _image(input), _image(weight), bias, *_flat(*rest))[:, :, 0]
+    if input.ndim == weight.ndim == 4 and _served(weight.shape[2:], input, weight):
+        images, count, *outs = conv_op.rule.shape(input, weight, bias, *rest).shape
+        channels = input.shape[1], count
+        if winograd.suits(weight.shape[2:], stride, dilation, groups, channels, (images, *outs), input, weight):
             return winograd.convolve(input, weight, bias, padding, outs)
-    return conv_op.forward(xp, input, weight, bias, stride, padding, dilation, groups)
+        if groups > 1 and groups == channels[0] == count:
+            return depthwise.convolve(input, weight, bias, *rest[:3], outs)
+        return columns.convolve(input, weight, bias, *rest, outs)
+    return conv_op.forward(xp, input, weight, bias, *rest)
 
 
 def conv_input(xp, upper, weight, size, stride, padding, dilation, groups):
     """The forward of `conv_input_op`: for a stride of 1 a convolution with the weight turned around."""
-    if upper.ndim == weight.ndim == 4:
+    rest = stride, padding, dilation, groups
+    if upper.ndim == weight.ndim == 3:
+        return conv_input(xp, _image(upper), _image(weight), (1, *size), *_flat(*rest))[:, :, 0]
+    if upper.ndim == weight.ndim == 4 and _served(weight.shape[2:], upper, weight):
         channels = weight.shape[:2]
         if winograd.suits(weight.shape[2:], stride, dilation, groups, channels, (len(upper), *size), upper, weight):
             return winograd.convolve(upper, weight, None, [(2 - p[0], 0) for p in padding], size, turned=True)
-    return conv_input_op.forward(xp, upper, weight, size, stride, padding, dilation, groups)
+        if groups > 1 and groups == channels[0] and channels[1] == 1:
+            return depthwise.input_slope(upper, weight, size, *rest[:3])
+        return columns.input_slope(upper, weight, size, *rest)
+    return conv_input_op.forward(xp, upper, weight, size, *rest)
 
 
 def conv_weight(xp, upper, input, kernel, stride, padding, dilation, groups):
     """The forward of `conv_weight_op`."""
-    if upper.ndim == input.ndim == 4:
+    rest = stride, padding, dilation, groups
+    if upper.ndim == input.ndim == 3:
+        return conv_weight(xp, _image(upper), _image(input), (1, *kernel), *_flat(*rest))[:, :, 0]
+    if upper.ndim == input.ndim == 4 and _served(kernel, upper, input):
         channels, outs = (input.shape[1], upper.shape[1]), (len(upper), *upper.shape[2:])
         if winograd.suits(kernel, stride, dilation, groups, channels, outs, upper, input):
             return winograd.weight_slope(upper, input, padding)
-    return conv_weight_op.forward(xp, upper, input, kernel, stride, padding, dilation, groups)
+        if groups > 1 and groups == channels[0] == channels[1]:
+            return depthwise.weight_slope(upper, input, kernel, *rest[:3])
+        return columns.weight_slope(upper, input, kernel, *rest)
+    return conv_weight_op.forward(xp, upper, input, kernel, *rest)
 
 
 conv_op.kernel("cpu", conv)

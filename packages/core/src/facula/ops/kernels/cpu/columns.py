@@ -1,0 +1,163 @@
+"""Convolutions of images as matrix products over columns of windows, in loops that copy whole lines.
+
+The columns of some images at a time go into memory that stays in a cache: a row for each channel and place of the kernel,
+a column for each window.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula.devices.threads import share
+from facula.ops.kernels.compiled import F, inline, kernel
+from facula.ops.kernels.workspace import workspace
+
+_ROOM = 1 << 19  # numbers in columns
+
+
+@inline
+def span(offset, step, size, count):
+    """The results whose window, at this place of the kernel, lies inside of the line: from, to."""
+    return max(0, -(offset // step)), max(0, min(count, (size - offset + step - 1) // step))
+
+
+@kernel
+def gather(
+    x: F[::1], columns: F[:, ::1], images: int, height: int, width: int, high: int, wide: int, down: int, across: int,
+    reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int, start: int, stop: int,
+):  # fmt: skip
+    """Copy the windows of images (N, C, H, W) to columns (C * high * wide, N * rows * cols)."""
+    plane = height * width
+    channels = x.size // (images * plane)
+    for c in range(start, stop):
+        for k in range(high * wide):
+            x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
+            first, last = span(x0, across, width, cols)
+            begin, end = span(y0, down, height, rows)
+            for n in range(images):
+                target = columns[(c - start) * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
+                source = x[(n * channels + c) * plane : (n * channels + c + 1) * plane]
+                if last - first < cols or end - begin < rows:
+                    for i in range(target.size):
+                        target[i] = 0
+                for y in range(begin, end):
+                    into, at = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
+                    for i in range(np.uint64(first), np.uint64(last)):  # unsigned: no index counts from the end
+                        target[into + i] = source[at + i * np.uint64(across)]
+
+
+@kernel
+def fold(
+    columns: F[:, ::1], x: F[::1], images: int, height: int, width: int, high: int, wide: int, down: int, across: int,
+    reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int, start: int, stop: int,
+):  # fmt: skip
+    """The adjoint of `gather`: add columns to the windows they came from; the images are written, not added to."""
+    plane = height * width
+    channels = x.size // (images * plane)
+    for c in range(start, stop):
+        for n in range(images):
+            target = x[(n * channels + c) * plane : (n * channels + c + 1) * plane]
+            for i in range(target.size):
+                target[i] = 0
+            for k in range(high * wide):
+                x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
+                first, last = span(x0, across, width, cols)
+                begin, end = span(y0, down, height, rows)
+                source = columns[(c - start) * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
+                for y in range(begin, end):
+                    at, into = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
+                    for i in range(np.uint64(first), np.uint64(last)):
+                        target[into + i * np.uint64(across)] += source[at + i]
+
+
+class _Plan:
+    """Sizes of a convolution of images, and how many images have columns at a time."""
+
+    def __init__(self, dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs):
+        self.dtype, self.groups = dtype, groups
+        self.rows, self.places = channels * math.prod(kernel), math.prod(outs)
+        step = max(1, min(images, _ROOM // (self.rows * self.places)))
+        self.parts = [(i, min(i + step, images)) for i in range(0, images, step)]
+        (top, _), (left, _) = padding
+        self.shape = *size, *kernel, *stride, *dilation, top, left, *outs, 0, channels
+
+    def columns(self, images):
+        """Memory of this thread for the columns of some images."""
+        return workspace("columns", self.rows, images * self.places, dtype=self.dtype)
+
+    def gather(self, part):
+        """The columns of images: (groups, rows of a group, windows)."""
+        columns = self.columns(len(part))
+        gather(part.reshape(-1), columns, len(part), *self.shape)
+        return columns.reshape(self.groups, self.rows // self.groups, -1)
+
+    def across(self, part):
+        """(images, channels, places) as (groups, channels of a group, images * places)."""
+        n, count = part.shape[:2]
+        if n > 1:
+            moved = workspace("across", count, n, self.places, dtype=self.dtype)
+            moved[...] = part.reshape(n, count, -1).swapaxes(0, 1)
+            part = moved
+        return part.reshape(self.groups, count // self.groups, -1)
+
+
+def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
+    """Windows of `input` times `weight`."""
+    (images, channels, *size), (count, _, *kernel) = input.shape, weight.shape
+    plan = _Plan(input.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
+    matrix = weight.reshape(groups, count // groups, -1)
+    out = np.empty((images, count, plan.places), input.dtype)
+
+    def work(start, stop):
+        columns, target = plan.gather(input[start:stop]), out[start:stop]
+        if stop - start == 1:
+            np.matmul(matrix, columns, out=target.reshape(groups, count // groups, -1))
+        else:
+            product = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
+            np.matmul(matrix, columns, out=product)
+            target[...] = product.reshape(count, stop - start, -1).swapaxes(0, 1)
+        if bias is not None:
+            target += bias[:, None]
+
+    share(work, plan.parts)
+    return out.reshape(images, count, *outs)
+
+
+def input_slope(g, weight, size, stride, padding, dilation, groups):
+    """The gradient of the input: each window's gradient times the weight, added up where windows overlap."""
+    (images, count, *outs), (_, channels, *kernel) = g.shape, weight.shape
+    plan = _Plan(g.dtype, images, channels * groups, size, kernel, stride, padding, dilation, groups, outs)
+    matrix = weight.reshape(groups, count // groups, -1).swapaxes(1, 2)
+    slope = np.empty((images, channels * groups, *size), g.dtype)
+
+    def work(start, stop):
+        columns = plan.columns(stop - start)
+        np.matmul(matrix, plan.across(g[start:stop]), out=columns.reshape(groups, plan.rows // groups, -1))
+        fold(columns, slope[start:stop].reshape(-1), stop - start, *plan.shape)
+
+    share(work, plan.parts)
+    return slope
+
+
+def weight_slope(g, input, kernel, stride, padding, dilation, groups):
+    """The gradient of the weight: the sum over all windows of gradient times window."""
+    (images, count, *outs), (_, channels, *size) = g.shape, input.shape
+    plan = _Plan(g.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
+    shape = groups, count // groups, plan.rows // groups
+    sums = max(1, min(len(plan.parts), 8, (1 << 22) // math.prod(shape)))  # the same for any number of threads
+    totals = np.empty((sums, *shape), g.dtype)
+
+    def work(k, _):
+        part = workspace("part", *shape, dtype=g.dtype)
+        for i, (start, stop) in enumerate(plan.parts[k::sums]):
+            columns = plan.gather(input[start:stop])
+            np.matmul(plan.across(g[start:stop]), columns.swapaxes(1, 2), out=part if i else totals[k])
+            if i:
+                totals[k] += part
+
+    share(work, [(k, k + 1) for k in range(sums)])
+    for part in totals[1:]:
+        totals[0] += part
+    return totals[0].reshape(count, channels // groups, *kernel)
