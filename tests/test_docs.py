@@ -12,6 +12,7 @@ PAGES = [
     "docs/tutorial.md",
     "docs/how-to/add-a-layer.md",
     "docs/how-to/add-a-model.md",
+    "docs/how-to/checkpoints.md",
     "docs/how-to/per-sample-gradients.md",
     "docs/how-to/share-memory.md",
 ]
