@@ -14,6 +14,7 @@ PAGES = [
     "docs/how-to/add-a-model.md",
     "docs/how-to/checkpoints.md",
     "docs/how-to/per-sample-gradients.md",
+    "docs/how-to/profile-a-program.md",
     "docs/how-to/share-memory.md",
 ]
 LIMITS = {"A training loop": 15, "The Trainer": 10, "A plugin": 10}
