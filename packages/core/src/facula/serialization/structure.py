@@ -4,7 +4,8 @@ The JSON form of a value: null, true, false, text, whole and finite numbers stan
 object with one key: `{"tensor": name}`, `{"list": [...]}`, `{"tuple": [...]}`, `{"dict": [[key, value], ...]}`,
 `{"ordered": [[key, value], ...]}`, `{"set": [...]}`, `{"frozenset": [...]}`, `{"size": [...]}`, `{"float": "nan" | "inf" | "-inf"}`,
 `{"complex": [re, im]}`, `{"bytes": base64}`, `{"dtype": "float32"}`, `{"device": "cpu"}`, `{"array": name}` (a NumPy
-array), `{"scalar": name}` (a NumPy number), `{"pairs": name}` (complex numbers kept as a last dimension of 2).
+array), `{"scalar": name}` (a NumPy number), `{"pairs": name}` (complex numbers kept as a last dimension of 2),
+`{"sparse": [layout, places, values, size, coalesced]}`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from facula import dtypes
 from facula.devices.base import device as Device
 from facula.errors import type_error, value_error
 from facula.serialization.safetensors import can_hold
-from facula.tensors.layouts import strided
+from facula.tensors.layouts import sparse_coo, sparse_csc, sparse_csr, strided
 from facula.tensors.tensor import Size, Tensor, wrap
 
 VERSION = 1
@@ -49,7 +50,7 @@ class Encoder:
             return value
         if kind is float:
             return value if math.isfinite(value) else {"float": repr(value)}
-        if isinstance(value, Tensor) and value.layout is strided:
+        if isinstance(value, Tensor):
             return self._tensor(value, path)
         if isinstance(value, (np.ndarray, np.generic)):
             return self._numpy(value, path)
@@ -97,6 +98,10 @@ class Encoder:
         )
 
     def _tensor(self, tensor: Tensor, path: str) -> Any:
+        if tensor.layout is not strided:
+            s: Any = tensor
+            parts = [s._indices(), s._values(), list(s.shape), s.is_coalesced()]
+            return {"sparse": [s.layout.name, *[self.encode(x, f"{path}.{i}") for i, x in enumerate(parts)]]}
         if can_hold(tensor):
             return {"tensor": self._add(tensor.array, tensor, path)}
         array = tensor.array
@@ -170,6 +175,13 @@ class Decoder:
     def _pairs(self, pairs: list[Any]) -> list[tuple[Any, Any]]:
         return [(self.decode(key), self.decode(value)) for key, value in pairs]
 
+    def _sparse(self, kind: str, *forms: Any) -> Any:
+        from facula.ops.sparse import sparse_coo_tensor
+
+        places, values, size, coalesced = self._all(list(forms))
+        made = sparse_coo_tensor(places, values, size, is_coalesced=coalesced)
+        return made.to_layout({x.name: x for x in (sparse_coo, sparse_csr, sparse_csc)}[kind])
+
     def _complex_tensor(self, name: str) -> Tensor:
         pairs = self._named(name).array
         return wrap(pairs[..., 0] + 1j * pairs[..., 1])
@@ -178,6 +190,7 @@ class Decoder:
 _DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "tensor": lambda self, name: self._named(name),
     "pairs": lambda self, name: self._complex_tensor(name),
+    "sparse": lambda self, parts: self._sparse(*parts),
     "array": lambda self, form: self.decode(form).array,
     "scalar": lambda self, form: self.decode(form).array[()],
     "list": lambda self, forms: self._all(forms),
