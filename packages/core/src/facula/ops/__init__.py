@@ -26,8 +26,7 @@ KERNELS = (
     "batch_norm",
     "cross_entropy",
     "pointwise",
-    "conv",
-)  # families with faster forms, in ops/kernels
+    "conv", "recurrent")  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}
 

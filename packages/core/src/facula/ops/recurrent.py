@@ -37,7 +37,7 @@ def _again(scan, g, inputs, needs):
     return tuple(next(found) if n else None for n in needs)
 
 
-def _before(xp, first, states):
+def before(xp, first, states):
     """The state that each step starts from."""
     return xp.concatenate([first[None], states[:-1]])
 
@@ -95,10 +95,10 @@ def _lstm_slope(g, projected, h, c, weight, needs):
 
 
 @lstm_scan_op.array_vjp
-def _lstm_array(g, out, projected, h, c, weight, xp):
+def lstm_array(g, out, projected, h, c, weight, xp):
     (hidden, cells), (g_hidden, g_cells) = out, g
     steps, batch, n = hidden.shape
-    starts, before = _before(xp, h, hidden), _before(xp, c, cells)
+    starts, cells_before = before(xp, h, hidden), before(xp, c, cells)
     gates = starts.reshape(-1, n) @ weight.T
     gates = gates.reshape(projected.shape)
     gates += projected
@@ -107,7 +107,7 @@ def _lstm_array(g, out, projected, h, c, weight, xp):
     new, shown = xp.tanh(gates[..., 2 * n : 3 * n]), xp.tanh(cells)
     slope = gates  # what each gate's gradient is multiplied with, then that gradient
     slope[..., :n] = new * i * (1 - i)
-    slope[..., n : 2 * n] = before * f * (1 - f)
+    slope[..., n : 2 * n] = cells_before * f * (1 - f)
     slope[..., 2 * n : 3 * n] = i * (1 - new * new)
     slope[..., 3 * n :] = shown * o * (1 - o)
     to_cell = o * (1 - shown * shown)
@@ -174,7 +174,7 @@ def _gru_slope(g, projected, h, weight, bias, needs):
 @gru_scan_op.array_vjp
 def _gru_array(g, out, projected, h, weight, bias, xp):
     steps, _, n = out.shape
-    starts = _before(xp, h, out)
+    starts = before(xp, h, out)
     inner = (starts.reshape(-1, n) @ weight.T).reshape(projected.shape)
     if bias is not None:
         inner += bias
@@ -246,7 +246,7 @@ def _rnn_array(g, out, h, weight, relu, xp):
         slope[t] *= g[t] + dh
         dh = slope[t] @ weight
     n = out.shape[-1]
-    return slope, dh, slope.reshape(-1, n).T @ _before(xp, h, out).reshape(-1, n)
+    return slope, dh, slope.reshape(-1, n).T @ before(xp, h, out).reshape(-1, n)
 
 
 def _sum(a, b):
