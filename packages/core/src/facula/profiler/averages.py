@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from facula.profiler.events import FunctionEvent
@@ -11,7 +11,7 @@ from facula.profiler.events import FunctionEvent
 class FunctionEventAvg:
     """Events of one name together: sums of time (microseconds), bytes and FLOPs, and how many they were."""
 
-    def __init__(self, key: str, shapes: list[Any], stack: list[str]) -> None:
+    def __init__(self, key: str, shapes: Sequence[Any], stack: Sequence[str]) -> None:
         self.key, self.input_shapes, self.stack = key, shapes, stack
         self.count = 0
         self.cpu_time_total = self.self_cpu_time_total = self.backward_time_total = 0.0
@@ -77,7 +77,7 @@ class EventList(list[Any]):
         """The events summed by name, in the order in which the names came first."""
         sums: dict[Any, FunctionEventAvg] = {}
         for event in self:
-            shapes = event.input_shapes if group_by_input_shapes else []
+            shapes = event.input_shapes if group_by_input_shapes else ()
             stack = event.stack[:group_by_stack_n]
             key = (event.name, str(shapes), *stack)
             if key not in sums:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facula.autograd.state import state
@@ -44,8 +44,8 @@ class FunctionEvent:
         self.cpu_children: list[FunctionEvent] = []
         self.start = self.end = self.alive = self.cpu_memory_usage = self.flops = 0
         self.device_time_total = 0.0
-        self.input_shapes: list[Any] = []
-        self.stack: list[str] = []
+        self.input_shapes: Sequence[Any] = ()
+        self.stack: Sequence[str] = ()
         self.forward: FunctionEvent | None = None  # of a backward step: the call that recorded it
         self.thread = threading.get_ident()
 
