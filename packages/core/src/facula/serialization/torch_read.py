@@ -66,6 +66,9 @@ class ZipReader(Reader):
         self.archive = zipfile.ZipFile(file)
         size = file.seek(0, os.SEEK_END)
         entries = self.archive.infolist()
+        if any(e.filename.endswith("/constants.pkl") for e in entries):
+            hint = "Save the state_dict() of the model instead."
+            raise Fault("a file of torch.save", "a TorchScript archive, which holds code", hint)
         if any(e.compress_type != zipfile.ZIP_STORED or e.compress_size != e.file_size for e in entries):
             raise Fault("entries that are stored as they are", "compressed ones")
         if sum(entry.file_size for entry in entries) > size:
@@ -77,9 +80,6 @@ class ZipReader(Reader):
             raise Fault("one data.pkl in the archive", f"{len(program)}")
         self.root = program[0].filename.removesuffix("data.pkl")
         self.entries = {entry.filename: entry for entry in entries}
-        if f"{self.root}constants.pkl" in self.entries:
-            hint = "Save the state_dict() of the model instead."
-            raise Fault("a file of torch.save", "a TorchScript archive, which holds code", hint)
         order = self._bytes("byteorder") if f"{self.root}byteorder" in self.entries else options.default_order()
         if order not in (b"little", b"big"):
             raise Fault("little or big as byteorder", shown(order))
