@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from facula.data.loader import DataLoader
 
 
+class _Raised(Failure):
+    """An exception of this very process."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def raise_again(self) -> None:
+        raise self.error
+
+
 class Here:
     """Batches made in the main process, when they are waited for; asked as `Pool` is, which has workers for it."""
 
@@ -46,11 +56,11 @@ class Here:
         try:
             return token, self.lanes.fetch(job) if self.stream else self.fetcher.fetch_seeded(job, self.base, token)
         except SampleError as error:
-            cause = error.__cause__
-            if cause is None:
-                raise
+            cause = error.__cause__ or error
             cause.add_note(f"raised by {type(self.fetcher.dataset).__name__} for sample {error.index}")
-        raise cause
+            return token, _Raised(cause)
+        except Exception as error:
+            return token, _Raised(error)
 
     def start(self) -> None:
         """Nothing is started."""
