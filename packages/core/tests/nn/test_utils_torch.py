@@ -105,3 +105,14 @@ def test_pack_and_unpack():
 def test_misuse_is_explained(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_a_packed_sequence_changes_its_type_as_a_tensor_does():
+    found = []
+    for library in (facula, torch):
+        packed = library.nn.utils.rnn.pack_sequence([library.tensor([1.5, 2.5]), library.tensor([-3.0])])
+        kinds = ("byte", "char", "short", "int", "long", "half", "float", "double")
+        found.append([str(getattr(packed, kind)().data.dtype).split(".")[1] for kind in kinds])
+        assert not packed.is_pinned()
+        assert packed.long().batch_sizes.tolist() == [2, 1]
+    assert found[0] == found[1]

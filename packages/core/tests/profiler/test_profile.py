@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import sys
+import types
 
 import pytest
 
@@ -148,6 +150,8 @@ def test_a_schedule_records_its_steps_and_hands_over_after_each_cycle():
     assert prof.current_action is ProfilerAction.NONE
     with pytest.raises(AssertionError, match="schedule: expected wait, warmup, repeat and skip_first of at least 0"):
         schedule(wait=-1, warmup=0, active=1)
+    with pytest.raises(AssertionError, match="schedule: expected a step of at least 0, got -1"):
+        plan(-1)
 
 
 def test_the_trace_is_json_with_arrows_and_a_memory_counter(tmp_path):
@@ -223,3 +227,25 @@ def test_the_older_profiler_can_be_switched_off():
 def test_an_activity_is_needed():
     with pytest.raises(AssertionError, match="profile: expected at least one activity, got none"):
         profile(activities=[])
+
+
+def test_ranges_for_nsight_need_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy.cuda", None)
+    with (
+        pytest.raises(ImportError, match=r"cupy: expected the extra 'cuda13' to be installed"),
+        facula.autograd.profiler.emit_nvtx(),
+    ):
+        facula.ones(2)
+    with facula.autograd.profiler.emit_nvtx(enabled=False):
+        facula.ones(2).exp()
+    assert state.interpreters == []
+
+
+def test_ranges_are_opened_and_closed_around_each_op(monkeypatch):
+    calls = []
+    nvtx = types.SimpleNamespace(RangePush=calls.append, RangePop=lambda: calls.append("end"))
+    monkeypatch.setitem(sys.modules, "cupy", types.ModuleType("cupy"))
+    monkeypatch.setitem(sys.modules, "cupy.cuda", types.SimpleNamespace(nvtx=nvtx))
+    with facula.autograd.profiler.emit_nvtx():
+        facula.ones(2).exp()
+    assert calls == ["exp", "end"]

@@ -77,6 +77,34 @@ class PackedSequence(_PackedFields):
         """The same with float16 data."""
         return self._replace(data=self.data.half())
 
+    def byte(self) -> PackedSequence:
+        """The same with uint8 data."""
+        return self._replace(data=self.data.byte())
+
+    def char(self) -> PackedSequence:
+        """The same with int8 data."""
+        return self._replace(data=self.data.char())
+
+    def short(self) -> PackedSequence:
+        """The same with int16 data."""
+        return self._replace(data=self.data.short())
+
+    def int(self) -> PackedSequence:
+        """The same with int32 data."""
+        return self._replace(data=self.data.int())
+
+    def long(self) -> PackedSequence:
+        """The same with int64 data."""
+        return self._replace(data=self.data.long())
+
+    def pin_memory(self) -> PackedSequence:
+        """The same with its data in memory that a GPU copies faster from."""
+        return self._replace(data=self.data.pin_memory())
+
+    def is_pinned(self) -> bool:
+        """Whether its data is in such memory."""
+        return bool(self.data.is_pinned())
+
     @property
     def is_cuda(self) -> bool:
         """Whether the data is on a CUDA device."""
