@@ -15,6 +15,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Readers see the old file or the new one; a crash leaves the old one. Permissions follow the umask, or the file that
     is replaced.
+
+    >>> import os, tempfile
+    >>> from facula.serialization import atomic_write
+    >>> path = os.path.join(tempfile.mkdtemp(), "notes.bin")
+    >>> with atomic_write(path) as file:
+    ...     _ = file.write(b"all of it")
+    >>> os.listdir(os.path.dirname(path))
+    ['notes.bin']
     """
     target = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(target)

@@ -64,12 +64,24 @@ def add_safe_globals(safe_globals: Iterable[Any]) -> None:
 
 
 def get_safe_globals() -> list[Any]:
-    """What `add_safe_globals` has allowed."""
+    """What `add_safe_globals` has allowed.
+
+    >>> from facula import serialization
+    >>> serialization.get_safe_globals()
+    []
+    """
     return list(_allowed.values())
 
 
 def clear_safe_globals() -> None:
-    """Forbid all that `add_safe_globals` has allowed."""
+    """Forbid all that `add_safe_globals` has allowed.
+
+    >>> from facula import serialization
+    >>> serialization.add_safe_globals([complex])
+    >>> serialization.clear_safe_globals()
+    >>> serialization.get_safe_globals()
+    []
+    """
     _allowed.clear()
 
 

@@ -55,9 +55,8 @@ class Keys:
     def check(self, value: Any, depth: int = 0) -> Any:
         """The value, if it may be hashed: plain ones, and small tuples of them."""
         if isinstance(value, (int, complex)):
-            if (isinstance(value, complex) or abs(value) >= 2**60) and self._first.setdefault(
-                hash(value), value
-            ) != value:
+            foreseen = isinstance(value, complex) or abs(value) >= 2**60
+            if foreseen and self._first.setdefault(hash(value), value) != value:
                 self._clashes += 1
                 if self._clashes > _MAX_CLASHES:
                     raise Fault("keys of different hashes", f"more than {_MAX_CLASHES} numbers of the same")

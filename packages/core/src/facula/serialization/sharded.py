@@ -96,6 +96,15 @@ class Checkpoint(MutableMapping[str, Any]):
 
     `model.load_state_dict(checkpoint)` reads one tensor after another, so that memory holds the model and one tensor. Entries
     can be replaced and deleted, which changes nothing in the files.
+
+    >>> import facula, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+    >>> facula.save({"w": facula.ones(2), "v": facula.zeros(1)}, path)
+    >>> checkpoint = facula.serialization.open_checkpoint(path)
+    >>> checkpoint
+    <Checkpoint of 2 tensors>
+    >>> checkpoint["w"]
+    tensor([1., 1.])
     """
 
     def __init__(self, entries: dict[str, Any]) -> None:

@@ -21,7 +21,15 @@ _warned = False
 
 
 class LoadError(RuntimeError, pickle.UnpicklingError):
-    """A file that is damaged, or wants more than it may; torch's readers raise UnpicklingError in the same places."""
+    """A file that is damaged, or wants more than it may; torch's readers raise UnpicklingError in the same places.
+
+    >>> import facula, io
+    >>> try:
+    ...     facula.load(io.BytesIO(b"no checkpoint"))
+    ... except facula.serialization.LoadError as error:
+    ...     print("refused")
+    refused
+    """
 
 
 def warn() -> None:
