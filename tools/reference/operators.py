@@ -45,7 +45,7 @@ PROMOTIONS = {
 
 GROUPS = {
     "Making tensors": "create share random windows conversion interop copies",
-    "Shapes and places": "shape join layout strided index gather masks sort unique",
+    "Shapes and places": "shape join layout strided storage index gather masks sort unique",
     "Functions of elements": "arithmetic unary exponential trigonometry compare clamp combine bitwise complex gamma bessel polynomial",
     "Reductions": "reduce extremes statistics quantile histogram scan difference masked",
     "Linear algebra": "matmul blas linalg linalg_decompositions linalg_orthogonal linalg_norms distance fft stft",
@@ -68,6 +68,7 @@ TITLES = {
     "loss_pair": "Losses of pairs and margins",
     "pool_adaptive": "Adaptive pooling",
     "sparse_math": "Products and sums of sparse tensors",
+    "storage": "Storages",
     "stft": "Short-time Fourier transforms",
     "unary": "Elementary functions",
 }

@@ -21,7 +21,10 @@ class UntypedStorage:
         self._tensor = tensor
         self._array = _root(tensor.array) if type(tensor.array) is np.ndarray else tensor.array
 
-    device = property(lambda self: self._tensor.device)
+    @property
+    def device(self):
+        """Where the memory is."""
+        return self._tensor.device
 
     def data_ptr(self):
         """The address of the first byte."""
@@ -42,7 +45,8 @@ class UntypedStorage:
     def __eq__(self, other):
         return isinstance(other, UntypedStorage) and self.data_ptr() == other.data_ptr()
 
-    __hash__ = None
+    def __hash__(self):
+        return hash(self.data_ptr())
 
     def __repr__(self):
         return f"<UntypedStorage of {self.nbytes()} bytes on {self.device}>"
@@ -51,7 +55,10 @@ class UntypedStorage:
 class TypedStorage(UntypedStorage):
     """The elements of a tensor and of all its views, in the order of memory."""
 
-    dtype = property(lambda self: self._tensor.dtype)
+    @property
+    def dtype(self):
+        """The type of the elements."""
+        return self._tensor.dtype
 
     def size(self):
         """The number of elements."""
@@ -80,6 +87,8 @@ class TypedStorage(UntypedStorage):
 def untyped_storage(self):
     """The bytes under this tensor and its views.
 
+    Shape: (*) -> as many bytes as the memory holds.
+
     >>> import facula
     >>> x = facula.zeros(2, 3)
     >>> x[0].untyped_storage().nbytes(), x[0].untyped_storage() == x.untyped_storage()
@@ -91,6 +100,8 @@ def untyped_storage(self):
 def storage(self):
     """The elements under this tensor and its views.
 
+    Shape: (*) -> as many elements as the memory holds.
+
     >>> import facula
     >>> facula.arange(4)[1:].storage().tolist()
     [0, 1, 2, 3]
@@ -99,17 +110,19 @@ def storage(self):
 
 
 def storage_type(self):
-    """The class of `storage()`."""
+    """The class of `storage()`.   Shape: (*) -> a class."""
     return TypedStorage
 
 
 def const_data_ptr(self):
-    """`data_ptr`, for reading."""
+    """`data_ptr`, for reading.   Shape: (*) -> an address."""
     return self.data_ptr()
 
 
 def dim_order(self, ambiguity_check=False):
     """The dimensions from the one whose neighbours lie farthest apart in memory to the one whose lie closest.
+
+    Shape: (*) -> as many numbers as dimensions.
 
     >>> import facula
     >>> facula.zeros(2, 3).t().dim_order()
