@@ -321,6 +321,7 @@ def test_pin_memory_is_accepted():
         ({"timeout": -1}, "timeout option should be non-negative"),
         ({"prefetch_factor": 2}, "could only be specified in multiprocessing"),
         ({"num_workers": 1, "prefetch_factor": -2}, "prefetch_factor option should be non-negative"),
+        ({"snapshot_every_n_steps": 0}, "snapshot_every_n_steps option should be positive, got 0"),
         ({"persistent_workers": True}, "needs num_workers > 0"),
         ({"multiprocessing_context": "fork"}, "can only be used with multi-process loading"),
         ({"num_workers": 1, "multiprocessing_context": "no"}, "valid start method"),

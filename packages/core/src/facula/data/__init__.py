@@ -1,6 +1,7 @@
 """Datasets, samplers and the loader; `facula.utils.data` is the same under PyTorch's name."""
 
 from facula.data.collate import default_collate, default_convert
+from facula.data.datapipe import IterDataPipe, MapDataPipe
 from facula.data.dataset import (
     ChainDataset,
     ConcatDataset,
@@ -26,8 +27,8 @@ from facula.data.shard_writer import ShardWriter
 from facula.data.shards import ShardDataset, StreamingDataset
 
 __all__ = [
-    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset",
-    "RandomSampler", "Sampler", "SequentialSampler", "ShardDataset", "ShardWriter", "StackDataset",
-    "StreamingDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "WorkerInfo",
-    "default_collate", "default_convert", "get_worker_info", "random_split",
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterDataPipe",
+    "IterableDataset", "MapDataPipe", "RandomSampler", "Sampler", "SequentialSampler", "ShardDataset", "ShardWriter",
+    "StackDataset", "StreamingDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler",
+    "WorkerInfo", "default_collate", "default_convert", "get_worker_info", "random_split",
 ]  # fmt: skip

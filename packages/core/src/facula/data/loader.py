@@ -34,6 +34,12 @@ class DataLoader(Generic[T_co]):
 
     With `num_workers` > 0 that many processes make the batches ahead of time. Samples and their random numbers (Python's,
     NumPy's and facula's) are the same for any number of workers; `facula.manual_seed` or `generator` decides them.
+    `state_dict()` and `load_state_dict()` resume a pass behind any batch, with any number of workers; of a stream with a state,
+    the workers ask for it every `snapshot_every_n_steps` batches. Long lists of plain data in a dataset are packed once, so that
+    forked workers share their memory: what a worker changes inside of an item of such a list is not kept.
+
+    Errors: ValueError for options that exclude each other; an error of a dataset with the sample it was raised for;
+    RuntimeError where a worker dies or `timeout` seconds are over.
 
     >>> import facula
     >>> data = facula.utils.data.TensorDataset(facula.arange(5), facula.arange(5) * 10)
@@ -85,6 +91,10 @@ class DataLoader(Generic[T_co]):
         self.in_order = in_order
         self._snapshot_every = snapshot_every_n_steps
         self._is_stream = isinstance(dataset, IterableDataset)
+        if snapshot_every_n_steps < 1:
+            raise value_error(
+                f"DataLoader: snapshot_every_n_steps option should be positive, got {snapshot_every_n_steps}. Use 1 or more."
+            )
         if self._is_stream:
             _check_stream(shuffle, sampler, batch_sampler)
         _check_batches(batch_size, shuffle, sampler, batch_sampler, drop_last)

@@ -16,7 +16,15 @@ _CHUNK = 4096
 
 
 class Sampler(Generic[T_co]):
-    """Base of the samplers: `__iter__()` yields sample numbers (or lists of them), `__len__()` says how many."""
+    """Base of the samplers: `__iter__()` yields sample numbers (or lists of them), `__len__()` says how many.
+
+    >>> import facula
+    >>> class Evens(facula.utils.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter(range(0, 6, 2))
+    >>> [int(x) for x in facula.utils.data.DataLoader(range(10), sampler=Evens())]
+    [0, 2, 4]
+    """
 
     def __init__(self, data_source: Sized | None = None) -> None:
         pass
