@@ -441,3 +441,74 @@ def base_and_leaf_facts(t, a, b):
     v = x[0][1:]
     facts = [v._base is x, v._is_view(), x._is_view(), x.is_leaf, a.is_leaf, a[0].is_leaf, a.detach()[0].is_leaf]
     return (a * sum(2**i * f for i, f in enumerate(facts))).sum()
+
+
+@program
+def transposed_in_place_after_a_view(t, a, b):
+    x = a * 1
+    v = x[0]
+    x.transpose_(0, 1)
+    v.mul_(3.0)
+    x.mul_(b.t())
+    return square(x) + v.sum()
+
+
+@program
+def reshaped_in_place_twice(t, a, b):
+    x = a * 1
+    x.t_().unsqueeze_(0)
+    x.add_(b.t())
+    x.squeeze_(0).t_()
+    return (x * b).sum() * (x._base is None) * (not x._is_view())
+
+
+@program
+def leaf_transposed_without_grad_mode(t, a, b):
+    x = a.detach().clone().requires_grad_()
+    with t.no_grad():
+        x.t_()
+    return (x * b.t()).sum() * x.is_leaf
+
+
+@program
+def view_written_once_its_root_is_a_leaf(t, a, b):
+    x = (a * 1).detach()
+    v = x[0]
+    x.requires_grad_()
+    v.mul_(2.0)
+    return square(x)
+
+
+@program
+def integers_take_no_gradient(t, a, b):
+    x = t.zeros(3, 4, dtype=t.int64)
+    x.copy_(a * 3)
+    return (a * x).sum() * (not x.requires_grad)
+
+
+@program
+def retained_before_the_write(t, a, b):
+    x = a * 1
+    v = x[0]
+    x.retain_grad()
+    v.retain_grad()
+    x.mul_(b)
+    y = square(x) + v.sum()
+    y.backward(retain_graph=True)
+    return y * x.grad.detach().sum() * (v.grad is None or v.grad.detach().sum())
+
+
+@program
+def one_of_several_results_spoiled(t, a, b):
+    s = t.linalg.svd(a, full_matrices=False)[1]
+    s.mul_(2.0)
+    return s.sum()
+
+
+@program
+def values_of_a_choice_written(t, a, b):
+    values, _ = (a * b).max(0)
+    values.mul_(2.0)
+    best, _ = a.topk(2, 1)
+    best[0] = 1.0
+    return square(values) + square(best)

@@ -66,7 +66,7 @@ class Node(Hooked):
     shapes: tuple[Any, ...]
     metas: tuple[Any, ...]
     seq: int
-    version: Version | None
+    version: Any  # a `Version`, a list of them for several results, or None
     count: int
     hooks: dict[int, Any] | None
     pick_hooks: dict[int, dict[int, Any] | None]
@@ -252,6 +252,9 @@ def version_of(t: Any) -> Version:
         version = t.version = Version()
         if type(t.node) is Node:
             t.node.version, t.node.count = version, 0
+        elif type(t.node) is Pick and all(d.kind not in "biu" for _, d in t.node.parent.metas):
+            # (where indices are among the results, as in max, the gradient needs those alone)
+            t.node.parent.version, t.node.parent.count = [*(t.node.parent.version or ()), version], 0
     return version
 
 
@@ -319,16 +322,30 @@ def recall_out_array(node: Node, array: Any) -> Any:
     """A node keeps its own result as memory only (no cycle)."""
     if type(array) is Packed:
         return array.unpack().array
-    if node.version is not None and node.version.count != node.count:
+    if type(node.version) is list:  # of several results, none written when they were kept
+        for version in node.version:
+            if version.count:
+                raise spoiled(node, "out", version, 0, array)
+    elif node.version is not None and node.version.count != node.count:
         raise spoiled(node, "out", node.version, node.count, array)
     if type(array) is tuple and type(array[0]) is Packed:
         return tuple(a.unpack().array for a in array)
     return array
 
 
+def move_retained(t: Any, old: Any, new: Any) -> None:
+    """What `retain_grad` asked of a tensor holds for its new place on the tape."""
+    for key, (kind, hook) in list((old.hooks or {}).items()):
+        if kind == "retain" and hook() is t and new is not None:
+            del old.hooks[key]
+            new.hooks = {**(new.hooks or {}), key: (kind, hook)}
+
+
 def current(t: Any) -> Any:
     """A view whose storage was written since takes its place on the tape from the root again."""
     root = t.root
+    if root is not None and root.root is not None:  # a view op in place made the root a view of what it was
+        root = t.root = root.root
     if root is not None and root.version is not None and t.seen != root.version.count:
         if root.node is not None:
             # Recorded whatever the mode and unseen by interpreters: the view is a fact of the graph, not of this moment.
@@ -339,6 +356,8 @@ def current(t: Any) -> Any:
                 step = root
                 for op, attrs in t.path:
                     step = op(step, *attrs)
+                if t.node is not None and t.node.hooks:
+                    move_retained(t, t.node, step.node)
                 t.node = step.node
             finally:
                 state.interpreters = hidden

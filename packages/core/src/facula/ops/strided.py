@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast, clone, region
-from facula.autograd.state import lanewise
+from facula.autograd.state import lanewise, state
+from facula.autograd.tape import version_of
 from facula.devices.meta import Meta
 from facula.errors import index_error, runtime_error
 from facula.ops.index import index_op, narrow, put_op, select_op
@@ -386,9 +388,13 @@ def sum_to_size(self, *size):
 def _become(self, view, name):
     """Let a tensor be a view of what it was: its memory, history and other views stay."""
     check_writable(self, False, name)
+    if not state.grad and self.root is None:
+        self.array = view.array
+        bump(self, name)
+        return self
     if self.root is None:
         base = wrap(self.array)
-        base.node, base.version = self.node, self.version
+        base.node, base.version, base.face = self.node, version_of(self), weakref.ref(self)
         view.root = base
     self.array, self.node = view.array, view.node
     self.root, self.path, self.seen = view.root, view.path, view.seen

@@ -10,7 +10,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.primitives import cast, clone, region
 from facula.autograd.state import births, state
-from facula.autograd.tape import Fence, Leaf, Node, current, version_of
+from facula.autograd.tape import Fence, Leaf, Node, current, move_retained, version_of
 from facula.devices import base as devices
 from facula.errors import runtime_error, type_error
 from facula.tensors.tensor import Tensor, wrap
@@ -34,7 +34,7 @@ def check_writable(target: Tensor, value_needs_grad: bool, writer: str) -> bool:
         for step, _ in target.path:
             if type(step) is Fence:
                 raise step.refusal(writer, "expected a view that may be written, got one that is being")
-    if recorded and type(root.node) is Leaf:
+    if state.grad and type(root.node) is Leaf:
         what = (
             "a leaf Variable that requires grad" if target is root else "a view of a leaf Variable that requires grad"
         )
@@ -70,7 +70,7 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     for interpreter in state.interpreters:
         if interpreter.wrote(target, value, writer):
             return target
-    recorded = check_writable(target, value.node is not None, writer)
+    recorded = check_writable(target, value.node is not None, writer) and dtypes.is_differentiable(target.array.dtype)
     if recorded and value.array.dtype != target.array.dtype:
         value = cast(value, target.array.dtype)
     root = target if target.root is None else target.root
@@ -85,16 +85,21 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
         return target
     if type(source) is Node and source.version is None and "out" in source.op.saved:
         source.version, source.count = version, version.count  # its result lives here now
+    old = root.node
     if target is root and source is not None:
         root.node = source
+        if old is not None and old.hooks:
+            move_retained(root, old, source)
         return target
     n = object.__new__(Node)
     path = () if target is root else target.path
     n.op, n.kept, n.attrs, n.seq, n.version, n.hooks = region, (), (path,), next(births), None, None
     n.edges, n.shapes = (root.node, source), (root.array.shape, target.array.shape)
     root.node = n
+    if old is not None and old.hooks:
+        move_retained(root, old, n)
     if target is not root:
-        target.node, target.seen = None, -1
+        target.seen = -1
     return current(target)
 
 

@@ -324,10 +324,12 @@ class Tensor:
 
     @property
     def _base(self) -> Tensor | None:
-        return self.root
+        root = self.root if self.root is None else current(self).root
+        face = root.__dict__.get("face") if root is not None else None  # whose memory it was before `t_()` and the like
+        return root if face is None or face() is None else None if face() is self else face()
 
     def _is_view(self) -> bool:
-        return self.root is not None
+        return self._base is not None
 
     @property
     def data(self) -> Any:
