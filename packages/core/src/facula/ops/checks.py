@@ -10,8 +10,8 @@ from facula.autograd.state import state
 from facula.devices import base as devices
 from facula.devices.generator import default_generator
 from facula.devices.meta import Meta
-from facula.errors import not_implemented_error, runtime_error, value_error
-from facula.tensors.tensor import wrap
+from facula.errors import not_implemented_error, runtime_error, type_error, value_error
+from facula.tensors.tensor import Tensor, wrap
 
 _TITLES = {
     "bool": "Bool",
@@ -32,6 +32,16 @@ def refused(name, array):
         f"{name}: \"{name}\" not implemented for '{title}', expected a floating-point tensor. Convert it with "
         ".float() first."
     )
+
+
+def only_tensors(name, **given):
+    """Refuse what is no tensor, for functions that take no numbers."""
+    for position, (argument, value) in enumerate(given.items(), 1):
+        if not isinstance(value, Tensor):
+            raise type_error(
+                f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}. "
+                "Convert it with facula.as_tensor()."
+            )
 
 
 def floating(name, array, kinds="f"):

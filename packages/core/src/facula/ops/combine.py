@@ -8,7 +8,7 @@ from facula import dtypes
 from facula.autograd.op import arg, op, sample
 from facula.errors import not_implemented_error, runtime_error
 from facula.ops import arithmetic
-from facula.ops.checks import floating
+from facula.ops.checks import floating, only_tensors
 from facula.ops.compare import where
 from facula.ops.outputs import takes_out
 from facula.ops.rules import broadcast, broadcast_float
@@ -116,6 +116,7 @@ def heaviside(input, values):
     >>> facula.heaviside(facula.tensor([-1., 0., 2.]), facula.tensor([0.5]))
     tensor([0.0000, 0.5000, 1.0000])
     """
+    only_tensors("heaviside", input=input, values=values)
     if input.array.dtype != values.array.dtype:
         raise runtime_error(
             f"heaviside: heaviside is not yet implemented for tensors with different dtypes, got {input.dtype} and {values.dtype}. Convert one with .to()."

@@ -7,6 +7,7 @@ import numpy as np
 from facula.autograd.op import arg, op, sample
 from facula.autograd.primitives import cast
 from facula.errors import not_implemented_error, runtime_error
+from facula.ops.checks import only_tensors
 from facula.ops.rules import broadcast, compare, to_bool
 
 _PAIRS = [sample((3, 4), (3, 4)), sample((3, 1), (4,)), sample((2, 3), 0.5)]
@@ -98,6 +99,12 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     >>> facula.isclose(facula.tensor([1., 1.]), facula.tensor([1. + 1e-9, 2.]))
     tensor([ True, False])
     """
+    only_tensors("isclose", input=input, other=other)
+    for title, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise runtime_error(
+                f"isclose: {title} must be greater than or equal to zero, but got {tolerance}. Pass e.g. 1e-5."
+            )
     if input.array.dtype != other.array.dtype:
         raise runtime_error(f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them with .to().")
     return _isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)

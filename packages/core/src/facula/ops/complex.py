@@ -10,6 +10,7 @@ from facula.autograd.op import Rule, arg, op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
+from facula.ops.checks import only_tensors
 from facula.ops.rules import broadcast_shapes, to_real
 from facula.tensors.inplace import write_out
 
@@ -95,6 +96,7 @@ def polar(abs, angle, *, out=None):
     >>> facula.polar(facula.tensor([2.]), facula.tensor([0.]))
     tensor([2.+0.j])
     """
+    only_tensors("polar", abs=abs, angle=angle)
     if abs.array.dtype != angle.array.dtype:
         raise runtime_error(
             f"polar: Expected object of scalar type {abs.dtype.name} but got scalar type {angle.dtype.name} for second argument. Convert it with .to()."

@@ -11,6 +11,8 @@ from facula.autograd.primitives import cast
 from facula.devices import base as devices
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, type_error, value_error
+from facula.ops.maker import named
+from facula.ops.rules import dims_of
 from facula.ops.shape import size_of
 from facula.tensors.layouts import strided
 from facula.tensors.tensor import Tensor, wrap
@@ -60,17 +62,26 @@ def _all_python(data):
     return isinstance(data, (bool, int, float, complex)) and not isinstance(data, np.generic)
 
 
+def _strange(data):
+    """The type of the first element that is no number."""
+    if isinstance(data, (list, tuple)):
+        return next((kind for x in data if (kind := _strange(x))), "")
+    return "" if isinstance(data, (bool, int, float, complex, np.number, np.bool_)) else type(data).__name__
+
+
 def _from_data(data, dtype):
     try:
         array = _numpy_data(data)
-    except ValueError as error:
+    except ValueError:
         raise value_error(
-            f"tensor: expected sequences of equal length at every dimension, got ragged data ({error}). Pad the rows first."
+            "tensor: expected sequences of equal length at every dimension, got ragged data. Pad the rows first."
         ) from None
     if array.dtype == object or array.dtype.kind in "SUmM":
-        kind = type(data[0]).__name__ if isinstance(data, (list, tuple)) and data else type(data).__name__
-        raise type_error(
-            f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (invalid data type). Convert it to numbers first."
+        kind = _strange(data)
+        refuse = {"str": value_error, "NoneType": runtime_error}.get(kind, type_error)  # as PyTorch does
+        raise refuse(
+            f"tensor: new(): data must be numbers or nested sequences of numbers, got {kind} (could not infer dtype, invalid data type). "
+            "Convert it to numbers first."
         )
     if dtype is not None:
         with np.errstate(all="ignore"):
@@ -152,8 +163,7 @@ def _factory(name, fill, doc):
 
         return write_out(out, made)
 
-    make.__name__ = make.__qualname__ = name
-    make.__module__ = __name__
+    named(make, name, __name__)
     make.__doc__ = f"""{doc}   Shape: (*size).
 
     >>> import facula
@@ -199,11 +209,12 @@ def _like(name, fill, doc):
         d = input.array.dtype if dtype is None else dtypes.numpy_of(dtype)
         chosen = input.layout if layout is None else layout
         if chosen is not strided:
-            return _sparse(name, chosen, input.shape, dtypes.of(d), input.device if device is None else device, requires_grad)
+            return _sparse(
+                name, chosen, input.shape, dtypes.of(d), input.device if device is None else device, requires_grad
+            )
         return _new(input.array.shape, d, input.device if device is None else device, requires_grad, fill)
 
-    make.__name__ = make.__qualname__ = name
-    make.__module__ = __name__
+    named(make, name, __name__)
     make.__doc__ = f"""{doc}   Shape: (*) -> (*).
 
     >>> import facula
@@ -247,8 +258,7 @@ def _new_method(name, fill):
         d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
         return _new(size, d, self.device if device is None else device, requires_grad, fill)
 
-    make.__name__ = make.__qualname__ = name
-    make.__module__ = __name__
+    named(make, name, __name__)
     make.__doc__ = f"`{name.removeprefix('new_')}` with the type and device of this tensor.   Shape: (*size)."
     return make
 
@@ -276,6 +286,12 @@ def empty_permuted(
 
     Shape: (*size).
     """
+    if len(size) != len(physical_layout):
+        raise runtime_error(
+            "empty_permuted: Number of dimensions in size does not match the length of the physical_layout, "
+            f"expected {len(size)}, got {len(physical_layout)}. Name each dimension once."
+        )
+    physical_layout = dims_of(physical_layout, len(size)) if len(size) else ()
     strides, step = [0] * len(size), 1
     for d in reversed(list(physical_layout)):
         strides[d] = step
@@ -353,6 +369,10 @@ def arange(
     start, end, step = _number(start), _number(end), _number(step)
     if end is None:
         start, end = 0, start
+    if not all(math.isfinite(x) for x in (start, end, step)):
+        raise runtime_error(
+            f"arange: unsupported range: {start} -> {end}, expected finite numbers, got step={step}. Bound the range."
+        )
     if step == 0:
         raise runtime_error("arange: step must be nonzero, got 0. Pass a positive or negative step.")
     if (step > 0) != (end >= start) and end != start:
@@ -367,6 +387,10 @@ def arange(
         d = dtypes.numpy_of(dtype)
     if d.kind in "iu":
         start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise runtime_error(
+                f"arange: step must be nonzero, got one that is 0 as {d.name}. Pass dtype=facula.float32."
+            )
         array = np.arange(start, end, step).astype(d)
     else:
         count = math.ceil((end - start) / step)
@@ -390,6 +414,16 @@ def _spaced(start, end, steps, dtype):
     )
 
 
+def _steps(name, steps):
+    if not hasattr(steps, "__index__"):
+        raise type_error(
+            f"{name}(): argument 'steps' must be int, not {type(steps).__name__}. Pass the count of numbers."
+        )
+    if steps < 0:
+        raise runtime_error(f"{name}: number of steps must be non-negative, got {steps}. Pass the count of numbers.")
+    return int(steps)
+
+
 def linspace(
     start, end, steps, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
@@ -399,9 +433,7 @@ def linspace(
     >>> facula.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    start, end = _number(start), _number(end)
-    if steps < 0:
-        raise runtime_error(f"linspace: number of steps must be non-negative, got {steps}. Pass the count of numbers.")
+    start, end, steps = _number(start), _number(end), _steps("linspace", steps)
     d = _float(dtype)
     if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
         d = dtypes.complex_of(d)
@@ -433,7 +465,7 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     d = _float(dtype)
-    start, end = _number(start), _number(end)
+    start, end, steps = _number(start), _number(end), _steps("logspace", steps)
     if d.kind in "iu":
         start, end = int(start), int(end)
     exponents = np.linspace(start, end, steps)

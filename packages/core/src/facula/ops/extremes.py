@@ -129,8 +129,8 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     tensor(3)
     """
     if not input.array.size and (dim is None or not input.array.shape[wrap_dim(dim, input.ndim)]):
-        raise runtime_error(
-            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Check the input's shape."
+        raise (runtime_error if dim is None else index_error)(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Name a dim with elements."
         )
     over = () if dim is None else dim
     if dim is None and keepdim:

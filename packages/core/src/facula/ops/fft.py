@@ -14,7 +14,7 @@ from facula.ops.index import narrow
 from facula.ops.join import cat
 from facula.ops.layout import roll
 from facula.ops.outputs import takes_out
-from facula.ops.rules import dims_of, wrap_dim
+from facula.ops.rules import dims_of, wrap_size
 
 _ADJOINT = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 _COMPLEX = [
@@ -132,7 +132,7 @@ def _arguments(name, input, s, dim):
                     f"{name}: Got shape with {len(s)} values but input tensor only has {input.ndim} dimensions. Use fewer sizes."
                 )
             dim = tuple(range(input.ndim - len(s), input.ndim))
-    dims = tuple(range(input.ndim)) if dim is None else tuple(wrap_dim(d, input.ndim) for d in dim)
+    dims = tuple(range(input.ndim)) if dim is None else tuple(wrap_size(d, input.shape)[0] for d in dim)
     if len(set(dims)) != len(dims):
         raise runtime_error(f"{name}: FFT dims must be unique, got {dims}. Name each dim once.")
     sizes = [None] * len(dims) if s is None else [None if n in (None, -1) else int(n) for n in s]

@@ -403,6 +403,11 @@ def index_add(input, dim, index, source, *, alpha=1):
     >>> facula.zeros(3).index_add(0, facula.tensor([0, 2]), facula.tensor([1., 2.]))
     tensor([1., 0., 2.])
     """
+    if input.ndim and source.ndim not in (0, input.ndim):
+        raise runtime_error(
+            "index_add: source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(input.shape)} source.shape = {list(source.shape)}. Reshape the source."
+        )
     d, base, index, source = _vector_index("index_add", input, dim, index, source)
     source = source if alpha == 1 else cast(source * alpha, source.array.dtype)
     return put_op(base, source, index, positions=(d,), accumulate=True).reshape(input.shape)

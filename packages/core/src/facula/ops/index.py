@@ -408,6 +408,14 @@ def narrow(input, dim, start, length):
     >>> facula.narrow(facula.arange(5), 0, 1, 3)
     tensor([1, 2, 3])
     """
+    if not input.ndim:
+        raise runtime_error(
+            "narrow: narrow() cannot be applied to a 0-dim tensor. Give it a dimension with .reshape(1)."
+        )
+    if isinstance(start, Tensor) and (start.ndim or start.array.dtype.kind not in "iu"):
+        raise runtime_error(
+            f"narrow: start must be an 0-dim integral Tensor, got {start.dtype} of shape {tuple(start.shape)}. Pass an int."
+        )
     d = wrap_dim(dim, input.ndim)
     n, start = input.shape[d], int(start)
     if not -n <= start <= n:

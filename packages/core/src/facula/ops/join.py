@@ -11,7 +11,7 @@ from facula.autograd.tape import one_of_several
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, type_error, value_error
 from facula.ops.index import narrow, select
-from facula.ops.rules import wrap_dim
+from facula.ops.rules import wrap_dim, wrap_size
 from facula.tensors.tensor import Tensor
 
 
@@ -173,8 +173,8 @@ def unbind(input, dim=0):
     >>> facula.unbind(facula.tensor([[1, 2], [3, 4]]))
     (tensor([1, 2]), tensor([3, 4]))
     """
-    d = wrap_dim(dim, input.ndim)
-    return one_of_several(tuple(select(input, d, i) for i in range(input.shape[d])))
+    d, n = wrap_size(dim, input.shape)
+    return one_of_several(tuple(select(input, d, i) for i in range(n)))
 
 
 def _listed(tensors):
@@ -301,6 +301,10 @@ def tensor_split(input, indices_or_sections, dim=0):
     n, cuts = input.shape[d], indices_or_sections
     if isinstance(cuts, Tensor):
         cuts = cuts.tolist()
+    if not isinstance(cuts, (int, np.integer, list, tuple)):
+        raise type_error(
+            f"tensor_split(): argument 'indices_or_sections' must be int or a list of ints, not {type(cuts).__name__}. Pass e.g. 2."
+        )
     if isinstance(cuts, (int, np.integer)):
         if cuts <= 0:
             raise runtime_error(
@@ -316,12 +320,13 @@ def tensor_split(input, indices_or_sections, dim=0):
 def _dim_split(name, input, cuts, dim, least):
     if input.ndim < least:
         raise runtime_error(
-            f"{name}: torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
+            f"{name}: torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions! "
+            "Give it one with .unsqueeze(0)."
         )
     if isinstance(cuts, int) and (cuts == 0 or input.shape[dim] % cuts):
         raise runtime_error(
             f"{name}: torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
-            f"{input.shape[dim]} is not divisible by the split_size {cuts}!"
+            f"{input.shape[dim]} is not divisible by the split_size {cuts}! Use tensor_split()."
         )
     return tensor_split(input, cuts, dim)
 

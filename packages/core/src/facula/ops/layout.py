@@ -17,7 +17,7 @@ from facula.ops.create import _place
 from facula.ops.index import index_op
 from facula.ops.join import cat
 from facula.ops.outputs import takes_out
-from facula.ops.rules import dims_of, wrap_dim
+from facula.ops.rules import dims_of, wrap_dim, wrap_size
 from facula.ops.shape import broadcast_to, expand, flatten, reshape, size_of, transpose, unsqueeze, view
 from facula.tensors.tensor import Tensor, wrap
 
@@ -106,7 +106,7 @@ def roll(input, shifts, dims=()):
         raise runtime_error(
             f"roll: shifts and dimensions must align, got shifts: {len(shifts)}, dims: {len(dims)}. Pass one shift per dim."
         )
-    return _roll(input, shifts, tuple(wrap_dim(d, input.ndim) for d in dims)) if input.ndim else clone(input)
+    return _roll(input, shifts, tuple(wrap_size(d, input.shape)[0] for d in dims))
 
 
 def rot90(input, k=1, dims=(0, 1)):

@@ -434,6 +434,11 @@ def cholesky_solve(B, L, upper=False):
             [1.]])
     """
     _matrix("cholesky_solve", B, L)
+    if L.shape[-1] != L.shape[-2] or B.shape[-2] != L.shape[-1]:
+        raise runtime_error(
+            f"cholesky_solve: Incompatible matrix sizes for cholesky_solve: each A matrix is {L.shape[-2]} by {L.shape[-1]} but each b matrix is "
+            f"{B.shape[-2]} by {B.shape[-1]}. Give b as many rows as A."
+        )
     return _cholesky_solve(B, L, bool(upper))
 
 

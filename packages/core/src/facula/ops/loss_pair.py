@@ -150,6 +150,14 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
             "Give one class per row."
         )
     n, c = rows.shape
+    if wanted.array.dtype.kind not in "iu":
+        raise runtime_error(
+            f"multi_margin_loss: expected scalar type Long but found {target.dtype.name}. Convert the target with .long()."
+        )
+    if weight is not None and weight.shape[0] != c:
+        raise runtime_error(
+            f"multi_margin_loss: inconsistent weight size, expected {c} but got {list(weight.shape)}. Give one number per class."
+        )
     at = np.arange(n)
     picked = index_op(rows, _beside(at, rows), wanted, positions=(0, 1)).unsqueeze(1)
     loss = _positive(margin - picked + rows) ** p
@@ -232,32 +240,32 @@ def linear_cross_entropy(
 
     name = "linear_cross_entropy"
     if input.ndim not in (1, 2):
-        raise value_error(
+        raise runtime_error(
             f"{name}: expected input with dimensionality 1 or 2, got {input.ndim}. Flatten it to (N, in_features)."
         )
     if linear_weight.ndim < 2:
-        raise value_error(
+        raise runtime_error(
             f"{name}: expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}. Give one row "
             "per class."
         )
     if input.shape[-1] != linear_weight.shape[-1]:
-        raise value_error(
+        raise runtime_error(
             f"{name}: expected equal input and linear_weight last dimensions (in_features), got {input.shape[-1]} and "
             f"{linear_weight.shape[-1]}, respectively. Transpose one."
         )
     outs = tuple(linear_weight.shape[:-1])
     if len(outs) > 1 and input.ndim == 1:
-        raise value_error(
+        raise runtime_error(
             f"{name}: K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched "
             f"input, (N, {input.shape[0]}), got unbatched input with shape {tuple(input.shape)}. Add a dimension."
         )
     if linear_bias is not None and tuple(linear_bias.shape) != outs:
-        raise value_error(
+        raise runtime_error(
             f"{name}: expected linear_bias shape {outs}, got {tuple(linear_bias.shape)}. Give one number per row of "
             "linear_weight."
         )
     if ignore_index is not None and target.is_floating_point():
-        raise value_error(
+        raise runtime_error(
             f"{name}: ignore_index cannot be specified when target contains probabilities, got {ignore_index}. Leave "
             "it out."
         )

@@ -18,7 +18,9 @@ from facula.tensors.tensor import wrap
 def _targets(name, rank, input, output_size):
     """The wanted size of each dimension; None keeps it."""
     if input.ndim not in (rank + 1, rank + 2):
-        raise runtime_error(
+        listed = rank > 1 and isinstance(output_size, (tuple, list)) and input.ndim <= rank
+        refuse = value_error if listed else runtime_error
+        raise refuse(  # as PyTorch does
             f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}. Reshape it."
         )
     given = (

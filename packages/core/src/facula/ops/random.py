@@ -390,6 +390,8 @@ def normal(
             .add_(mean)
             .requires_grad_(requires_grad)
         )
+    if not isinstance(std, Tensor):
+        _check_std("normal", std)
     if isinstance(std, Tensor):
         if not std.is_meta and std.array.size and not (std >= 0).all():
             raise runtime_error(

@@ -48,6 +48,14 @@ def _repair(shapes):
     return "Make these sizes equal, or one of them 1"
 
 
+def wrap_size(dim, shape):
+    """A `dim` of a tensor that must have one, as a non-negative int, and its size."""
+    if not shape:
+        raise index_error(f"Dimension specified as {dim} but tensor has no dimensions. Give it one with .reshape(1).")
+    d = wrap_dim(dim, len(shape))
+    return d, shape[d]
+
+
 def _head(name):
     return f"{name}: " if name else ""  # without one, an error takes the name of the function that was called
 

@@ -317,8 +317,15 @@ def _weights(name, weights, count):
         return None
     if weights.ndim > 1 or weights.array.size != count:
         raise runtime_error(
-            f"cov: {name} must have one or less dimensions and as many elements as observations, expected {count}, got {tuple(weights.shape)}. Check it."
+            f"cov: {name} must have one or less dimensions and as many elements as observations, expected {count}, "
+            f"got {tuple(weights.shape)}. Give one per column."
         )
+    if name == "fweights" and weights.array.dtype.kind not in "iu":
+        raise runtime_error(
+            f"cov(): expected fweights to have integral dtype but got fweights with {weights.dtype.name} dtype. Pass them as aweights."
+        )
+    if not weights.is_meta and (weights < 0).any():
+        raise runtime_error(f"cov(): {name} cannot be negative, got some below 0. Clamp them at zero.")
     return weights
 
 
