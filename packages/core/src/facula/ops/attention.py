@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from facula.autograd.state import whole
+from facula.autograd.op import op, sample
+from facula.autograd.state import state, whole
+from facula.devices.meta import Meta
 from facula.errors import assertion_error, runtime_error
 from facula.ops.dropout import dropout
 from facula.ops.join import cat
@@ -14,6 +16,55 @@ from facula.ops.matmul import linear, matmul
 from facula.ops.pad import pad
 from facula.ops.softmax import softmax_op
 from facula.tensors.tensor import wrap
+
+
+def _attention_shape(query, key, value, scale, causal):
+    _check_attention(query, key, value)
+    return Meta((*query.shape[:-1], value.shape[-1]), query.dtype)
+
+
+_HEADS = [
+    sample((2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 2), scale=0.4, causal=False),
+    sample((3, 4), (3, 4), (3, 2), scale=0.5, causal=True),
+]
+
+
+@op(_attention_shape, onnx=None, samples=_HEADS)
+def attention_op(xp, query, key, value, /, scale, causal):
+    """softmax(query @ key.mT * scale) @ value; with `causal` row i sees the keys up to i. What attention without a mask is."""
+    return xp.matmul(_weights(xp, query, key, scale, causal), value)
+
+
+def _weights(xp, query, key, scale, causal):
+    scores = xp.matmul(query, key.swapaxes(-1, -2))
+    scores *= scores.dtype.type(scale)
+    if causal:
+        scores[..., ~xp.tri(*scores.shape[-2:], dtype=bool)] = -math.inf
+    return softmax_op.forward(xp, scores, -1)
+
+
+def _attention_slope(g, query, key, value, scale, causal):
+    scores = matmul(query, key.mT) * scale
+    mask = _causal(query.shape[-2], key.shape[-2], query.device) if causal else None
+    weights = _masked_softmax(scores, mask)
+    inner = matmul(g, value.mT) * weights
+    inner = (inner - weights * inner.sum(-1, keepdim=True)) * scale
+    return matmul(inner, key), matmul(inner.mT, query), matmul(weights.mT, g)
+
+
+def attention_array(g, query, key, value, scale, causal, xp):
+    """The gradients on arrays."""
+    weights = _weights(xp, query, key, scale, causal)
+    inner = xp.matmul(g, value.swapaxes(-1, -2))
+    inner *= weights
+    inner -= weights * inner.sum(axis=-1, keepdims=True)
+    inner *= inner.dtype.type(scale)
+    turned = inner.swapaxes(-1, -2)
+    return xp.matmul(inner, key), xp.matmul(turned, query), xp.matmul(weights.swapaxes(-1, -2), g)
+
+
+attention_op.vjp(_attention_slope)
+attention_op.array_vjp(attention_array)
 
 
 def _check_attention(query, key, value):
@@ -88,6 +139,9 @@ def scaled_dot_product_attention(
             value.repeat_interleave(heads // value.shape[-3], -3),
         )
     factor = (1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0) if scale is None else scale
+    batch = query.shape[:-2]
+    if attn_mask is None and not dropout_p and not state.interpreters and batch == key.shape[:-2] == value.shape[:-2]:
+        return attention_op(query, key, value, factor, is_causal)  # an interpreter sees the parts
     scores = matmul(query * factor, key.mT)
     mask = _causal(query.shape[-2], key.shape[-2], query.device) if is_causal else attn_mask
     weights = _masked_softmax(scores, mask)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from facula.autograd.op import op, sample
-from facula.autograd.state import whole
+from facula.autograd.state import state, whole
 from facula.devices.meta import Meta
 from facula.devices.threads import ranges, share
 from facula.errors import runtime_error, value_error
@@ -233,7 +233,7 @@ def _moments(xp, input):
     return mean, var / n, centred
 
 
-@op(_batch_norm_shape, returns=3, onnx="BatchNormalization", samples=[
+@op(_batch_norm_shape, returns=3, keeps=(1, 2), onnx="BatchNormalization", samples=[
     sample((4, 3), (3,), (3,), eps=1e-5), sample((2, 3, 4), eps=1e-3), sample((2, 3, 2, 2), (3,), (3,), eps=1e-5),
 ])  # fmt: skip
 def batch_norm_op(xp, input, weight=None, bias=None, /, eps=1e-5):
@@ -299,16 +299,53 @@ batch_norm_op.vjp(_batch_norm_slope)
 batch_norm_op.array_vjp(batch_norm_array)
 
 
+def _affine_shape(input, weight, bias):
+    return Meta(input.shape, input.dtype)
+
+
+@op(_affine_shape, onnx=None, samples=[sample((2, 3, 4), (3,), (3,)), sample((4, 3, 2, 2), (3,), (3,))])
+def channel_affine_op(xp, input, weight, bias, /):
+    """input * weight + bias, with one weight and one bias per channel (dimension 1)."""
+    out = input * _per_channel(weight, input.ndim)
+    out += _per_channel(bias, input.ndim)
+    return out
+
+
+def _channel_affine_slope(g, input, weight, needs):
+    dims = _channel_axes(input.ndim)
+    slopes = g * _per_channel(weight, input.ndim) if needs[0] else None
+    return slopes, (g * input).sum(dims) if needs[1] else None, g.sum(dims) if needs[2] else None
+
+
+def channel_affine_array(g, input, weight, needs, xp):
+    """The gradients on arrays."""
+    axes = _channel_axes(input.ndim)
+    slopes = g * _per_channel(weight, input.ndim) if needs[0] else None
+    return slopes, (g * input).sum(axis=axes) if needs[1] else None, g.sum(axis=axes) if needs[2] else None
+
+
+channel_affine_op.vjp(_channel_affine_slope)
+channel_affine_op.array_vjp(channel_affine_array)
+
+
+def _affine(input, weight, bias):
+    """input * weight + bias per channel, where one of the two may be missing."""
+    if weight is not None and bias is not None and not state.interpreters and input.dtype == weight.dtype == bias.dtype:
+        return channel_affine_op(input, weight, bias)  # an interpreter sees the parts
+    if weight is not None:
+        input = input * _per_channel(weight, input.ndim)
+    return input if bias is None else input + _per_channel(bias, input.ndim)
+
+
 def _fixed(input, mean, var, weight, bias, eps):
     """Normalise with statistics that are given."""
-    ndim = input.ndim
     factor = (var + eps).rsqrt()
     if weight is not None:
         factor = factor * weight
     shift = -mean * factor
     if bias is not None:
         shift = shift + bias
-    return input * _per_channel(factor, ndim).to(input.dtype) + _per_channel(shift, ndim).to(input.dtype)
+    return _affine(input, factor.to(input.dtype), shift.to(input.dtype))
 
 
 def _follow(running, value, momentum, writer, keep=None):
@@ -401,9 +438,7 @@ def functional_instance_norm(
     _follow(running_mean, mean.detach().reshape(n, c).mean(0), momentum, "instance_norm")
     spread = momentum * count / max(count - 1, 1)
     _follow(running_var, var.detach().reshape(n, c).mean(0), spread, "instance_norm", 1 - momentum)
-    if weight is not None:
-        out = out * _per_channel(weight, input.ndim)
-    return out if bias is None else out + _per_channel(bias, input.ndim)
+    return _affine(out, weight, bias)
 
 
 def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True):
@@ -442,9 +477,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5, cudnn_enable
         out = input * 1
     else:
         out = layer_norm_op(input.reshape(n * num_groups, width), None, None, (width,), eps).reshape(input.shape)
-    if weight is not None:
-        out = out * _per_channel(weight, input.ndim)
-    return out if bias is None else out + _per_channel(bias, input.ndim)
+    return _affine(out, weight, bias)
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):

@@ -190,7 +190,8 @@ def _check_kernels(op: Op, inputs: list[Any], attrs: dict[str, Any]) -> None:
         return
     values = {**op.defaults, **attrs}
     named = {n: values[n] for n in op.attrs if n in op.keyword_only or op.variadic}
-    rest = [values[n] for n in op.attrs if n not in named]
+    absent = [] if op.variadic else [None] * (len(op.inputs) - len(inputs))
+    rest = [*absent, *[values[n] for n in op.attrs if n not in named]]
     for dtype in (np.float64, np.float32):
         arrays = [_as(x, dtype) for x in inputs]
         with np.errstate(all="ignore"):

@@ -24,6 +24,13 @@ def test_special_values_stay_in_their_channel(agrees, normal, value, pixels):
     agrees(batch_norm_op, x, normal(4), normal(4), eps=1e-5, atol=1e-4)
 
 
+def test_gradients_of_the_moments_run_in_numpy(normal):
+    x, out = normal(5, 3, 4), batch_norm_op.forward(np, normal(5, 3, 4), None, None, 1e-5)
+    for upper in [(None, normal(3), None), (normal(5, 3, 4), None, normal(3))]:
+        slope, _, _ = batch_norm_op.array_joint[0](upper, out, x, None, (True, False, False), 1e-5, np)
+        assert slope.shape == x.shape
+
+
 def test_sums_of_many_numbers_are_exact(normal):
     x = normal(64, 2, 40_000) + 1000
     _, mean, var = batch_norm_op.kernels["cpu"](np, x, None, None, 1e-5)

@@ -116,6 +116,11 @@ def available() -> bool:
     return kernels_allowed() and find_spec("numba") is not None
 
 
+def allowed() -> bool:
+    """Whether kernels may run now."""
+    return _state.on and available()
+
+
 class _State:
     on = True
 

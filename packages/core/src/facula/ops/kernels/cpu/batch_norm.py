@@ -187,7 +187,7 @@ def batch_norm_slope(g, out, input, weight, needs, eps, xp):
     """The gradients of `batch_norm_op` on arrays."""
     first, *others = g
     given = () if weight is None else (weight,)
-    if others != [None, None] or not batch_norm_slopes.serves(input, first, *given):
+    if first is None or any(o is not None for o in others) or not batch_norm_slopes.serves(input, first, *given):
         return batch_norm_array(g, out, input, weight, needs, eps, xp)
     n, c, pixels = *input.shape[:2], math.prod(input.shape[2:])
     slope, slopes, moments = np.empty_like(input), np.empty((2, c), input.dtype), np.stack(out[1:])

@@ -64,7 +64,7 @@ def layer_norm_slopes(
             factor = np.float32(along / (variance * row.size))
             for j in range(row.size):
                 target[j] = (upper[j] * weight[j] - shift - (row[j] - mean) * factor) * scale
-            for j in range(row.size):
+            for j in range(at_weight.size):
                 at_weight[j] += upper[j] * (row[j] - mean) * scale
                 at_bias[j] += upper[j]
 
@@ -92,10 +92,13 @@ def layer_norm_slope(g, input, weight, needs, normalized_shape, eps, xp):
         return layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp)
     size = math.prod(normalized_shape)
     rows, slope = input.reshape(-1, size), np.empty_like(input)
-    parts = np.empty((min(BLOCKS, len(rows)), 2, size), input.dtype)
+    wanted = needs[1] or needs[2]
+    parts = np.empty((min(BLOCKS, len(rows)), 2, size if wanted else 0), input.dtype)
     flat = _all(size, input.dtype, 1, weight)
     arrays = g.reshape(rows.shape), rows, flat, slope.reshape(rows.shape), parts
     layer_norm_slopes.share(len(parts), 2 * input.size // len(parts), *arrays, eps)
+    if not wanted:
+        return slope, None, None
     at_weight, at_bias = parts.sum(axis=0)
     return slope, at_weight.reshape(normalized_shape), at_bias.reshape(normalized_shape)
 

@@ -1,0 +1,147 @@
+"""Attention tile by tile: some rows of the scores of some heads live in a core's cache, and are gone when their result is there.
+
+BLAS multiplies, one thread for each tile; the loops here make weights of scores. The backward makes the weights again, so
+nothing is kept but the operands. Causal tiles leave out the keys that none of their rows sees.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula.devices.threads import share
+from facula.ops.attention import attention_array, attention_op
+from facula.ops.kernels import compiled
+from facula.ops.kernels.compiled import float32, kernel
+from facula.ops.kernels.rows import highest
+from facula.ops.kernels.vector import ONE, ZERO, exp
+
+TILE = 1 << 16  # scores
+ROWS = 64  # that a tile has at least
+
+
+@kernel
+def attention_weights(scores: float32[:, ::1], rows: int, first: int, start: int, stop: int):
+    """Scores become weights; row i sees `first + i % rows + 1` keys, the others get 0."""
+    for i in range(start, stop):
+        seen = min(first + i % rows + 1, scores.shape[1])
+        row = scores[i, :seen]
+        top, whole = highest(row), ZERO
+        for j in range(row.size):
+            row[j] = exp(row[j] - top)
+            whole += row[j]
+        scale = ONE / whole
+        for j in range(row.size):
+            row[j] *= scale
+        scores[i, seen:] = ZERO
+
+
+@kernel
+def attention_slopes(scores: float32[:, ::1], slopes: float32[:, ::1], rows: int, first: int, start: int, stop: int):
+    """Scores become weights, and the gradients of weights those of scores."""
+    for i in range(start, stop):
+        seen = min(first + i % rows + 1, scores.shape[1])
+        row, slope = scores[i, :seen], slopes[i, :seen]
+        top, whole, inner = highest(row), ZERO, ZERO
+        for j in range(row.size):
+            row[j] = exp(row[j] - top)
+            whole += row[j]
+            inner += row[j] * slope[j]
+        scale = ONE / whole
+        inner *= scale
+        for j in range(row.size):
+            row[j] *= scale
+            slope[j] = row[j] * (slope[j] - inner)
+        scores[i, seen:] = ZERO
+        slopes[i, seen:] = ZERO
+
+
+def _four(array):
+    """With two dimensions before those of a matrix: (batch, heads, length, width)."""
+    return array[(None,) * (4 - array.ndim)] if array.ndim < 4 else array.reshape(-1, *array.shape[-3:])
+
+
+def _room(shape):
+    """An empty array; with heads, these lie side by side for each place, where the next layer wants them."""
+    if len(shape) != 4:
+        return np.empty(shape, np.float32)
+    n, heads, length, width = shape
+    return np.empty((n, length, heads, width), np.float32).transpose(0, 2, 1, 3)
+
+
+def _tiles(query, key, causal):
+    """Ranges of heads, and ranges of rows with the number of keys that these see."""
+    length, keys = query.shape[2], key.shape[2]
+    rows = min(max(TILE // keys, ROWS), length)
+    heads = max(TILE // (rows * keys), 1)
+    groups = [(n, slice(h, h + heads)) for n in range(len(query)) for h in range(0, query.shape[1], heads)]
+    blocks = [
+        (slice(a, a + rows), min(a + rows, keys) if causal else keys, a if causal else keys)
+        for a in range(0, length, rows)
+    ]
+    return groups, blocks
+
+
+def _serves(query, key, *others):
+    """Whether tiles pay: enough scores, of NumPy arrays in single precision, contiguous or not."""
+    return (
+        math.prod(query.shape[:-1]) * key.shape[-2] >= compiled.LEAST
+        and all(type(a) is np.ndarray and a.dtype == np.float32 and a.size for a in (query, key, *others))
+        and compiled.allowed()
+    )
+
+
+def _product(left, right):
+    """A product for one tile, and its rows as a matrix."""
+    made = np.matmul(left, right)
+    return made, made.reshape(-1, made.shape[-1])
+
+
+def attention(xp, query, key, value, scale, causal):
+    """The forward of `attention_op`."""
+    if not _serves(query, key, value):
+        return attention_op.forward(xp, query, key, value, scale, causal)
+    out = _room((*query.shape[:-1], value.shape[-1]))
+    q, k, v, target = _four(query), _four(key), _four(value), _four(out)
+    groups, blocks = _tiles(q, k, causal)
+    pieces = [(group, block) for group in groups for block in blocks]
+
+    def work(start, stop):
+        for group, (rows, seen, first) in pieces[start:stop]:
+            upper = q[group][:, rows] * np.float32(scale)
+            scores, flat = _product(upper, k[group][:, :seen].swapaxes(1, 2))
+            attention_weights(flat, upper.shape[1], first, 0, len(flat))
+            target[group][:, rows] = np.matmul(scores, v[group][:, :seen])
+
+    share(work, [(i, i + 1) for i in range(len(pieces))])
+    return out
+
+
+def attention_slope(g, query, key, value, scale, causal, xp):
+    """The gradients of `attention_op` on arrays."""
+    if not _serves(query, key, value, g):
+        return attention_array(g, query, key, value, scale, causal, xp)
+    slopes = [_room(a.shape) for a in (query, key, value)]
+    upper, q, k, v, at_q, at_k, at_v = (_four(a) for a in (g, query, key, value, *slopes))
+    groups, blocks = _tiles(q, k, causal)
+
+    def work(start, stop):
+        for group in groups[start:stop]:
+            at_k[group], at_v[group] = 0, 0
+            for rows, seen, first in blocks:
+                keys = k[group][:, :seen]
+                left, above = q[group][:, rows] * np.float32(scale), upper[group][:, rows]
+                weights, flat = _product(left, keys.swapaxes(1, 2))
+                inner, flat_inner = _product(above, v[group][:, :seen].swapaxes(1, 2))
+                attention_slopes(flat, flat_inner, left.shape[1], first, 0, len(flat))
+                at_q[group][:, rows] = np.matmul(inner, keys) * np.float32(scale)
+                at_k[group][:, :seen] += np.matmul(inner.swapaxes(1, 2), left)
+                at_v[group][:, :seen] += np.matmul(weights.swapaxes(1, 2), above)
+
+    share(work, [(i, i + 1) for i in range(len(groups))])
+    return tuple(slopes)
+
+
+attention_op.kernel("cpu", attention)
+attention_op.array_vjp(attention_slope)
