@@ -235,7 +235,7 @@ def test_checkpoints_that_do_not_fit(line, data, make_trainer, tmp_path):
         FileNotFoundError, match="expected a file at .*none.ckpt.* That folder has line.ckpt.safetensors"
     ):
         make_trainer().fit(line, data, ckpt_path=tmp_path / "none.ckpt.safetensors")
-    with pytest.raises(FileNotFoundError, match="ckpt_path='last': expected a checkpoint below .*empty, got none"):
+    with pytest.warns(UserWarning, match="ckpt_path='last': expected a checkpoint below .*empty, got none. Beginning"):
         make_trainer(default_root_dir=tmp_path / "empty").fit(line, data, ckpt_path="last")
     with pytest.raises(
         ValueError, match="ckpt_path='best': expected a checkpoint of this trainer's ModelCheckpoint, got"

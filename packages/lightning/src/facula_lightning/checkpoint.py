@@ -83,8 +83,8 @@ def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     return checkpoint
 
 
-def find(trainer: Trainer, ckpt_path: str | Path) -> Path:
-    """The file that "last", "best" or a path means for this trainer."""
+def find(trainer: Trainer, ckpt_path: str | Path) -> Path | None:
+    """The file that "last", "best" or a path means for this trainer; None, with a warning, for no last one yet."""
     keeper = trainer.checkpoint_callback
     if ckpt_path == "best":
         best = getattr(keeper, "best_model_path", "")
@@ -101,10 +101,12 @@ def find(trainer: Trainer, ckpt_path: str | Path) -> Path:
         folders = {Path(folder) for folder in (getattr(keeper, "dirpath", None), trainer.default_root_dir) if folder}
         files = {file for folder in folders for file in folder.rglob(f"*{EXTENSION}")}
         if not files:
-            raise FileNotFoundError(
-                f"ckpt_path='last': expected a checkpoint below {trainer.default_root_dir}, got none. "
-                "Set default_root_dir to the folder of the earlier run, or pass a path."
+            warnings.warn(
+                f"ckpt_path='last': expected a checkpoint below {trainer.default_root_dir}, got none. Beginning anew; "
+                "to go on, set default_root_dir to the folder of the earlier run, or pass a path.",
+                stacklevel=2,
             )
+            return None
         return max(files, key=lambda file: file.stat().st_mtime_ns)
     return Path(ckpt_path)
 

@@ -247,8 +247,8 @@ class Trainer:
             for logger in self.loggers:
                 connect.log_hyperparameters(logger, module, data)
             checkpoint = None
-            if ckpt_path is not None:
-                self.ckpt_path = checkpoints.find(self, ckpt_path)
+            self.ckpt_path = None if ckpt_path is None else checkpoints.find(self, ckpt_path)
+            if self.ckpt_path is not None:
                 checkpoint = checkpoints.read(self.ckpt_path)
                 checkpoints.restore_weights(self, checkpoint)
             self.precision.convert_module(module)
@@ -285,9 +285,10 @@ class Trainer:
         self.hooks("on_fit_start")
         self.stage = "sanity"
         self.validation_loop.prepare(required=False)
-        with isolate_rng():
-            self._sanity_check()
-        if checkpoint is not None:
+        if checkpoint is None:
+            with isolate_rng():
+                self._sanity_check()
+        else:
             checkpoints.restore_training(self, checkpoint)
         self.fit_loop.prepare()
         self.fit_loop.run()

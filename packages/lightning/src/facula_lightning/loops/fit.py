@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.loops.loaders import Batches, find, length, limited, transfer
+from facula_lightning.loops.loaders import Batches, find, length, limited, set_state, state_of, transfer
 from facula_lightning.optimizers import SchedulerConfig
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ __all__ = ["FitLoop"]
 class FitLoop:
     """Counts epochs, batches and optimizer steps, and runs them.
 
-    Its state holds the random state at the epoch's start beside the present one: a resumed run rebuilds the epoch's
-    order of data from the first, draws the batches that were done, and goes on with the second.
+    Its state holds the ledger of random numbers and where every loader stands. For a loader that has no `state_dict`
+    it holds the random state at the epoch's start too: a resumed run begins the epoch from there and draws the
+    batches that were done once more.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -37,9 +38,9 @@ class FitLoop:
         self.loader: Any = None
         self.count: float = 0
         self.validate_every: float = math.inf
+        self._batches: Batches | None = None
         self._epoch_rng: dict[str, Any] | None = None
-        self._generator_state: Any = None
-        self._resumed_rng: dict[str, Any] | None = None
+        self._resumed: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on from here."""
@@ -54,8 +55,9 @@ class FitLoop:
             "global_step": self.global_step,
             "validated": self.validated,
             "epoch_rng": None if done else self._epoch_rng,
-            "generator": None if done else self._generator_state,
             "rng": random.state_dict(),
+            "loader": state_of(self.loader) if done or self._batches is None else self._batches.state(),
+            "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
             "logged": [] if done else metrics.training.state_dict(),
             "finished": [dict(kept) for kept in metrics.finished],
@@ -69,8 +71,7 @@ class FitLoop:
         metrics = self.trainer.metrics
         metrics.training.load_state_dict(state["logged"])
         metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
-        self._epoch_rng, self._resumed_rng = state["epoch_rng"], state["rng"]
-        self._generator_state = state["generator"]
+        self._epoch_rng, self._resumed = state["epoch_rng"], state
         for name, parameter in self.trainer.module.named_parameters():
             gradient = state["gradients"].get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device)
@@ -143,9 +144,7 @@ class FitLoop:
         trainer.stage = "train"
         trainer.module.train()
         trainer.hooks("on_train_start")
-        if self._resumed_rng is not None and self.batch == 0:
-            random.load_state_dict(self._resumed_rng)
-            self._resumed_rng = None
+        self._resume()
         move = transfer(trainer)
         while not self.done:
             self._run_epoch(move)
@@ -179,20 +178,31 @@ class FitLoop:
             exhausted = True
         self._end_epoch(exhausted)
 
+    def _resume(self) -> None:
+        """Put loaders and random numbers where the checkpoint had them."""
+        state = self._resumed
+        if state is None:
+            return
+        for loader, saved in zip(self.trainer.validation_loop.loaders, state["val_loaders"], strict=False):
+            if saved is not None:
+                set_state(loader, saved, through=True)
+        if state["loader"] is not None:
+            set_state(self.loader, state["loader"], through=self.batch == 0)
+        random.load_state_dict(state["rng"])
+        if self.batch == 0:
+            self._resumed = None
+
     def _position(self) -> Any:
         """The epoch's batches from the present one on, with the random state that belongs to it."""
-        generator = getattr(self.loader, "generator", None)
-        batches = Batches(self.loader, self.count)
-        if self._resumed_rng is None or self._epoch_rng is None:
-            self._epoch_rng = random.state_dict()
-            self._generator_state = None if generator is None else generator.get_state()
-            return batches.skip(self.batch)
-        random.load_state_dict(self._epoch_rng)
-        if generator is not None and self._generator_state is not None:
-            generator.set_state(self._generator_state)
-        rest = batches.skip(self.batch)
-        random.load_state_dict(self._resumed_rng)
-        self._resumed_rng = None
+        state, self._resumed = self._resumed, None
+        self._batches = batches = Batches(self.loader, self.count)
+        if state is None:
+            self._epoch_rng = None if hasattr(self.loader, "load_state_dict") else random.state_dict()
+            return batches.start(self.batch)
+        if self._epoch_rng is not None:
+            random.load_state_dict(self._epoch_rng)
+        rest = batches.start(self.batch, draw=state["loader"] is None)
+        random.load_state_dict(state["rng"])
         return rest
 
     def _catch_up(self) -> bool:

@@ -14,7 +14,7 @@ from facula_lightning.module import LightningModule
 if TYPE_CHECKING:
     from facula_lightning.trainer import Trainer
 
-__all__ = ["Batches", "find", "length", "limited", "transfer"]
+__all__ = ["Batches", "find", "length", "limited", "set_state", "state_of", "transfer"]
 
 
 def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
@@ -84,29 +84,49 @@ def transfer(trainer: Trainer) -> Callable[[Any, int], Any] | None:
     return run
 
 
+def state_of(loader: Any) -> Any:
+    """Where a loader stands; None for one that does not say."""
+    return loader.state_dict() if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict") else None
+
+
+def set_state(loader: Any, state: Any, through: bool) -> None:
+    """Let the loader's next pass be the rest of the one in `state`, or, with `through`, the pass after it."""
+    if not hasattr(loader, "load_state_dict"):
+        raise ValueError(
+            f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. "
+            "Pass a loader of the same class."
+        )
+    loader.load_state_dict(state)
+    if through and state.get("pass", state) is not None:
+        iter(loader)  # opens what was left of the old pass, which puts the loader's own generators where they were
+
+
 class Batches:
     """The first `count` batches of a loader, each with whether it is the last; looks ahead only where it must."""
 
     def __init__(self, loader: Iterable[Any], count: float) -> None:
         self.count = count
         self.loader = loader
-        self.skipped = 0
+        self._behind: Any = None
 
-    def skip(self, count: int) -> Iterator[tuple[Any, bool]]:
-        """The iterator behind the first `count` batches, which are drawn and thrown away."""
-        self.skipped = count
+    def state(self) -> Any:
+        """The loader's state behind the batch that was given last."""
+        return state_of(self.loader) if self._behind is None else self._behind
+
+    def start(self, done: int, draw: bool = True) -> Iterator[tuple[Any, bool]]:
+        """The batches behind the first `done`, which are drawn and thrown away unless the loader knows of them."""
         source = iter(self.loader)
-        for _ in range(count):
+        for _ in range(done if draw else 0):
             if next(source, self) is self:
                 return iter(())
-        return self._known(source) if math.isfinite(self.count) else self._unknown(source, next(source, self))
+        return self._known(source, done) if math.isfinite(self.count) else self._unknown(source, next(source, self))
 
     def __iter__(self) -> Iterator[tuple[Any, bool]]:
-        return self.skip(0)
+        return self.start(0)
 
-    def _known(self, source: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
+    def _known(self, source: Iterator[Any], done: int) -> Iterator[tuple[Any, bool]]:
         last = self.count - 1
-        for index in range(self.skipped, int(self.count)):
+        for index in range(done, int(self.count)):
             batch = next(source, self)
             if batch is self:
                 return
@@ -114,6 +134,7 @@ class Batches:
 
     def _unknown(self, source: Iterator[Any], batch: Any) -> Iterator[tuple[Any, bool]]:
         while batch is not self:
+            self._behind = state_of(self.loader)
             following = next(source, self)
             yield batch, following is self
             batch = following
