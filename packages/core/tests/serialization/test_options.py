@@ -143,3 +143,21 @@ def test_devices_of_others_name_and_restore_their_storages(path, monkeypatch):
     stream.seek(0)
     assert facula.load(stream).tolist() == [1.0, 1.0]
     assert asked == ["chip:7"]
+
+
+def test_what_must_be_corrected_is_read_and_not_mapped(tmp_path):
+    stream = io.BytesIO()
+    facula.save({"b": facula.tensor([True, False]), "w": facula.arange(2.0)}, stream)
+    with zipfile.ZipFile(stream) as file:
+        entries = {entry.filename: file.read(entry) for entry in file.infolist()}
+    entries["archive/byteorder"] = b"big"
+    path = tmp_path / "w.pt"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in entries.items():
+            file.writestr(name, b"\x07\x00" if data == b"\x01\x00" else data)
+    before = path.read_bytes()
+    with serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        back = facula.load(path, mmap=True)
+    assert back["b"].tolist() == [True, False]
+    assert back["w"].tolist() == np.arange(2, dtype=np.float32).byteswap().tolist()
+    assert path.read_bytes() == before

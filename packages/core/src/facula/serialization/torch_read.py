@@ -120,11 +120,12 @@ class ZipReader(Reader):
             raise Fault(f"{count * dtype.itemsize} bytes for storage {shown(key)}", f"{entry.file_size}")
         if settings.skipping:
             return np.zeros(count, dtype)
-        if self.path is not None and count:
+        correct = not self.swapped and dtype != np.bool_  # what may have to be changed is not mapped
+        if self.path is not None and count and correct:
             begin = self._begin(entry)
             if begin % dtype.itemsize == 0 and begin + entry.file_size <= os.path.getsize(self.path):
                 mapped: Any = np.memmap(self.path, np.uint8, options.mapping_mode(), begin, (entry.file_size,))
-                return _checked(np.asarray(mapped).view(dtype), self.swapped)
+                return np.asarray(mapped).view(dtype)
         return _checked(self._read(entry, np.empty(count, dtype)), self.swapped)
 
     def program(self) -> tuple[IO[bytes], int]:
