@@ -67,10 +67,9 @@ class Kernel:
         first = arrays[0]
         return (
             first.size >= LEAST
-            and _state.on
             and first.dtype in self.floats
             and all(type(a) is np.ndarray and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
-            and available()
+            and allowed()
         )
 
     def __call__(self, *args: Any) -> None:
