@@ -26,7 +26,12 @@ KERNELS = (
     "batch_norm",
     "cross_entropy",
     "pointwise",
-    "conv", "recurrent")  # families with faster forms, in ops/kernels
+    "attention",
+    "channels",
+    "dropout",
+    "conv",
+    "recurrent",
+)  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}
 

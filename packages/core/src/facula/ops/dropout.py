@@ -5,14 +5,51 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
+
+from facula.autograd.op import op, sample
+from facula.autograd.state import state
+from facula.devices.generator import default_generator
 from facula.errors import runtime_error, value_error
 from facula.ops.checks import uniform
+from facula.ops.rules import same
 from facula.tensors.inplace import write
 
 
 def _probability(name, p):
     if not 0.0 <= p <= 1.0:
         raise value_error(f"{name}: dropout probability has to be between 0 and 1, but got {p}. Pass e.g. p=0.5.")
+
+
+GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def mixed(xp, count, key):
+    """`count` random 64-bit words, each made of its number and the key alone (splitmix64: Steele, Lea and Flood, 2014)."""
+    z = xp.arange(1, count + 1, dtype=np.uint64)
+    z *= np.uint64(GOLDEN)
+    z += np.uint64(key)
+    for shift, factor in ((30, FIRST), (27, SECOND)):
+        z ^= z >> np.uint64(shift)
+        z *= np.uint64(factor)
+    z ^= z >> np.uint64(31)
+    return z
+
+
+@op(same, onnx=None, samples=[sample((3, 4), p=0.3, key=7), sample((2, 3, 5), p=0.6, key=2**40)])
+def dropout_op(xp, input, /, p, key):
+    """input / (1 - p) where the random number of a place is at least p, else 0; the key decides all of them.
+
+    Places i and half + i use the low and the high half of word i.
+    """
+    words = mixed(xp, (input.size + 1) // 2, key)
+    drawn = xp.concatenate([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)])[: input.size]
+    noise = (drawn >= np.uint64(int(p * 2**32))).astype(input.dtype)
+    noise *= 1 / (1 - p)
+    return input * noise.reshape(input.shape)
+
+
+dropout_op.vjp(input=lambda g, p, key: dropout_op(g, p, key))
 
 
 def _kept(input, p, shape=None):
@@ -35,6 +72,9 @@ def _drop(name, input, p, training, inplace, shape=None):
         )
     if p == 1:
         return _given(input, input * 0, inplace, f"{name}_")
+    if shape is None and not state.interpreters and not input.is_meta:
+        key = int(default_generator(input.device).rng.bit_generator.random_raw()) >> 1
+        return _given(input, dropout_op(input, p, key), inplace, f"{name}_")
     noise = _kept(input, p, shape)
     if not input.is_meta:
         noise.array *= 1 / (1 - p)  # nobody else has seen this array
