@@ -30,6 +30,8 @@ def dump(trainer: Trainer, weights_only: bool = False) -> dict[str, Any]:
         "state_dict": module.state_dict(),
     }
     if not weights_only:
+        if trainer.precision.scaler is not None:
+            checkpoint["scaler"] = trainer.precision.scaler.state_dict()
         checkpoint["loops"] = {"fit": trainer.fit_loop.state_dict()}
         checkpoint["callbacks"] = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}
         checkpoint["optimizer_states"] = [optimizer.state_dict() for optimizer in trainer.optimizers]
@@ -153,4 +155,6 @@ def restore_training(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
             thing.load_state_dict(state)
     if trainer.datamodule is not None and checkpoint.get("datamodule"):
         trainer.datamodule.load_state_dict(checkpoint["datamodule"])
+    if trainer.precision.scaler is not None and "scaler" in checkpoint:
+        trainer.precision.scaler.load_state_dict(checkpoint["scaler"])
     trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit"])

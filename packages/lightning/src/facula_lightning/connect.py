@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import facula
@@ -40,14 +41,18 @@ def limit(name: str, value: float | None) -> float:
     return value
 
 
-def interval(value: float) -> float:
-    """A checked `val_check_interval`."""
+def interval(value: Any) -> tuple[float, float | None]:
+    """A checked `val_check_interval` as (number or part of batches, None) or, of a time, (1.0, seconds)."""
+    if isinstance(value, str | dict | timedelta):
+        from facula_lightning.callbacks.timer import seconds
+
+        return 1.0, seconds(value, "val_check_interval")
     if isinstance(value, bool) or value <= 0 or (isinstance(value, float) and value > 1):
         raise MisconfigurationException(
             f"val_check_interval: expected a part of an epoch above 0.0 up to 1.0, or a number of batches, got {value!r}. "
             "Use an int for a number."
         )
-    return value
+    return value, None
 
 
 def positive(name: str, value: int) -> int:
@@ -70,14 +75,20 @@ def strategy(given: Any, accelerator: str, devices: Any, num_nodes: int) -> Any:
     """The strategy: an object, one that is registered by name, or for "auto" one device."""
     if not isinstance(given, str):
         return given
-    device = _device(accelerator, devices)
-    if num_nodes != 1:
-        raise MisconfigurationException(
-            f"Trainer: expected num_nodes=1, got {num_nodes}. Start one process a rank with mpiexec instead."
-        )
+    if given == "auto" and num_nodes == 1:
+        return SingleDeviceStrategy(_device(accelerator, devices))
     if given == "auto":
-        return SingleDeviceStrategy(device)
-    return facula.strategies.create(given, device)
+        raise MisconfigurationException(
+            f"Trainer: expected num_nodes=1, got {num_nodes}. Start one process a rank with mpiexec and strategy='ddp'."
+        )
+    made = facula.strategies.create(given, _device(accelerator, devices if given == "single_device" else "auto"))
+    wanted = devices if isinstance(devices, int) else len(devices) if isinstance(devices, list) else None
+    if wanted not in (None, -1) and made.world_size != wanted * num_nodes:
+        raise MisconfigurationException(
+            f"Trainer: expected {wanted * num_nodes} processes for devices={devices!r} and num_nodes={num_nodes}, got "
+            f"{made.world_size}. Start them: mpiexec -n {wanted * num_nodes} python train.py."
+        )
+    return made
 
 
 def _device(accelerator: str, devices: Any) -> Any:
@@ -126,7 +137,7 @@ def loggers(given: Any, folder: str) -> list[Any]:
 
 
 def callbacks(
-    given: Any, *, checkpointing: bool, progress: bool, summary: bool, max_time: Any, quick: bool
+    given: Any, *, checkpointing: bool, progress: bool, summary: bool, max_time: Any, quick: bool, first: bool = True
 ) -> list[Callback]:
     """The callbacks of a run: those given and the ones that come by themselves, checkpoints last."""
     from facula_lightning.callbacks.checkpoint import ModelCheckpoint
@@ -152,7 +163,7 @@ def callbacks(
         found.append(Timer(max_time))
     if summary and lacks(ModelSummary):
         found.append(ModelSummary())
-    if not progress:
+    if not progress or not first:
         found = [one for one in found if not isinstance(one, ProgressBar)]
     elif lacks(ProgressBar):
         found.append(default_progress_bar(sys.stdout))

@@ -41,7 +41,10 @@ class Hooks:
         """Call all that define the hook; the last result that is not None is returned."""
         calls = self._calls.get((name, False))
         if calls is None:
-            calls = self._calls[name, False] = self._of_callbacks(name, judges=False) + self._of_module(name)
+            calls = self._of_callbacks(name, judges=False) + self._of_module(name)
+            if self.trainer.profiler is not None:
+                calls = [self.trainer.profiler.wrap(f"{_owner(call)}.{name}", call) for call in calls]
+            self._calls[name, False] = calls
         return self._run(name, calls, args) if calls else None
 
     def judge(self, name: str, *args: Any) -> None:
@@ -77,3 +80,7 @@ class Hooks:
         from facula_lightning.module import LightningModule
 
         return [getattr(self.module, name)] if overridden(self.module, name, LightningModule) else []
+
+
+def _owner(call: Callable[..., Any]) -> str:
+    return type(getattr(getattr(call, "func", call), "__self__", call)).__name__

@@ -42,12 +42,13 @@ _REDUCTIONS = ("mean", "sum", "min", "max")
 class Logged:
     """One name of `self.log`: its newest value, and its reduction since the epoch began."""
 
-    __slots__ = ("name", "options", "reduced", "reduction", "value", "weight")
+    __slots__ = ("name", "options", "reduced", "reduction", "sync", "value", "weight")
 
     def __init__(self, name: str, options: tuple[bool, bool, bool, bool, str]) -> None:
         self.name = name
         self.options = options  # prog_bar, logger, on_step, on_epoch, reduction
         self.reduction = options[4]
+        self.sync: Any = None  # the strategy whose processes share the value
         self.reset()
 
     def reset(self) -> None:
@@ -71,7 +72,11 @@ class Logged:
 
     def compute(self) -> float:
         """The reduction of all values of the epoch."""
-        return float(self.reduced / self.weight if self.reduction == "mean" else self.reduced)
+        total, weight = float(self.reduced), self.weight
+        if self.sync is not None:
+            operation = "sum" if self.reduction == "mean" else self.reduction
+            total, weight = self.sync.reduce(total, operation), self.sync.reduce(weight, "sum")
+        return total / weight if self.reduction == "mean" else total
 
 
 class Results:
@@ -171,6 +176,7 @@ class Metrics:
         reduce_fx: str | Callable[..., Any],
         size: int | None,
         add_dataloader_idx: bool,
+        sync_dist: bool = False,
     ) -> None:
         """Take one value from `self.log`."""
         hook = self.hook
@@ -188,6 +194,8 @@ class Metrics:
         entry = results.entries.get((hook, name))  # type: ignore[arg-type]
         if entry is None:
             entry = results.entries[hook, name] = self._new_entry(name, options)  # type: ignore[index]
+            if sync_dist and self.trainer.world_size > 1:
+                entry.sync = self.trainer.strategy
         elif entry.options != options:
             raise MisconfigurationException(
                 f"log: expected the same options at every call for {name!r}, got prog_bar, logger, on_step, on_epoch, "

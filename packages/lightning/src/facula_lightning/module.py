@@ -103,7 +103,11 @@ class LightningModule(HyperparametersMixin, Module):
         return [] if self._trainer is None else self._trainer.loggers
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """The loss of one batch: a tensor, a dict with the key `loss`, or None to skip the batch."""
+        """The loss of one batch: a tensor, a dict with the key `loss`, or None to skip the batch.
+
+        With a `weight` in the dict (say, the number of tokens that `loss` is the mean of) accumulated batches and several
+        processes have exactly the gradient of one big batch.
+        """
         raise MisconfigurationException(_undefined(self, "training_step", "Trainer.fit"))
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
@@ -153,7 +157,8 @@ class LightningModule(HyperparametersMixin, Module):
 
         In a training step it is recorded at every step, elsewhere once an epoch, unless `on_step` and `on_epoch` say
         otherwise; with both, the names are `<name>_step` and `<name>_epoch`. Over an epoch values are reduced by
-        `reduce_fx` (mean, sum, min or max); a mean weighs by `batch_size`, by default the batch's first dimension.
+        `reduce_fx` (mean, sum, min or max); a mean weighs by `batch_size`, by default the batch's first dimension. `sync_dist` reduces over all processes too.
+        A metric of `facula_lightning.metrics` is computed over all that it saw in the epoch.
 
         Errors: ValueError for a value of several elements; MisconfigurationException where no epoch is running.
         """
@@ -164,7 +169,7 @@ class LightningModule(HyperparametersMixin, Module):
             )
             return
         self._trainer.metrics.log(
-            name, value, prog_bar, logger, on_step, on_epoch, reduce_fx, batch_size, add_dataloader_idx
+            name, value, prog_bar, logger, on_step, on_epoch, reduce_fx, batch_size, add_dataloader_idx, sync_dist
         )
 
     def log_dict(self, dictionary: Mapping[str, Any], **kwargs: Any) -> None:

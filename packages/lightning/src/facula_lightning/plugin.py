@@ -27,3 +27,4 @@ def facula_register_loggers(registry: Registrar) -> None:
 @hookimpl
 def facula_register_strategies(registry: Registrar) -> None:
     registry.add("single_device", "facula_lightning.strategies:SingleDeviceStrategy")
+    registry.add("ddp", "facula_lightning.strategies:DDPStrategy")

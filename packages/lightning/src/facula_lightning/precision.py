@@ -8,22 +8,22 @@ from typing import Any
 
 import facula
 from facula_lightning.batches import map_tensors
-from facula_lightning.exceptions import MisconfigurationException
 
 __all__ = ["PRECISIONS", "Precision"]
 
 _ALIASES = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 _TRUE = {"32-true": None, "64-true": "float64", "bf16-true": "bfloat16", "16-true": "float16"}
-_MIXED = {"bf16-mixed": "bfloat16"}
+_MIXED = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}
 PRECISIONS = (*_TRUE, *_MIXED)
 
 
 class Precision:
     """ "32-true" leaves everything as it is, "64-true", "16-true" and "bf16-true" convert the module and the floating-point
-    tensors of batches, "bf16-mixed" keeps weights in float32 and lets autocast choose operators that compute in bfloat16.
+    tensors of batches, "bf16-mixed" and "16-mixed" keep weights in float32 and let autocast choose operators that compute
+    in bfloat16 or float16; with float16 losses are scaled, so that small gradients do not vanish.
     """
 
-    def __init__(self, precision: str | int | None = None) -> None:
+    def __init__(self, precision: str | int | None = None, device: str = "cpu") -> None:
         name = "32-true" if precision is None else _ALIASES.get(str(precision), str(precision))
         if name not in PRECISIONS:
             raise ValueError(
@@ -34,11 +34,8 @@ class Precision:
         self._autocast: str | None = _MIXED.get(name)
         chosen = _TRUE.get(name)
         self.dtype: Any = None if chosen is None else getattr(facula, chosen)
-        if self._autocast and not hasattr(facula, "autocast"):
-            raise MisconfigurationException(
-                f"Trainer: expected a precision that this Facula has, got {name!r} without facula.autocast. "
-                "Use precision='32-true'."
-            )
+        self.device = device
+        self.scaler: Any = facula.amp.GradScaler(device) if name == "16-mixed" else None
 
     @property
     def converts(self) -> bool:
@@ -61,10 +58,23 @@ class Precision:
 
         return map_tensors(one, batch)
 
+    def scaled(self, loss: Any) -> Any:
+        """The loss as it is to be differentiated."""
+        return loss if self.scaler is None else self.scaler.scale(loss)
+
+    def unscale(self, optimizer: Any) -> None:
+        """Bring gradients back to their size before anybody looks at them."""
+        if self.scaler is not None:
+            self.scaler.unscale_(getattr(optimizer, "optimizer", optimizer))
+
+    def stepper(self, optimizer: Any) -> Any:
+        """What steps the optimizer: itself, or a guard that skips steps whose gradients overflowed."""
+        return optimizer if self.scaler is None else _Guarded(optimizer, self.scaler)
+
     def forward(self) -> AbstractContextManager[Any]:
         """The block in which steps run."""
         if self._autocast is not None:
-            return facula.autocast("cpu", dtype=getattr(facula, self._autocast))
+            return facula.autocast(self.device, dtype=getattr(facula, self._autocast))
         return self._plain if self.dtype is None else self._default_dtype()
 
     @contextmanager
@@ -75,3 +85,19 @@ class Precision:
             yield
         finally:
             facula.set_default_dtype(before)
+
+
+class _Guarded:
+    """An optimizer that steps through a GradScaler."""
+
+    def __init__(self, optimizer: Any, scaler: Any) -> None:
+        self.optimizer, self._scaler = optimizer, scaler
+
+    def step(self, closure: Any = None) -> Any:
+        loss = None if closure is None else closure()
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        return loss
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.optimizer, name)

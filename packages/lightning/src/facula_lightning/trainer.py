@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import facula
 from facula_lightning import checkpoint as checkpoints
-from facula_lightning import connect
+from facula_lightning import connect, profilers
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
@@ -34,7 +35,8 @@ class Trainer:
 
     Limits of batches are counts (int) or parts of a loader (float). `fast_dev_run` tries everything on one batch (or
     the given number) without writing files. `accelerator` is "auto", "cpu" or "gpu"; `precision` "32-true", "64-true",
-    "16-true", "bf16-true" or "bf16-mixed".
+    "16-true", "bf16-true", "bf16-mixed" or "16-mixed"; `strategy="ddp"` trains with all processes of mpiexec; `profiler`
+    is "simple" or "advanced"; `val_check_interval` may be a time; `barebones` switches off all that costs time.
 
     Errors: MisconfigurationException for arguments that do not fit each other, ValueError for unknown choices.
 
@@ -64,7 +66,7 @@ class Trainer:
         limit_test_batches: float | None = None,
         limit_predict_batches: float | None = None,
         overfit_batches: float = 0.0,
-        val_check_interval: float | None = None,
+        val_check_interval: float | str | timedelta | dict[str, int] | None = None,
         check_val_every_n_epoch: int | None = 1,
         num_sanity_val_steps: int | None = None,
         log_every_n_steps: int | None = None,
@@ -75,9 +77,19 @@ class Trainer:
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
         deterministic: bool | str | None = None,
+        benchmark: bool | None = None,
         inference_mode: bool = True,
+        use_distributed_sampler: bool = True,
+        profiler: Any = None,
+        detect_anomaly: bool = False,
+        barebones: bool = False,
+        sync_batchnorm: bool = False,
+        reload_dataloaders_every_n_epochs: int = 0,
         default_root_dir: str | Path | None = None,
     ) -> None:
+        if barebones:  # the bare loop: nothing watches it
+            logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
+            num_sanity_val_steps = 0
         self.fast_dev_run = int(fast_dev_run)
         quick = self.fast_dev_run
         self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
@@ -91,7 +103,9 @@ class Trainer:
         checked = {stage: connect.limit(f"limit_{stage}_batches", quick or value) for stage, value in limits.items()}
         self.limit_train_batches, self.limit_val_batches = checked["train"], checked["val"]
         self.limit_test_batches, self.limit_predict_batches = checked["test"], checked["predict"]
-        self.val_check_interval = connect.interval(1.0 if val_check_interval is None else val_check_interval)
+        self.val_check_interval, self.val_check_time = connect.interval(
+            1.0 if val_check_interval is None else val_check_interval
+        )
         self.check_val_every_n_epoch = check_val_every_n_epoch
         self.num_sanity_val_steps: float = 2 if num_sanity_val_steps is None else num_sanity_val_steps
         if quick or overfit_batches:
@@ -107,8 +121,12 @@ class Trainer:
         self.inference_mode = inference_mode
         if deterministic:
             facula.use_deterministic_algorithms(True, warn_only=deterministic == "warn")
-        self.precision = Precision(precision)
         self.strategy = connect.strategy(strategy, accelerator, devices, num_nodes)
+        self.precision = Precision(precision, self.strategy.root_device.type)
+        self.profiler = profilers.profiler(profiler)
+        self.benchmark, self.detect_anomaly, self.sync_batchnorm = benchmark, detect_anomaly, sync_batchnorm
+        self.use_distributed_sampler = use_distributed_sampler
+        self.reload_dataloaders_every_n_epochs = reload_dataloaders_every_n_epochs
         self.loggers: list[Any] = connect.loggers(False if quick else logger, self.default_root_dir)
         self.callbacks = connect.callbacks(
             callbacks,
@@ -117,6 +135,7 @@ class Trainer:
             summary=enable_model_summary is not False,
             max_time=max_time,
             quick=bool(quick),
+            first=self.is_global_zero,
         )
         if enable_checkpointing is False and self.checkpoint_callback is not None:
             raise MisconfigurationException(
@@ -238,13 +257,14 @@ class Trainer:
         self.should_stop = self.interrupted = False
         try:
             for owner in (data, module):
-                if owner is not None:
+                if owner is not None and self.local_rank == 0:
                     owner.prepare_data()
+            self.strategy.barrier()
             if data is not None:
                 data.setup(stage)
             self.hooks("setup", stage)
             module.configure_model()
-            for logger in self.loggers:
+            for logger in self.loggers if self.is_global_zero else ():
                 connect.log_hyperparameters(logger, module, data)
             checkpoint = None
             self.ckpt_path = None if ckpt_path is None else checkpoints.find(self, ckpt_path)
@@ -253,8 +273,11 @@ class Trainer:
                 checkpoints.restore_weights(self, checkpoint)
             self.precision.convert_module(module)
             self.strategy.setup(module)
-            result = body(checkpoint)
+            with facula.autograd.set_detect_anomaly(self.detect_anomaly) if self.detect_anomaly else nullcontext():
+                result = body(checkpoint)
             self.hooks("teardown", stage)
+            if self.profiler is not None and self.is_global_zero:
+                self.profiler.describe()
             if data is not None:
                 data.teardown(stage)
             for logger in self.loggers:
@@ -278,6 +301,9 @@ class Trainer:
     def _fit(self, checkpoint: dict[str, Any] | None) -> None:
         module = self.module
         connect.check_fit(self, module)
+        if self.sync_batchnorm and self.world_size > 1:
+            facula.nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        self.strategy.begin_training(module)
         self.optimizers, self.lr_scheduler_configs = configure(module)
         self.optimization = Optimization(self, module)
         if checkpoint is not None:

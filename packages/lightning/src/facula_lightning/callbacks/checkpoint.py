@@ -123,7 +123,8 @@ class ModelCheckpoint(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if self.dirpath is None and stage == "fit":
-            self.dirpath = os.path.realpath(os.path.join(trainer.log_dir or trainer.default_root_dir, "checkpoints"))
+            folder = os.path.realpath(os.path.join(trainer.log_dir or trainer.default_root_dir, "checkpoints"))
+            self.dirpath = trainer.strategy.broadcast(folder)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._saved_at = time.monotonic()
@@ -136,7 +137,8 @@ class ModelCheckpoint(Callback):
         step = trainer.global_step
         due = self.every_n_train_steps > 0 and step % self.every_n_train_steps == 0
         if self.train_time_interval is not None:
-            due = time.monotonic() - self._saved_at >= self.train_time_interval.total_seconds()
+            spent = trainer.strategy.broadcast(time.monotonic() - self._saved_at)
+            due = spent >= self.train_time_interval.total_seconds()
         if due and step != self._saved_step:
             self._saved_at = time.monotonic()
             self._save(trainer)

@@ -96,7 +96,7 @@ class EarlyStopping(Callback):
                 )
             return
         reason = self._judge(known[self.monitor])
-        if reason:
+        if trainer.strategy.reduce(bool(reason), "max"):
             trainer.should_stop = True
             self.stopped_epoch = trainer.current_epoch
             if self.verbose:

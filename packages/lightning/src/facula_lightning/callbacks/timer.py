@@ -37,7 +37,7 @@ class Timer(Callback):
             raise MisconfigurationException(
                 f"Timer: expected interval 'step' or 'epoch', got {interval!r}. Choose one."
             )
-        self.duration = _seconds(duration)
+        self.duration = None if duration is None else seconds(duration)
         self.interval, self.verbose = interval, verbose
         self._started: dict[str, float] = {}
         self._ended: dict[str, float] = {}
@@ -101,16 +101,17 @@ class Timer(Callback):
 
     def _check(self, trainer: Trainer) -> None:
         remaining = self.time_remaining()
-        if remaining is not None and remaining <= 0 and not trainer.should_stop:
+        if remaining is None or trainer.should_stop:
+            return
+        if trainer.strategy.reduce(remaining, "min") <= 0:
             trainer.should_stop = True
             if self.verbose:
                 module: Any = trainer.module
                 module.print(f"time is up after {self.time_elapsed():.1f} s")
 
 
-def _seconds(duration: str | timedelta | dict[str, int] | None) -> float | None:
-    if duration is None:
-        return None
+def seconds(duration: str | timedelta | dict[str, int], owner: str = "Timer") -> float:
+    """The seconds of a timedelta, of a dict of its arguments, or of "DD:HH:MM:SS"."""
     if isinstance(duration, dict):
         duration = timedelta(**duration)
     if isinstance(duration, timedelta):
@@ -118,7 +119,7 @@ def _seconds(duration: str | timedelta | dict[str, int] | None) -> float | None:
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d):(\d\d)", duration.strip()) if isinstance(duration, str) else None
     if match is None:
         raise MisconfigurationException(
-            f"Timer: expected a duration as 'DD:HH:MM:SS', a timedelta or a dict, got {duration!r}. Write '00:01:30:00'."
+            f"{owner}: expected a duration as 'DD:HH:MM:SS', a timedelta or a dict, got {duration!r}. Write '00:01:30:00'."
         )
-    days, hours, minutes, seconds = map(int, match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    days, hours, minutes, rest = map(int, match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=rest).total_seconds()

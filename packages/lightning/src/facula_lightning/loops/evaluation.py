@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hooks import overridden
-from facula_lightning.loops.loaders import Batches, find, limited, transfer
+from facula_lightning.loops.loaders import Batches, find, limited, shared, transfer
 from facula_lightning.loops.optimization import arity
 from facula_lightning.module import LightningModule
 
@@ -51,7 +51,7 @@ class EvaluationLoop:
                     f"Pass dataloaders or a datamodule, or define {short}_dataloader in the module."
                 )
             return
-        self.loaders = several(found)
+        self.loaders = [shared(trainer, loader) for loader in several(found)]
         limit = getattr(trainer, f"limit_{short}_batches")
         self.counts = [limited(loader, limit, f"limit_{short}_batches") for loader in self.loaders]
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.loops.loaders import Batches, find, length, limited, set_state, state_of, transfer
+from facula_lightning.loops.loaders import (
+    Batches,
+    find,
+    length,
+    limited,
+    remade,
+    set_state,
+    shared,
+    state_of,
+    transfer,
+)
 from facula_lightning.optimizers import SchedulerConfig
 
 if TYPE_CHECKING:
@@ -55,7 +66,8 @@ class FitLoop:
             "global_step": self.global_step,
             "validated": self.validated,
             "epoch_rng": None if done else self._epoch_rng,
-            "rng": random.state_dict(),
+            "rng": self.trainer.strategy.gather(random.state_dict()),
+            "weight": self.trainer.optimization.weight,
             "loader": state_of(self.loader) if done or self._batches is None else self._batches.state(),
             "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
@@ -71,7 +83,10 @@ class FitLoop:
         metrics = self.trainer.metrics
         metrics.training.load_state_dict(state["logged"])
         metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
-        self._epoch_rng, self._resumed = state["epoch_rng"], state
+        rank = self.trainer.global_rank
+        own = state["rng"][rank if rank < len(state["rng"]) else 0]
+        self._epoch_rng, self._resumed = state["epoch_rng"], {**state, "rng": own}
+        self.trainer.optimization.weight = float(state["weight"])
         for name, parameter in self.trainer.module.named_parameters():
             gradient = state["gradients"].get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device)
@@ -101,12 +116,14 @@ class FitLoop:
             )
         if trainer.overfit_batches:
             loader = _in_order(loader)
-        self.loader = loader
+        self.loader = loader = shared(trainer, loader)
         self.count = limited(loader, trainer.limit_train_batches, "limit_train_batches")
         self.validate_every = self._validation_interval()
 
     def _validation_interval(self) -> float:
         interval = self.trainer.val_check_interval
+        if self.trainer.val_check_time is not None:
+            return math.inf
         if isinstance(interval, int):
             if self.trainer.check_val_every_n_epoch is not None and interval > self.count:
                 raise MisconfigurationException(
@@ -144,6 +161,7 @@ class FitLoop:
         trainer.stage = "train"
         trainer.module.train()
         trainer.hooks("on_train_start")
+        self._validated_at = time.monotonic()
         self._resume()
         move = transfer(trainer)
         while not self.done:
@@ -157,6 +175,10 @@ class FitLoop:
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(self.epoch)
         if self.batch == 0:
+            every = trainer.reload_dataloaders_every_n_epochs
+            if every and self.epoch and self.epoch % every == 0:
+                self.prepare()
+                trainer.validation_loop.prepare(required=False)
             metrics.training.reset()
             trainer.hooks("on_train_epoch_start")
         batches = self._position()
@@ -167,6 +189,7 @@ class FitLoop:
             skip = self._run_batch(batch, last)
             if self._validation_due(last):
                 trainer.validate_inside()
+                self._validated_at = time.monotonic()
             if last or skip:
                 exhausted = True
                 break
@@ -255,6 +278,8 @@ class FitLoop:
         trainer = self.trainer
         if trainer.validation_loop.empty:
             return False
+        if trainer.val_check_time is not None:
+            return time.monotonic() - self._validated_at >= trainer.val_check_time
         every_epoch = trainer.check_val_every_n_epoch
         if every_epoch is not None and (self.epoch + 1) % every_epoch:
             return False
@@ -288,16 +313,10 @@ class FitLoop:
 
 def _in_order(loader: Any) -> Any:
     """The loader without shuffling, so that the same batches come every epoch."""
-    from facula.utils.data import DataLoader, RandomSampler
+    from facula.utils.data import DataLoader, RandomSampler, SequentialSampler
 
     if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
         return loader
     if math.isinf(length(loader)):
         return loader
-    return DataLoader(
-        loader.dataset,
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        drop_last=loader.drop_last,
-    )
+    return remade(loader, SequentialSampler(loader.dataset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from facula_lightning.module import LightningModule
 if TYPE_CHECKING:
     from facula_lightning.trainer import Trainer
 
-__all__ = ["Batches", "find", "length", "limited", "set_state", "state_of", "transfer"]
+__all__ = ["Batches", "find", "length", "limited", "remade", "set_state", "shared", "state_of", "transfer"]
 
 
 def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
@@ -27,6 +28,30 @@ def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
         if owner is not None and (overridden(owner, name, base) or not isinstance(owner, base)):
             return getattr(owner, name)()
     return None
+
+
+def remade(loader: Any, sampler: Any) -> Any:
+    """The same DataLoader with another sampler."""
+    names = (
+        "batch_size", "num_workers", "collate_fn", "pin_memory", "drop_last", "timeout", "worker_init_fn",
+        "multiprocessing_context", "generator", "prefetch_factor", "persistent_workers",
+    )  # fmt: skip
+    return type(loader)(loader.dataset, sampler=sampler, **{name: getattr(loader, name) for name in names})
+
+
+def shared(trainer: Trainer, loader: Any) -> Any:
+    """The loader of this process's share; one with a sampler of the user's own stays as it is."""
+    from facula.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler
+
+    world = trainer.strategy.world_size
+    if world == 1 or not trainer.use_distributed_sampler or not isinstance(loader, DataLoader):
+        return loader
+    if type(loader.sampler) not in (RandomSampler, SequentialSampler) or loader.batch_size is None:
+        return loader
+    shuffle = isinstance(loader.sampler, RandomSampler)
+    seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+    rank = trainer.strategy.global_rank
+    return remade(loader, DistributedSampler(loader.dataset, world, rank, shuffle=shuffle, seed=seed))
 
 
 def length(loader: Any) -> float:

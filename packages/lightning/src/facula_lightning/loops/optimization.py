@@ -22,30 +22,41 @@ class Optimization:
     """Runs `training_step` and, unless the module does it itself, what follows from its loss.
 
     With accumulation the loss is divided by the number of batches, gradients add up, and the optimizer steps at the
-    last of them (or of the epoch).
+    last of them (or of the epoch). A step that returns {"loss": mean, "weight": how many} has its gradients added by
+    weight and divided by the sum of weights over batches and processes: the gradient of the mean over everything.
     """
 
     def __init__(self, trainer: Trainer, module: LightningModule) -> None:
         self.trainer = trainer
         self.module = module
         self.hooks = trainer.hooks
-        self.wrapped = [LightningOptimizer(optimizer, trainer) for optimizer in trainer.optimizers]
-        self.optimizer = trainer.optimizers[0] if trainer.optimizers else None
+        self.weight = 0.0  # of the batches whose gradients are accumulated, where training_step gives weights
+        steppers = [trainer.precision.stepper(optimizer) for optimizer in trainer.optimizers]
+        self.wrapped = [LightningOptimizer(stepper, trainer) for stepper in steppers]
+        self.optimizer = steppers[0] if steppers else None
+        self._parallel = trainer.strategy.world_size > 1
         self.automatic = module.automatic_optimization
         self.takes_index = arity(module.training_step) > 1
+        self._step: Any = module.training_step
+        self._differentiate: Any = module.backward
+        if trainer.profiler is not None:
+            self._step = trainer.profiler.wrap("training_step", self._step)
+            self._differentiate = trainer.profiler.wrap("backward", self._differentiate)
         self._own_clipping = overridden(module, "configure_gradient_clipping", LightningModule)
         self._step_is_plain = not overridden(module, "optimizer_step", LightningModule)
         self._batch: tuple[Any, int] = (None, 0)
+        self._batch_weight: float | None = None
         self._outputs: Any = None
 
     def run(self, batch: Any, batch_idx: int, accumulating: bool) -> Any:
         """One batch; returns what hooks get as `outputs`."""
         self._batch = (batch, batch_idx)
-        self._outputs = None
+        self._outputs = self._batch_weight = None
         if not self.automatic:
             return self._manual()
         if self.optimizer is None or accumulating:
-            self._closure(clip=False)
+            with self.trainer.strategy.no_sync():
+                self._closure(clip=False)
             return self._outputs
         module = self.module
         metrics = self.trainer.metrics
@@ -64,18 +75,18 @@ class Optimization:
         """What the module's `training_step` returns for the batch at hand."""
         metrics = self.trainer.metrics
         before, metrics.hook = metrics.hook, "training_step"
+        if self._parallel:
+            self.trainer.strategy.before_step(self.module)
         try:
             with self.trainer.precision.forward():
-                if self.takes_index:
-                    return self.module.training_step(*self._batch)
-                return self.module.training_step(self._batch[0])
+                return self._step(*self._batch) if self.takes_index else self._step(self._batch[0])
         finally:
             metrics.hook = before
 
     def backward(self, loss: Any, *args: Any, **kwargs: Any) -> None:
         """Gradients of a loss, with the hooks around."""
         self.hooks("on_before_backward", loss)
-        self.module.backward(loss, *args, **kwargs)
+        self._differentiate(self.trainer.precision.scaled(loss), *args, **kwargs)
         self.hooks("on_after_backward")
 
     def _closure(self, clip: bool = True) -> Any:
@@ -87,16 +98,31 @@ class Optimization:
             return loss
         accumulated = self.trainer.accumulate_grad_batches
         if batch_idx % accumulated == 0:
+            self.weight = 0.0
             self.hooks("on_before_zero_grad", optimizer)
             self.module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, optimizer)
         if loss is not None:
+            if self._batch_weight is not None:
+                self.weight += self._batch_weight
             self.backward(loss)
         if clip:
+            self.trainer.precision.unscale(optimizer)
+            if self._batch_weight is not None:
+                self._average(optimizer)
             self.hooks("on_before_optimizer_step", optimizer)
             value = self.trainer.gradient_clip_val
             if value is not None or self._own_clipping:
                 self.module.configure_gradient_clipping(optimizer, value, self.trainer.gradient_clip_algorithm)
         return loss
+
+    def _average(self, optimizer: Any) -> None:
+        """Divide gradients of weighted losses by the weights of all batches and all processes."""
+        strategy = self.trainer.strategy
+        total = strategy.reduce(self.weight, "sum")
+        for group in optimizer.param_groups if total else ():
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad *= strategy.world_size / total
 
     def _loss(self, returned: Any) -> Any:
         """The loss in what `training_step` returned, divided by the batches that are accumulated."""
@@ -121,6 +147,10 @@ class Optimization:
             raise MisconfigurationException(
                 f"training_step: expected a loss of one element, got shape {tuple(loss.shape)}. Return loss.mean()."
             )
+        if "weight" in extra:
+            self._batch_weight = float(extra["weight"])
+            self._outputs = {"loss": loss.detach(), **extra}
+            return loss * self._batch_weight
         if self.trainer.accumulate_grad_batches != 1:
             loss = loss / self.trainer.accumulate_grad_batches
         self._outputs = {"loss": loss.detach(), **extra}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.loops.evaluation import evaluating, several
-from facula_lightning.loops.loaders import Batches, find, limited, transfer
+from facula_lightning.loops.loaders import Batches, find, limited, shared, transfer
 from facula_lightning.loops.optimization import arity
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class PredictionLoop:
                 "Trainer.predict: expected batches, got none. "
                 "Pass dataloaders or a datamodule, or define predict_dataloader in the module."
             )
-        self.loaders = several(found)
+        self.loaders = [shared(trainer, loader) for loader in several(found)]
         limit = trainer.limit_predict_batches
         self.counts = [limited(loader, limit, "limit_predict_batches") for loader in self.loaders]
 

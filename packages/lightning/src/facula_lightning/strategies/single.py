@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import facula
@@ -32,8 +33,30 @@ class SingleDeviceStrategy:
         if self.root_device.type != "cpu" or any(p.device != self.root_device for p in module.parameters()):
             module.to(self.root_device)
 
+    def begin_training(self, module: Any) -> None:
+        """Before the optimizers of a fit are made."""
+
+    def before_step(self, module: Any) -> None:
+        """Before each training step."""
+
+    def no_sync(self) -> AbstractContextManager[Any]:
+        """A block whose gradients are to be accumulated and not yet shared."""
+        return nullcontext()
+
+    def reduce(self, value: float, operation: str = "mean") -> float:
+        """A number from all processes: their mean, sum, min or max."""
+        return value
+
+    def gather(self, thing: Any) -> list[Any]:
+        """What each process gave, in the order of ranks."""
+        return [thing]
+
+    def broadcast(self, thing: Any) -> Any:
+        """What the first process gave."""
+        return thing
+
     def barrier(self) -> None:
         """Wait until every process has come here."""
 
     def __repr__(self) -> str:
-        return f"SingleDeviceStrategy({str(self.root_device)!r})"
+        return f"{type(self).__name__}({str(self.root_device)!r})"

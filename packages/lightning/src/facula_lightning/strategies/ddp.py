@@ -1,0 +1,87 @@
+"""Many processes, each with the whole module and its share of every batch."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+import facula
+from facula_lightning.strategies.single import SingleDeviceStrategy
+
+__all__ = ["DDPStrategy"]
+
+_LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK")
+
+
+class DDPStrategy(SingleDeviceStrategy):
+    """Data-parallel training over the processes that mpiexec started: `mpiexec -n 2 python train.py`.
+
+    Gradients are averaged after each backward that is not to be accumulated; buffers are those of rank 0. Needs mpi4py.
+    """
+
+    def __init__(self, device: Any = "cpu", process_group_backend: str = "mpi", bucket_cap_mb: float = 25) -> None:
+        super().__init__(device)
+        if not facula.distributed.is_initialized():
+            facula.distributed.init_process_group(process_group_backend)
+        self.world_size, self.global_rank = facula.distributed.get_world_size(), facula.distributed.get_rank()
+        known = [os.environ[name] for name in _LOCAL_RANK if name in os.environ]
+        self.local_rank = int(known[0]) if known else self.global_rank
+        self.bucket_cap_mb = bucket_cap_mb
+        self._parallel: Any = None
+
+    def begin_training(self, module: Any) -> None:
+        """Make all copies of the module equal and let their gradients be averaged."""
+        if self._parallel is None or self._parallel.module is not module:
+            parallel = facula.nn.parallel.DistributedDataParallel
+            self._parallel = parallel(module, bucket_cap_mb=self.bucket_cap_mb)
+
+    def before_step(self, module: Any) -> None:
+        """Take the buffers of rank 0."""
+        with facula.no_grad():
+            for buffer in module.buffers():
+                facula.distributed.broadcast(buffer, 0)
+
+    def no_sync(self) -> AbstractContextManager[Any]:
+        """A block whose gradients stay with this process."""
+        found: AbstractContextManager[Any] = self._parallel.no_sync()
+        return found
+
+    def reduce(self, value: float, operation: str = "mean") -> float:
+        """A number from all processes: their mean, sum, min or max."""
+        operations = facula.distributed.ReduceOp
+        kind = {"mean": operations.SUM, "sum": operations.SUM, "min": operations.MIN, "max": operations.MAX}[operation]
+        total = facula.tensor(float(value), dtype=facula.float64)
+        facula.distributed.all_reduce(total, kind)
+        return total.item() / self.world_size if operation == "mean" else total.item()
+
+    def gather(self, thing: Any) -> list[Any]:
+        """What each process gave, in the order of ranks."""
+        found: list[Any] = [None] * self.world_size
+        facula.distributed.all_gather_object(found, _sendable(thing))
+        return [_received(part) for part in found]
+
+    def broadcast(self, thing: Any) -> Any:
+        """What rank 0 gave."""
+        box = [thing]
+        facula.distributed.broadcast_object_list(box, 0)
+        return box[0]
+
+    def barrier(self) -> None:
+        """Wait until every process has come here."""
+        facula.distributed.barrier()
+
+
+def _sendable(thing: Any) -> Any:
+    """Nested dicts with numbers for tensors: objects travel as JSON."""
+    if isinstance(thing, facula.Tensor):
+        return {"tensor": thing.tolist(), "dtype": str(thing.dtype).rpartition(".")[2]}
+    return {key: _sendable(part) for key, part in thing.items()} if isinstance(thing, dict) else thing
+
+
+def _received(thing: Any) -> Any:
+    if not isinstance(thing, dict):
+        return thing
+    if thing.keys() == {"tensor", "dtype"}:
+        return facula.tensor(thing["tensor"], dtype=getattr(facula, thing["dtype"]))
+    return {key: _received(part) for key, part in thing.items()}
