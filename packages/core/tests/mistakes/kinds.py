@@ -370,3 +370,11 @@ def quantile_above_one(t, right):
     """
     a = t.ones(3)
     return a.quantile(0.5 if right else 50.0)
+
+
+def rounding_of_complex_numbers(t, right):
+    """NotImplementedError: ceil: "ceil" not implemented for inputs (3,) complex64. Convert them to a real
+    floating-point dtype.
+    """
+    a = t.ones(3, dtype=t.complex64)
+    return t.ceil(a.real if right else a)

@@ -215,7 +215,7 @@ def _record(op: Any, outs: list[Any], inputs: tuple[Any, ...], attrs: tuple[Any,
     kept: list[Any] = []
     for name in op.saved:
         if name == "out":
-            kept.append(tuple(t.array for t in outs) if op.returns else outs[0].array)
+            kept.append(_results(op, outs))
         elif name == op.variadic:
             kept.append(tuple(tape.keep(x) if isinstance(x, Tensor) else x for x in inputs[fixed:]))
         elif _wanted(op, name, n.edges):
@@ -230,6 +230,13 @@ def _record(op: Any, outs: list[Any], inputs: tuple[Any, ...], attrs: tuple[Any,
             t.node = tape.Pick(n, i) if differentiable[i] else None
     else:
         outs[0].node = n
+
+
+def _results(op: Any, outs: list[Any]) -> Any:
+    """What a record keeps of its own results."""
+    if not op.returns:
+        return outs[0].array
+    return tuple(t.array if op.keeps is None or i in op.keeps else None for i, t in enumerate(outs))
 
 
 def _wanted(op: Any, name: str, edges: tuple[Any, ...]) -> bool:
@@ -273,6 +280,10 @@ def _reason(op: Any, error: Exception, inputs: tuple[Any, ...], attrs: tuple[Any
         )
     if HOUSE_FORM.match(text):
         return error
+    if isinstance(error, TypeError) and "ufunc" in text:
+        return NotImplementedError(
+            f'{name}: "{name}" not implemented for inputs {shapes}. Convert them to a real floating-point dtype.'
+        )
     kinds = (IndexError, TypeError, NotImplementedError, MemoryError, RuntimeError, ImportError)
     cls = next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)
     return cls(
