@@ -512,3 +512,12 @@ def values_of_a_choice_written(t, a, b):
     best, _ = a.topk(2, 1)
     best[0] = 1.0
     return square(values) + square(best)
+
+
+@program
+def pieces_that_may_be_written(t, a, b):
+    p, _ = t.unsafe_split(a * 1, 2, 1)
+    p.mul_(b[:, :2])
+    q, _ = t.unsafe_chunk(a * 1, 2, 1)
+    q.mul_(2.0)
+    return square(p) + square(q)

@@ -7,7 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.autograd.op import op, sample
 from facula.autograd.primitives import cast
-from facula.autograd.tape import one_of_several
+from facula.autograd.tape import ONE_OF_SEVERAL, one_of_several
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, type_error, value_error
 from facula.ops.index import narrow, select
@@ -373,4 +373,39 @@ def split_with_sizes(input, split_sizes, dim=0):
     return split(input, list(split_sizes), dim)
 
 
-unsafe_chunk, unsafe_split, unsafe_split_with_sizes = chunk, split, split_with_sizes
+def _unfenced(views):
+    """The same views, which may be written one by one."""
+    for v in views:
+        if v.root is not None:
+            v.path = tuple(step for step in v.path if step is not ONE_OF_SEVERAL)
+    return views
+
+
+def unsafe_chunk(input, chunks, dim=0):
+    """`chunk`, whose pieces may be written in place.   Shape: (*, n, *) -> views (*, ceil(n / chunks), *).
+
+    >>> import facula
+    >>> facula.unsafe_chunk(facula.arange(4), 2)
+    (tensor([0, 1]), tensor([2, 3]))
+    """
+    return _unfenced(chunk(input, chunks, dim))
+
+
+def unsafe_split(tensor, split_size_or_sections, dim=0):
+    """`split`, whose pieces may be written in place.   Shape: (*, n, *) -> views (*, size, *).
+
+    >>> import facula
+    >>> facula.unsafe_split(facula.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    return _unfenced(split(tensor, split_size_or_sections, dim))
+
+
+def unsafe_split_with_sizes(input, split_sizes, dim=0):
+    """`split_with_sizes`, whose pieces may be written in place.   Shape: (*, n, *) -> views (*, size, *), one per size.
+
+    >>> import facula
+    >>> facula.unsafe_split_with_sizes(facula.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
+    return _unfenced(split(input, list(split_sizes), dim))
