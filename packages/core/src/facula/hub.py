@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from facula.config import home
-from facula.errors import runtime_error
+from facula.errors import runtime_error, value_error
 
 __all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
 
@@ -184,12 +184,12 @@ def load_state_dict_from_url(
     folder = Path(model_dir) if model_dir is not None else Path(get_dir()) / "checkpoints"
     name = file_name or os.path.basename(urllib.parse.urlparse(url).path)
     if not name or os.path.basename(name) != name:
-        raise ValueError(f"load_state_dict_from_url: expected a plain file name, got {name!r}. Pass file_name.")
+        raise value_error(f"load_state_dict_from_url: expected a plain file name, got {name!r}. Pass file_name.")
     prefix = None
     if check_hash:
         match = _NAMED_HASH.search(name)
         if match is None:
-            raise ValueError(
+            raise value_error(
                 f"load_state_dict_from_url: expected a SHA-256 in the name, as name-0123abcd.pth, got {name!r}. "
                 "Pass check_hash=False."
             )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facula import dtypes
-from facula.errors import runtime_error
+from facula.errors import runtime_error, type_error, value_error
 from facula.serialization.safetensors import CODES
 from facula.tensors.tensor import Tensor
 
@@ -58,7 +58,7 @@ def kind_of(value: Any, name: str) -> Field:
     for kind, cls in (("bool", bool), ("int", int), ("float", float), ("str", str), ("bytes", bytes)):
         if type(value) is cls:
             return Field(name, kind)
-    raise TypeError(
+    raise type_error(
         f"ShardWriter: expected tensors, bytes, str and numbers in a sample, got {type(value).__name__} at {name!r}. "
         "Convert it, e.g. an array by facula.from_numpy."
     )
@@ -68,13 +68,13 @@ def parts_of(sample: Any) -> tuple[str, dict[str, Any]]:
     """The structure of a sample, and its values by name."""
     if isinstance(sample, Mapping):
         if not sample or not all(isinstance(key, str) and "." not in key and key != "__metadata__" for key in sample):
-            raise ValueError(
+            raise value_error(
                 f"ShardWriter: expected names without a dot as keys of a sample, got {list(sample)}. Rename them."
             )
         return "dict", dict(sample)
     if isinstance(sample, tuple):
         if not sample:
-            raise ValueError("ShardWriter: expected a sample with at least one value, got (). Leave it out.")
+            raise value_error("ShardWriter: expected a sample with at least one value, got (). Leave it out.")
         return "tuple", {str(place): value for place, value in enumerate(sample)}
     return "value", {"value": sample}
 

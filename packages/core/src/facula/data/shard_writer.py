@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from facula.data.shard_format import INDEX, NUMBERS, Field, Index, Shard, index_text, kind_of, parts_of
+from facula.errors import value_error
 from facula.ops import stack
 from facula.serialization.atomic import atomic_write
 from facula.serialization.safetensors import save_file
@@ -37,7 +38,7 @@ class ShardWriter:
 
     def __init__(self, folder: str | os.PathLike[str], shard_size: int = 1 << 26) -> None:
         if shard_size <= 0:
-            raise ValueError(
+            raise value_error(
                 f"ShardWriter: expected a positive shard_size in bytes, got {shard_size}. Pass e.g. 2**26."
             )
         self.folder = Path(folder)
@@ -57,14 +58,14 @@ class ShardWriter:
     def write(self, sample: Any) -> None:
         """Add one sample."""
         if self._closed:
-            raise ValueError("ShardWriter: expected an open writer, got a closed one. Write before close().")
+            raise value_error("ShardWriter: expected an open writer, got a closed one. Write before close().")
         structure, values = parts_of(sample)
         fields = tuple(kind_of(value, name) for name, value in values.items())
         if self._structure is None:
             self._structure, self._fields = structure, fields
             self._columns = {name: [] for name in values}
         if structure != self._structure or sorted(fields) != sorted(self._fields):
-            raise ValueError(
+            raise value_error(
                 f"ShardWriter: expected samples like the first, a {self._structure} of {list(self._fields)}, got a {structure} "
                 f"of {list(fields)}. Give all samples the same names, kinds and dtypes."
             )
@@ -91,7 +92,7 @@ class ShardWriter:
         if self._closed:
             return
         if self._structure is None:
-            raise ValueError("ShardWriter: expected at least one sample, got none. Write some before closing.")
+            raise value_error("ShardWriter: expected at least one sample, got none. Write some before closing.")
         if self._columns[self._fields[0].name]:
             self._flush()
         self._closed = True
