@@ -16,7 +16,8 @@ from tools.reference.text import escape, markdown, signature, summary
 CORE = """
     facula facula.linalg facula.fft facula.special facula.signal.windows facula.masked facula.sparse facula.random facula.return_types
     facula.nn facula.nn.functional facula.nn.init facula.nn.utils facula.nn.utils.rnn facula.nn.utils.parametrize
-    facula.nn.utils.parametrizations facula.nn.utils.prune facula.nn.attention facula.nn.attention.bias facula.nn.grad facula.nn.parallel
+    facula.nn.utils.parametrizations facula.nn.utils.prune facula.nn.attention facula.nn.attention.bias
+    facula.nn.attention.flex_attention facula.nn.grad facula.nn.parallel
     facula.autograd facula.autograd.functional facula.autograd.forward_ad facula.autograd.graph facula.func facula.distributions
     facula.optim facula.optim.lr_scheduler facula.optim.swa_utils
     facula.utils.data facula.multiprocessing facula.hub

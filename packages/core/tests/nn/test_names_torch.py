@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 NAMESPACES = """
     nn nn.modules nn.functional nn.init nn.parallel nn.parallel.data_parallel nn.parallel.distributed nn.parameter nn.attention
-    nn.attention.bias nn.grad nn.common_types nn.utils nn.utils.rnn nn.utils.clip_grad nn.utils.convert_parameters nn.utils.fusion
+    nn.attention.bias nn.attention.flex_attention nn.grad nn.common_types nn.utils nn.utils.rnn nn.utils.clip_grad nn.utils.convert_parameters nn.utils.fusion
     nn.utils.init nn.utils.memory_format nn.utils.parametrizations nn.utils.parametrize nn.utils.prune nn.utils.spectral_norm
     nn.utils.stateless nn.utils.weight_norm nn.modules.activation nn.modules.adaptive nn.modules.batchnorm
     nn.modules.channelshuffle nn.modules.container nn.modules.conv nn.modules.distance nn.modules.dropout nn.modules.flatten
@@ -27,6 +27,7 @@ REASONS = {
         WARN_FOR_UNFUSED_KERNELS register_flash_attention_impl activate_flash_attention_impl list_flash_attention_impls
         current_flash_attention_impl restore_flash_attention_impl
     """,
+    "what PyTorch's compiled kernels are told": "AuxOutput AuxRequest FlexKernelOptions",
     "several GPUs in one process: DistributedDataParallel has a process for each": "replicate scatter parallel_apply gather",
     "reads files from before 2019": "SpectralNormLoadStateDictPreHook SpectralNormStateDictHook",
     "the class does this": "adam adamw sgd",

@@ -7,10 +7,10 @@ import enum
 from collections.abc import Iterator, Sequence
 
 from facula.errors import runtime_error, type_error
-from facula.nn.attention import bias
+from facula.nn.attention import bias, flex_attention
 from facula.nn.multihead import MultiheadAttention
 
-__all__ = ["MultiheadAttention", "SDPBackend", "bias", "sdpa_kernel"]
+__all__ = ["MultiheadAttention", "SDPBackend", "bias", "flex_attention", "sdpa_kernel"]
 
 
 class SDPBackend(enum.Enum):
