@@ -289,7 +289,8 @@ def recall_out(node: tape.Node, kept: Any) -> Any:
     kept = tape.recall_out_array(node, kept)
     if isinstance(kept, tuple):
         return tuple(
-            _remade(a, tape.Pick(node, i) if dtypes.is_differentiable(a.dtype) else None) for i, a in enumerate(kept)
+            None if a is None else _remade(a, tape.Pick(node, i) if dtypes.is_differentiable(a.dtype) else None)
+            for i, a in enumerate(kept)
         )
     return _remade(kept, node)
 

@@ -69,6 +69,7 @@ class Op:
         samples: Sequence[Sample] = (),
         nondiff: bool = False,
         returns: Any = None,
+        keeps: tuple[int, ...] | None = None,
         promote: str | None = None,
         name: str = "",
         half: bool = True,
@@ -82,6 +83,7 @@ class Op:
         self.ufunc = ufunc  # NumPy's function that the forward is nothing but, when all attributes have their defaults
         self.moves = moves  # the result is meant to lie on another device than the inputs
         self.returns = returns  # None: one result; a named-tuple class or an int: several
+        self.keeps = keeps  # of several results, those that the gradient needs: `out` holds None for the others
         self.kernels: dict[str, Callable[..., Any]] = {}
         self.rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self.array_rules: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}

@@ -252,10 +252,15 @@ def version_of(t: Any) -> Version:
         version = t.version = Version()
         if type(t.node) is Node:
             t.node.version, t.node.count = version, 0
-        elif type(t.node) is Pick and all(d.kind not in "biu" for _, d in t.node.parent.metas):
-            # (where indices are among the results, as in max, the gradient needs those alone)
+        elif type(t.node) is Pick and _holds(t.node):
             t.node.parent.version, t.node.parent.count = [*(t.node.parent.version or ()), version], 0
     return version
+
+
+def _holds(place: Pick) -> bool:
+    """Whether a node keeps this one of its results for the gradient."""
+    keeps = getattr(place.parent.op, "keeps", None)
+    return keeps is None or place.index in keeps
 
 
 def writes(t: Any) -> int:
@@ -328,8 +333,8 @@ def recall_out_array(node: Node, array: Any) -> Any:
                 raise spoiled(node, "out", version, 0, array)
     elif node.version is not None and node.version.count != node.count:
         raise spoiled(node, "out", node.version, node.count, array)
-    if type(array) is tuple and type(array[0]) is Packed:
-        return tuple(a.unpack().array for a in array)
+    if type(array) is tuple and any(type(a) is Packed for a in array):
+        return tuple(None if a is None else a.unpack().array for a in array)
     return array
 
 

@@ -151,7 +151,7 @@ def _frexp_rule(input):
     return input, Meta(input.shape, np.int32)
 
 
-@op(_frexp_rule, returns=_frexp, onnx=None, samples=ANY)
+@op(_frexp_rule, returns=_frexp, keeps=(1,), onnx=None, samples=ANY)
 def frexp_op(xp, input, /):
     """(mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1."""
     _frexp_rule(input)

@@ -80,7 +80,7 @@ def _along(name, kind):
         f"The {name}imum along `dim` and where it is.",
         __name__,
     )
-    record = op(selected(name), returns=kind, onnx=None, samples=_ALONG)(forward)
+    record = op(selected(name), returns=kind, keeps=(1,), onnx=None, samples=_ALONG)(forward)
     record.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
     record.array_vjp(input=lambda g, out, shapes, dim, keepdim, xp: put_back(xp, g[0], out[1], shapes[0], dim, keepdim))
     return record
@@ -163,7 +163,7 @@ def _running(name, kind, better):
     forward.__doc__ = (
         f"The {'largest' if name == 'cummax' else 'smallest'} element so far along `dim`, and where it is."
     )
-    record = op(_running_rule, returns=kind, onnx=None, samples=[sample((3, 4), dim=1), sample((2, 3), dim=0)])(forward)
+    record = op(_running_rule, returns=kind, keeps=(1,), onnx=None, samples=[sample((3, 4), dim=1), sample((2, 3), dim=0)])(forward)
 
     def back(g, out, shapes, dim):
         if g[0] is None or not shapes[0]:

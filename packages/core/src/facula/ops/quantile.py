@@ -56,7 +56,7 @@ def _selection(name, kind, rank, samples):
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"The {name} along `dim`, and where it is."
-    record = op(selected(name), returns=kind, onnx=None, samples=samples)(forward)
+    record = op(selected(name), returns=kind, keeps=(1,), onnx=None, samples=samples)(forward)
     record.vjp(input=lambda g, out, shapes, dim, keepdim: selected_back(g[0], out[1].detach(), shapes[0], dim, keepdim))
     return record
 
@@ -130,6 +130,7 @@ def _kth_rule(input, k, dim, keepdim):
 @op(
     _kth_rule,
     returns=_kthvalue,
+    keeps=(1,),
     name="kthvalue",
     onnx=None,
     samples=[sample((3, 5), k=2, dim=1, keepdim=False), sample((4, 3), k=4, dim=0, keepdim=True)],
@@ -160,7 +161,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     return found if out is None else write_out(out, found)
 
 
-@op(selected("mode"), returns=_mode, name="mode", onnx=None, samples=_ALONG)
+@op(selected("mode"), returns=_mode, keeps=(1,), name="mode", onnx=None, samples=_ALONG)
 def _mode_along(xp, input, /, dim, keepdim):
     """The most frequent element along `dim` (the smallest of several), and where it is last."""
     if not input.ndim:

@@ -43,6 +43,7 @@ def _scattered(g, out, shapes, dim):
 @op(
     _sort_rule,
     returns=_sorted,
+    keeps=(1,),
     onnx=None,
     samples=[sample((3, 4), dim=1, descending=False), sample((3, 4), dim=0, descending=True)],
 )
@@ -115,6 +116,7 @@ def _topk_rule(input, k, dim, largest):
 @op(
     _topk_rule,
     returns=_topk,
+    keeps=(1,),
     onnx="TopK",
     samples=[sample((3, 4), k=2, dim=1, largest=True), sample((5, 2), k=3, dim=0, largest=False)],
 )
