@@ -112,7 +112,7 @@ def located(error: _Error) -> _Error:
     for frame, line in _frames(error):
         module = frame.f_globals.get("__name__", "")
         root = module.partition(".")[0]
-        if root in _OURS:
+        if root in _OURS and not frame.f_code.co_filename.startswith("<doctest"):  # an example stands for a program
             ours[:0] = [frame] if module != __name__ else []
         elif root not in _BELOW:
             place = f"\n  at {frame.f_code.co_filename}:{line}"

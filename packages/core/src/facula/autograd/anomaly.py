@@ -11,6 +11,7 @@ import numpy as np
 
 from facula.autograd.state import Interpreter, state
 from facula.autograd.tape import Pick
+from facula.errors import runtime_error
 from facula.tensors.tensor import Tensor
 
 
@@ -57,7 +58,7 @@ class _Watch(Interpreter):
             for i, r in enumerate(results if self.check_nan else ()):
                 if r is not None and node.edges[i] is not None and _has_nan(r):
                     place = self.places.get(node, "a place unknown, since the forward ran outside of detect_anomaly")
-                    raise RuntimeError(
+                    raise runtime_error(
                         f"Function '{node.name()}' returned nan values in its {i}th output. The forward called "
                         f"`{node.op.name.removesuffix('_op')}` at {place}. Look at its inputs there: 0 / 0, the root of 0, or the log of 0?"
                     )
@@ -107,7 +108,7 @@ class detect_anomaly(set_detect_anomaly):
     ...     (x.sqrt() * 0).sum().backward()
     Traceback (most recent call last):
     ...
-    RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output. The forward called `sqrt` at ...
+    RuntimeError: backward: Function 'SqrtBackward0' returned nan values in its 0th output. The forward called `sqrt` at ...
     """
 
     def __init__(self, check_nan: bool = True) -> None:
