@@ -28,7 +28,7 @@ class Ended:
 
 
 class MapFetcher:
-    """Batches of a dataset with numbered samples; `progress[0]` tells which of a batch is being made."""
+    """Batches of a dataset with numbered samples; `progress[0]` tells which of a batch is being made, -1 none."""
 
     def __init__(self, dataset: Any, batched: bool, collate: Collate, progress: Any) -> None:
         self.dataset, self.batched, self.collate, self.progress = dataset, batched, collate, progress
@@ -56,6 +56,7 @@ class MapFetcher:
         samples = []
         for self.progress[0], number in enumerate(numbers):
             samples.append(self._one(number))
+        self.progress[0] = -1
         return samples
 
     def _one(self, number: Any) -> Any:

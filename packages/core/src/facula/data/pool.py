@@ -123,7 +123,7 @@ class Pool:
                 worker = workers[pipe]  # type: ignore[index]
                 try:
                     token, answer = self.channels[worker].receive()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, OSError):
                     self._raise_if_dead(wait=1.0)
                     raise
                 self.under_way[worker].popleft()

@@ -38,8 +38,8 @@ class Segment(mmap.mmap):
         segment.address = np.frombuffer(segment, np.uint8).__array_interface__["data"][0]
         return segment
 
-    def __del__(self) -> None:
-        os.close(self.handle)
+    def __del__(self, close: Any = os.close) -> None:  # at the end of a program `os` may be gone
+        close(self.handle)
 
     def array(self, shape: Sequence[int], dtype: Any, strides: Sequence[int] | None, offset: int) -> Any:
         """The array that lies at `offset`."""
