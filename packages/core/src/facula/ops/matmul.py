@@ -45,22 +45,22 @@ def matmul(xp, input, other, /):
     return xp.matmul(input, other)
 
 
-def _matmul_input(g, input, other):
-    other = other.conj()
+def _matmul_input(g, other, shapes):
+    other, (shape, _) = other.conj(), shapes
     if other.ndim == 1:
-        return g * other if input.ndim == 1 else g[..., None] * other
-    if input.ndim == 1:
-        return ((g[..., None, :] @ other.mT)[..., 0, :]).reshape(-1, input.shape[0]).sum(0)
+        return g * other if len(shape) == 1 else g[..., None] * other
+    if len(shape) == 1:
+        return ((g[..., None, :] @ other.mT)[..., 0, :]).reshape(-1, shape[0]).sum(0)
     return g @ other.mT
 
 
-def _matmul_other(g, input, other):
-    input = input.conj()
+def _matmul_other(g, input, shapes):
+    input, (_, shape) = input.conj(), shapes
     if input.ndim == 1:
-        return g * input if other.ndim == 1 else input[:, None] * g[..., None, :]
-    if other.ndim == 1:
-        return (input.mT @ g[..., None])[..., 0].reshape(-1, other.shape[0]).sum(0)
-    if other.ndim == 2 and input.ndim > 2:
+        return g * input if len(shape) == 1 else input[:, None] * g[..., None, :]
+    if len(shape) == 1:
+        return (input.mT @ g[..., None])[..., 0].reshape(-1, shape[0]).sum(0)
+    if len(shape) == 2 and input.ndim > 2:
         return input.reshape(-1, input.shape[-1]).mT @ g.reshape(-1, g.shape[-1])
     return input.mT @ g
 
@@ -121,9 +121,9 @@ def _linear_input(g, weight):
     return g[..., None] * weight if weight.ndim == 1 else g @ weight
 
 
-def _linear_weight(g, input, weight):
-    if weight.ndim == 1:
-        return (g[..., None] * input).reshape(-1, weight.shape[0]).sum(0)
+def _linear_weight(g, input, shapes):
+    if len(shapes[1]) == 1:
+        return (g[..., None] * input).reshape(-1, shapes[1][0]).sum(0)
     if input.ndim == 2:
         return g.mT @ input
     return g.reshape(-1, g.shape[-1]).mT @ input.reshape(-1, input.shape[-1])
@@ -131,7 +131,7 @@ def _linear_weight(g, input, weight):
 
 linear.vjp(
     input=lambda g, weight: _linear_input(g, weight.conj()),
-    weight=lambda g, input, weight: _linear_weight(g, input.conj(), weight),
+    weight=lambda g, input, shapes: _linear_weight(g, input.conj(), shapes),
     bias=lambda g: g,
 )
 linear.array_vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
