@@ -102,8 +102,8 @@ def not_implemented_error(message: str) -> NotImplementedError:
 def located(error: _Error) -> _Error:
     """`error`, whose message now has the name of the public call, its operands and the user's file and line.
 
-    The user's frame is the innermost one outside of our packages and the standard library; the frames between it and the
-    failure are ours, and the arguments of the outermost of them are the operands. An error is located once.
+    The user's frame is the innermost one outside of our packages, NumPy's kind and the standard library. Of our frames between
+    it and the failure the outermost operator is the public call, and its arguments are the operands. An error is located once.
     """
     if "_facula_located" in vars(error):
         return error
