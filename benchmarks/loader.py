@@ -4,7 +4,8 @@ Each sample is a 640x480 JPEG that Pillow decodes and resizes to 224x224, as a f
 libraries are timed in turn, so that a busy machine is as bad for one as for the other; a ratio is facula's time over torch's,
 the median over rounds. A round is a whole pass, its first batch timed apart: with workers that is what starting them costs.
 Processor time, of the program and its workers together, does not depend on what else runs. `--threads 1` keeps torch's
-operators to one thread, which is kinder to it where cores are few.
+operators to one thread, which is kinder to it where cores are few. `--ready` leaves the pictures out: each sample is one and the
+same tensor, so that only collating and moving it are timed.
 """
 
 from __future__ import annotations
@@ -56,6 +57,20 @@ def pictures(library: ModuleType, paths: list[str]) -> Any:
     return Pictures()
 
 
+def ready(library: ModuleType, count: int) -> Any:
+    """A dataset that costs nothing to read."""
+    sample = library.rand(3, 224, 224)
+
+    class Ready(library.utils.data.Dataset):  # type: ignore[name-defined,misc]
+        def __len__(self) -> int:
+            return count
+
+        def __getitem__(self, index: int) -> Any:
+            return sample, index
+
+    return Ready()
+
+
 def processor_time() -> float:
     """Seconds that this process and those it has waited for have used."""
     times = os.times()
@@ -86,12 +101,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--pictures", type=int, default=160)
     parser.add_argument("--threads", type=int, help="threads of each library's operators (default: their own)")
+    parser.add_argument("--ready", action="store_true")
     chosen = parser.parse_args()
     if chosen.threads:
         facula.set_num_threads(chosen.threads)
         torch.set_num_threads(chosen.threads)
     with tempfile.TemporaryDirectory() as folder:
-        paths = make_pictures(Path(folder), chosen.pictures)
+        paths = [] if chosen.ready else make_pictures(Path(folder), chosen.pictures)
         print(f"{chosen.pictures} pictures, batches of {BATCH}, median of {chosen.rounds} rounds in turn")
         print("| workers | pass: facula, torch (ms), ratio | first batch | processor time |")
         print("|---|---|---|---|")
@@ -99,7 +115,8 @@ def main() -> None:
             times: dict[str, list[tuple[float, ...]]] = {"facula": [], "torch": []}
             for _ in range(chosen.rounds + 1):  # the first warms up
                 for library in (facula, torch):
-                    times[library.__name__].append(passed(library, pictures(library, paths), workers))
+                    data = ready(library, chosen.pictures) if chosen.ready else pictures(library, paths)
+                    times[library.__name__].append(passed(library, data, workers))
             print(line(workers, times["facula"][1:], times["torch"][1:]))
 
 
