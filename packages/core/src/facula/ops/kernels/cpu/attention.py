@@ -14,7 +14,7 @@ from facula.devices.threads import share
 from facula.ops.attention import attention_array, attention_op
 from facula.ops.kernels import compiled
 from facula.ops.kernels.compiled import float32, kernel
-from facula.ops.kernels.rows import highest
+from facula.ops.kernels.rows import fill, highest
 from facula.ops.kernels.vector import ONE, ZERO, exp
 
 TILE = 1 << 16  # scores
@@ -34,7 +34,7 @@ def attention_weights(scores: float32[:, ::1], rows: int, first: int, start: int
         scale = ONE / whole
         for j in range(row.size):
             row[j] *= scale
-        scores[i, seen:] = ZERO
+        fill(scores[i, seen:], ZERO)
 
 
 @kernel
@@ -53,8 +53,8 @@ def attention_slopes(scores: float32[:, ::1], slopes: float32[:, ::1], rows: int
         for j in range(row.size):
             row[j] *= scale
             slope[j] = row[j] * (slope[j] - inner)
-        scores[i, seen:] = ZERO
-        slopes[i, seen:] = ZERO
+        fill(scores[i, seen:], ZERO)
+        fill(slopes[i, seen:], ZERO)
 
 
 def _four(array):

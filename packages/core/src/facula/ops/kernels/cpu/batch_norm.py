@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from facula.ops.kernels.compiled import float32, float64, kernel
-from facula.ops.kernels.rows import products, squares, total
+from facula.ops.kernels.rows import fill, products, squares, together, total
 from facula.ops.norm import batch_norm_array, batch_norm_op
 
 FEW = 64  # pixels
@@ -93,26 +93,26 @@ def batch_norm_rows(
     pixels = x.shape[1] // len(weight)
     count, first, last = len(x) * pixels, start * pixels, stop * pixels
     at, mean, scale, shift = sums[0, first:last], rows[0, first:last], rows[1, first:last], rows[2, first:last]
-    at[:] = 0.0
+    fill(at, 0.0)
     for n in range(len(x)):
         row = x[n, first:last]
         for j in range(row.size):
             at[j] += row[j]
     for c in range(start, stop):
-        part = slice(c * pixels - first, (c + 1) * pixels - first)
-        moments[0, c] = at[part].sum() / count
-        mean[part] = moments[0, c]
-    at[:] = 0.0
+        a, b = c * pixels - first, (c + 1) * pixels - first
+        moments[0, c] = together(at[a:b]) / count
+        fill(mean[a:b], moments[0, c])
+    fill(at, 0.0)
     for n in range(len(x)):
         row = x[n, first:last]
         for j in range(row.size):
             at[j] += (row[j] - mean[j]) * (row[j] - mean[j])
     for c in range(start, stop):
-        part = slice(c * pixels - first, (c + 1) * pixels - first)
-        variance = at[part].sum() / count
+        a, b = c * pixels - first, (c + 1) * pixels - first
+        variance = together(at[a:b]) / count
         moments[1, c] = variance
-        scale[part] = weight[c] / np.sqrt(variance + eps)
-        shift[part] = bias[c]
+        fill(scale[a:b], weight[c] / np.sqrt(variance + eps))
+        fill(shift[a:b], bias[c])
     for n in range(len(x)):
         row, target = x[n, first:last], out[n, first:last]
         for j in range(row.size):
@@ -137,23 +137,23 @@ def batch_norm_row_slopes(
     count, first, last = len(x) * pixels, start * pixels, stop * pixels
     level, along, mean = sums[0, first:last], sums[1, first:last], rows[0, first:last]
     scale, shift, factor = rows[1, first:last], rows[2, first:last], rows[3, first:last]
-    level[:] = 0.0
-    along[:] = 0.0
+    fill(level, 0.0)
+    fill(along, 0.0)
     for c in range(start, stop):
-        mean[c * pixels - first : (c + 1) * pixels - first] = moments[0, c]
+        fill(mean[c * pixels - first : (c + 1) * pixels - first], moments[0, c])
     for n in range(len(x)):
         upper, row = g[n, first:last], x[n, first:last]
         for j in range(row.size):
             level[j] += upper[j]
             along[j] += upper[j] * (row[j] - mean[j])
     for c in range(start, stop):
-        part = slice(c * pixels - first, (c + 1) * pixels - first)
+        a, b = c * pixels - first, (c + 1) * pixels - first
         rstd = 1 / np.sqrt(np.float64(moments[1, c]) + eps)
-        slopes[0, c] = along[part].sum() * rstd
-        slopes[1, c] = level[part].sum()
-        scale[part] = weight[c] * rstd
-        shift[part] = slopes[1, c] / count
-        factor[part] = slopes[0, c] * rstd / count
+        slopes[0, c] = together(along[a:b]) * rstd
+        slopes[1, c] = together(level[a:b])
+        fill(scale[a:b], weight[c] * rstd)
+        fill(shift[a:b], slopes[1, c] / count)
+        fill(factor[a:b], slopes[0, c] * rstd / count)
     for n in range(len(x)):
         upper, row, target = g[n, first:last], x[n, first:last], slope[n, first:last]
         for j in range(row.size):

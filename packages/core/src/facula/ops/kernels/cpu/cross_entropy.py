@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facula.ops.kernels.compiled import float32, int64, kernel
-from facula.ops.kernels.rows import exponentials, highest
+from facula.ops.kernels.rows import exponentials, fill, highest
 from facula.ops.kernels.vector import ZERO, exp
 from facula.ops.loss_class import class_rows, class_scale, cross_entropy_array, cross_entropy_op, reduced
 
@@ -25,7 +25,7 @@ def cross_entropy_slopes(
     for i in range(start, stop):
         row, target = x[i], slope[i]
         if scale[i] == ZERO:
-            target[:] = ZERO
+            fill(target, ZERO)
             continue
         top = highest(row)
         whole = ZERO
