@@ -16,7 +16,6 @@ from facula.devices.meta import Meta
 from facula.devices.threads import share, shares
 from facula.errors import runtime_error
 from facula.ops.checks import sizes
-from facula.ops.conv_runs import from_runs, run_columns, run_length
 
 _BUFFER, _CACHED = 1 << 20, 1 << 16  # elements made at a time by the two methods: they should stay in the cache
 
@@ -208,14 +207,8 @@ def _dense(xp, array, weight, stride, dilation, groups, shape):
     kernel, outs = weight.shape[2:], shape[2:]
     out = xp.empty(shape, array.dtype)
     matrix = weight.reshape(groups, weight.shape[0] // groups, -1)
-    length = run_length(array.shape[2:], kernel, stride, outs)
-    array = xp.ascontiguousarray(array) if length else array
 
     def work(start, stop):
-        if length:
-            columns = run_columns(xp, array[start:stop], kernel, dilation, length, groups)
-            from_runs(xp, xp.matmul(matrix, columns), out[start:stop], array.shape[2:])
-            return
         columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
         if stop - start == 1:
             xp.matmul(matrix, columns, out=out[start].reshape(groups, matrix.shape[1], -1))
@@ -269,9 +262,6 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
     if _is_pointwise(kernel, stride, padding) and groups == 1 and tuple(outs) == tuple(size):
         out = xp.matmul(weight.reshape(weight.shape[0], -1).T, upper.reshape(n, upper.shape[1], -1))
         return out.reshape(n, channels, *size)
-    flipped = _flipped(xp, upper, weight, size, stride, padding, dilation, groups)
-    if flipped is not None:
-        return flipped
     reach = tuple(d + low + high for d, (low, high) in zip(size, padding, strict=True))
     whole = tuple(
         max(r, s * (o - 1) + d * (k - 1) + 1)
@@ -285,24 +275,6 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
             _fold_back(xp, out, upper, weight, stride, dilation, groups)
     inner = (..., *(slice(low, low + d) for d, (low, _) in zip(size, padding, strict=True)))
     return out if tuple(whole) == tuple(size) else xp.ascontiguousarray(out[inner])
-
-
-def _flipped(xp, upper, weight, size, stride, padding, dilation, groups):
-    """The adjoint of a convolution of stride 1 as a convolution with the weight turned around, where runs make that fast."""
-    kernel, outs, channels = weight.shape[2:], upper.shape[2:], weight.shape[1] * groups
-    if max(stride, default=1) > 1 or _is_depthwise(groups, weight) or not upper.size or not weight.size:
-        return None
-    spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    before = [s - low for s, (low, _) in zip(spans, padding, strict=True)]
-    pads = [(b, n + s - o - b) for b, n, s, o in zip(before, size, spans, outs, strict=True)]
-    if any(p < 0 for pair in pads for p in pair):
-        return None
-    array = padded(xp, upper, pads)
-    if not run_length(array.shape[2:], kernel, stride, size):
-        return None
-    turned = weight.reshape(groups, -1, *weight.shape[1:])[(..., *[slice(None, None, -1)] * len(kernel))]
-    turned = turned.swapaxes(1, 2).reshape(channels, -1, *kernel)
-    return _dense(xp, array, turned, stride, dilation, groups, (upper.shape[0], channels, *size))
 
 
 def _fold_depthwise(xp, out, upper, weight, stride, dilation):
