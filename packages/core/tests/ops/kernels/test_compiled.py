@@ -117,6 +117,15 @@ def test_objects_of_other_machines_are_refused(content):
         elf.load(content, lambda name: None)
 
 
+@pytest.mark.skipif(not native.SUPPORTED, reason="code cannot be kept here")
+def test_warming_up_keeps_every_kernel(fresh, monkeypatch):
+    monkeypatch.setattr(compiled, "kernels", [scale, elementary])
+    assert sorted(compiled.warm_up(("float32", "float64"))) == [
+        ("elementary", "float32"), ("scale", "float32"), ("scale", "float64"),
+    ]  # fmt: skip
+    assert len(list((fresh / "kernels").glob("scale-*"))) == 2
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3)])
 def test_addresses_are_those_that_numpy_says(shape):
     array = np.zeros(shape)

@@ -149,12 +149,27 @@ class use_kernels:
 
 
 def warm_up(floats: Sequence[str] = ("float32",)) -> Iterator[tuple[str, str]]:
-    """Load every kernel, compiling those that are not kept yet; yields (name, type) as each is ready."""
-    for kernel in kernels:
-        for dtype, floating in FLOATS.items():
-            if floating in floats and dtype in kernel.floats:
-                kernel.load(dtype)
-                yield kernel.function.__name__, floating
+    """Load every kernel, compiling those that are not kept yet; yields (name, type) as each is ready.
+
+    Where code can be kept, one process for each thread compiles.
+    """
+    wanted = [
+        (k, floating) for k in range(len(kernels)) for floating in floats if np.dtype(floating) in kernels[k].floats
+    ]
+    processes = get_num_threads() if native.SUPPORTED and store.folder() is not None else 1
+    if processes < 2:
+        yield from map(_ready, wanted)
+        return
+    from multiprocessing import get_context  # no other program needs it
+
+    with get_context("fork").Pool(processes) as pool:
+        yield from pool.imap_unordered(_ready, wanted)
+
+
+def _ready(wanted: tuple[int, str]) -> tuple[str, str]:
+    k, floating = wanted
+    kernels[k].load(np.dtype(floating))
+    return kernels[k].function.__name__, floating
 
 
 def _signature(kernel: Kernel, floating: str) -> tuple[str, ...]:
