@@ -1,9 +1,11 @@
 """The Trainer of Facula, with Lightning's names: `import facula_lightning as lightning`."""
 
-from facula_lightning import callbacks, loggers, strategies
+from facula_lightning import callbacks, loggers, metrics, strategies
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.cli import LightningCLI
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.fabric import Fabric
 from facula_lightning.module import LightningModule
 from facula_lightning.seed import seed_everything
 from facula_lightning.trainer import Trainer
@@ -12,12 +14,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Callback",
+    "Fabric",
+    "LightningCLI",
     "LightningDataModule",
     "LightningModule",
     "MisconfigurationException",
     "Trainer",
     "callbacks",
     "loggers",
+    "metrics",
     "seed_everything",
     "strategies",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import facula
 from facula_lightning.batches import batch_size
 from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from facula_lightning.trainer import Trainer
@@ -42,13 +43,14 @@ _REDUCTIONS = ("mean", "sum", "min", "max")
 class Logged:
     """One name of `self.log`: its newest value, and its reduction since the epoch began."""
 
-    __slots__ = ("name", "options", "reduced", "reduction", "sync", "value", "weight")
+    __slots__ = ("metric", "name", "options", "reduced", "reduction", "sync", "value", "weight")
 
     def __init__(self, name: str, options: tuple[bool, bool, bool, bool, str]) -> None:
         self.name = name
         self.options = options  # prog_bar, logger, on_step, on_epoch, reduction
         self.reduction = options[4]
         self.sync: Any = None  # the strategy whose processes share the value
+        self.metric: Metric | None = None  # what reduces by itself
         self.reset()
 
     def reset(self) -> None:
@@ -72,6 +74,8 @@ class Logged:
 
     def compute(self) -> float:
         """The reduction of all values of the epoch."""
+        if self.metric is not None:
+            return float(self.metric.compute_over(self.sync) if self.sync is not None else self.metric.compute())
         total, weight = float(self.reduced), self.weight
         if self.sync is not None:
             operation = "sum" if self.reduction == "mean" else self.reduction
@@ -87,6 +91,9 @@ class Results:
 
     def reset(self) -> None:
         """Begin a new epoch."""
+        for entry in self.entries.values():
+            if entry.metric is not None:
+                entry.metric.reset()
         self.entries.clear()
 
     def newest(self, audience: int) -> dict[str, float]:
@@ -113,8 +120,9 @@ class Results:
                     found[entry.name] = value
         return found
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        """The entries as plain values."""
+    def state_dict(self, metrics: dict[str, Metric]) -> list[dict[str, Any]]:
+        """The entries as plain values; `metrics` are the module's by name."""
+        owned = {id(metric): name for name, metric in metrics.items()}
         return [
             {
                 "hook": hook,
@@ -123,17 +131,19 @@ class Results:
                 "value": None if entry.value is None else float(entry.value),
                 "reduced": float(entry.reduced),
                 "weight": entry.weight,
+                "metric": None if entry.metric is None else owned.get(id(entry.metric)),
             }
             for (hook, _), entry in self.entries.items()
         ]
 
-    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+    def load_state_dict(self, state: list[dict[str, Any]], metrics: dict[str, Metric]) -> None:
         """Take back what `state_dict` returned."""
         self.entries.clear()
         for row in state:
             prog_bar, logger, on_step, on_epoch, reduction = row["options"]
             entry = Logged(row["name"], (prog_bar, logger, on_step, on_epoch, reduction))
             entry.value, entry.reduced, entry.weight = row["value"], row["reduced"], row["weight"]
+            entry.metric = metrics.get(row["metric"])
             self.entries[row["hook"], row["name"]] = entry
 
 
@@ -203,6 +213,9 @@ class Metrics:
             )
         if isinstance(value, facula.Tensor):
             value = self._number(name, value)
+        elif isinstance(value, Metric):
+            entry.metric, value = value, value.batch_value
+            entry.sync = self.trainer.strategy
         elif not isinstance(value, int | float):
             value = self._converted(name, value)
         weight = 1

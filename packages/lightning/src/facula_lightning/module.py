@@ -362,116 +362,61 @@ class LightningModule(HyperparametersMixin, Module):
         """The batches to predict, or several such loaders."""
         raise MisconfigurationException(_undefined(self, "predict_dataloader", "Trainer.predict without dataloaders"))
 
-    def on_fit_start(self) -> None:
-        """When fitting begins, before the sanity check."""
-
-    def on_fit_end(self) -> None:
-        """When fitting has ended."""
-
-    def on_train_start(self) -> None:
-        """Before the first epoch."""
-
-    def on_train_end(self) -> None:
-        """After the last epoch."""
-
-    def on_train_epoch_start(self) -> None:
-        """Before an epoch's first batch."""
-
-    def on_train_epoch_end(self) -> None:
-        """After an epoch's last batch and its validation."""
-
+    # fmt: off
+    def on_fit_start(self) -> None: """When fitting begins, before the sanity check."""
+    def on_fit_end(self) -> None: """When fitting has ended."""
+    def on_train_start(self) -> None: """Before the first epoch."""
+    def on_train_end(self) -> None: """After the last epoch."""
+    def on_train_epoch_start(self) -> None: """Before an epoch's first batch."""
+    def on_train_epoch_end(self) -> None: """After an epoch's last batch and its validation."""
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         """Before a training batch; returning -1 ends the epoch."""
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """After a training batch."""
-
-    def on_before_zero_grad(self, optimizer: Any) -> None:
-        """Before gradients are cleared."""
-
-    def on_before_backward(self, loss: Any) -> None:
-        """Before `loss.backward()`."""
-
-    def on_after_backward(self) -> None:
-        """After `loss.backward()`."""
-
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None: """After a training batch."""
+    def on_before_zero_grad(self, optimizer: Any) -> None: """Before gradients are cleared."""
+    def on_before_backward(self, loss: Any) -> None: """Before `loss.backward()`."""
+    def on_after_backward(self) -> None: """After `loss.backward()`."""
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         """Before the gradients are clipped and the optimizer steps."""
-
     def on_validation_model_eval(self) -> None:
         """Switch to evaluation before validation."""
         self.eval()
-
     def on_validation_model_train(self) -> None:
         """Switch back after validation; replaces the trainer's own way of restoring each layer's mode."""
-
     def on_test_model_eval(self) -> None:
         """Switch to evaluation before testing."""
         self.eval()
-
     def on_predict_model_eval(self) -> None:
         """Switch to evaluation before predicting."""
         self.eval()
-
-    def on_validation_start(self) -> None:
-        """Before validation."""
-
-    def on_validation_end(self) -> None:
-        """After validation."""
-
-    def on_validation_epoch_start(self) -> None:
-        """Before the first validation batch."""
-
-    def on_validation_epoch_end(self) -> None:
-        """After the last validation batch."""
-
+    def on_validation_start(self) -> None: """Before validation."""
+    def on_validation_end(self) -> None: """After validation."""
+    def on_validation_epoch_start(self) -> None: """Before the first validation batch."""
+    def on_validation_epoch_end(self) -> None: """After the last validation batch."""
     def on_validation_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Before a validation batch."""
-
     def on_validation_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """After a validation batch."""
-
-    def on_test_start(self) -> None:
-        """Before testing."""
-
-    def on_test_end(self) -> None:
-        """After testing."""
-
-    def on_test_epoch_start(self) -> None:
-        """Before the first test batch."""
-
-    def on_test_epoch_end(self) -> None:
-        """After the last test batch."""
-
+    def on_test_start(self) -> None: """Before testing."""
+    def on_test_end(self) -> None: """After testing."""
+    def on_test_epoch_start(self) -> None: """Before the first test batch."""
+    def on_test_epoch_end(self) -> None: """After the last test batch."""
     def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Before a test batch."""
-
     def on_test_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """After a test batch."""
-
-    def on_predict_start(self) -> None:
-        """Before predicting."""
-
-    def on_predict_end(self) -> None:
-        """After predicting."""
-
-    def on_predict_epoch_start(self) -> None:
-        """Before the first batch to predict."""
-
-    def on_predict_epoch_end(self) -> None:
-        """After the last batch to predict."""
-
+    def on_predict_start(self) -> None: """Before predicting."""
+    def on_predict_end(self) -> None: """After predicting."""
+    def on_predict_epoch_start(self) -> None: """Before the first batch to predict."""
+    def on_predict_epoch_end(self) -> None: """After the last batch to predict."""
     def on_predict_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Before a batch to predict."""
-
     def on_predict_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """After a batch to predict."""
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """When a checkpoint is written; add to it what should be kept."""
-
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """When a checkpoint has been read, before weights are restored."""
+    # fmt: on
 
 
 def _undefined(module: Any, method: str, caller: str) -> str:

@@ -6,22 +6,36 @@ from facula.plugins import Registrar, hookimpl
 
 requires_api = ">=1.0,<2"
 
+_CALLBACKS = {
+    "backbone_finetuning": "BackboneFinetuning",
+    "batch_size_finder": "BatchSizeFinder",
+    "device_stats_monitor": "DeviceStatsMonitor",
+    "early_stopping": "EarlyStopping",
+    "ema_weight_averaging": "EMAWeightAveraging",
+    "gradient_accumulation_scheduler": "GradientAccumulationScheduler",
+    "learning_rate_finder": "LearningRateFinder",
+    "learning_rate_monitor": "LearningRateMonitor",
+    "line_progress_bar": "LineProgressBar",
+    "model_checkpoint": "ModelCheckpoint",
+    "model_summary": "ModelSummary",
+    "rich_progress_bar": "RichProgressBar",
+    "run_report": "RunReport",
+    "stochastic_weight_averaging": "StochasticWeightAveraging",
+    "timer": "Timer",
+}
+
 
 @hookimpl
 def facula_register_callbacks(registry: Registrar) -> None:
     room = "facula_lightning.callbacks"
-    registry.add("model_checkpoint", f"{room}:ModelCheckpoint")
-    registry.add("early_stopping", f"{room}:EarlyStopping")
-    registry.add("learning_rate_monitor", f"{room}:LearningRateMonitor")
-    registry.add("timer", f"{room}:Timer")
-    registry.add("model_summary", f"{room}:ModelSummary")
-    registry.add("rich_progress_bar", f"{room}:RichProgressBar", tags=("progress",))
-    registry.add("line_progress_bar", f"{room}:LineProgressBar", tags=("progress",))
+    for name, attribute in _CALLBACKS.items():
+        registry.add(name, f"{room}:{attribute}", tags=("progress",) if "progress" in name else ())
 
 
 @hookimpl
 def facula_register_loggers(registry: Registrar) -> None:
     registry.add("csv", "facula_lightning.loggers:CSVLogger")
+    registry.add("tensorboard", "facula_lightning.loggers:TensorBoardLogger")
 
 
 @hookimpl

@@ -42,5 +42,7 @@ def test_as_many_processes_as_devices(tmp_path):
     pytest.importorskip("mpi4py")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(MisconfigurationException, match=r"expected 3 processes for devices=3 .* got 1\. Start them"):
+        with pytest.raises(
+            MisconfigurationException, match=r"expected 3 processes for devices=3 .* got 1\. Start them"
+        ):
             lightning.Trainer(strategy="ddp", devices=3, logger=False, default_root_dir=tmp_path)

@@ -2,5 +2,6 @@
 
 from facula_lightning.loggers.csv import CSVLogger
 from facula_lightning.loggers.logger import Logger
+from facula_lightning.loggers.tensorboard import TensorBoardLogger
 
-__all__ = ["CSVLogger", "Logger"]
+__all__ = ["CSVLogger", "Logger", "TensorBoardLogger"]

@@ -19,6 +19,7 @@ from facula_lightning.loops.loaders import (
     state_of,
     transfer,
 )
+from facula_lightning.metrics.metric import Metric
 from facula_lightning.optimizers import SchedulerConfig
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class FitLoop:
             "loader": state_of(self.loader) if done or self._batches is None else self._batches.state(),
             "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
-            "logged": [] if done else metrics.training.state_dict(),
+            "logged": [] if done else metrics.training.state_dict(self._metrics()),
+            "metrics": {} if done else {name: metric.state_dict() for name, metric in self._metrics().items()},
             "finished": [dict(kept) for kept in metrics.finished],
         }
 
@@ -81,7 +83,10 @@ class FitLoop:
             setattr(self, name, int(state[name]))
         self.last = bool(state["last"])
         metrics = self.trainer.metrics
-        metrics.training.load_state_dict(state["logged"])
+        metrics.training.load_state_dict(state["logged"], self._metrics())
+        for name, metric in self._metrics().items():
+            if name in state["metrics"]:
+                metric.load_state_dict(state["metrics"][name])
         metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
         rank = self.trainer.global_rank
         own = state["rng"][rank if rank < len(state["rng"]) else 0]
@@ -90,6 +95,9 @@ class FitLoop:
         for name, parameter in self.trainer.module.named_parameters():
             gradient = state["gradients"].get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device)
+
+    def _metrics(self) -> dict[str, Metric]:
+        return {name: value for name, value in vars(self.trainer.module).items() if isinstance(value, Metric)}
 
     def _gradients(self) -> dict[str, Any]:
         named = self.trainer.module.named_parameters()

@@ -22,6 +22,7 @@ class PredictionLoop:
         self.trainer = trainer
         self.loaders: list[Any] = []
         self.counts: list[float] = []
+        self.predictions: list[list[Any]] = []
 
     def prepare(self) -> None:
         """Find the loaders and count their batches."""
@@ -42,7 +43,7 @@ class PredictionLoop:
         step = trainer.module.predict_step
         taken = arity(step, len(self.loaders))
         move = transfer(trainer)
-        found: list[list[Any]] = []
+        found = self.predictions = []
         with evaluating(trainer, "predict"):
             hooks("on_predict_start")
             hooks("on_predict_epoch_start")

@@ -1,0 +1,143 @@
+"""Metrics over batches of any sizes against scikit-learn over everything."""
+
+import math
+
+import numpy as np
+import pytest
+
+import facula
+import facula_lightning as lightning
+from facula_lightning import metrics
+
+sklearn = pytest.importorskip("sklearn.metrics")
+RNG = np.random.default_rng(0)
+SCORES, TRUTH = RNG.normal(size=(97, 4)).astype(np.float32), RNG.integers(0, 4, 97)
+CHANCE, SIDE = np.round(RNG.random(97), 1).astype(np.float32), RNG.integers(0, 2, 97)
+
+
+def over_batches(metric, preds, target):
+    for start in (0, 10, 11, 60):
+        end = {0: 10, 10: 11, 11: 60, 60: 97}[start]
+        metric(facula.tensor(preds[start:end]), facula.tensor(target[start:end]))
+    return metric.compute()
+
+
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted", "none"])
+@pytest.mark.parametrize("name", ["Precision", "Recall", "F1Score", "JaccardIndex"])
+def test_rates_of_classes(name, average):
+    reference = {"F1Score": "f1_score", "JaccardIndex": "jaccard_score"}.get(name, f"{name.lower()}_score")
+    found = over_batches(getattr(metrics, name)("multiclass", num_classes=4, average=average), SCORES, TRUTH)
+    wanted = getattr(sklearn, reference)(TRUTH, SCORES.argmax(1), average=None if average == "none" else average)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_accuracy_and_confusion():
+    said = SCORES.argmax(1)
+    four = {"task": "multiclass", "num_classes": 4}
+    assert over_batches(metrics.Accuracy(**four), SCORES, TRUTH) == pytest.approx(sklearn.accuracy_score(TRUTH, said))
+    macro = over_batches(metrics.Accuracy(**four, average="macro"), said, TRUTH)
+    assert macro == pytest.approx(sklearn.balanced_accuracy_score(TRUTH, said))
+    matrix = over_batches(metrics.ConfusionMatrix(**four), SCORES, TRUTH)
+    np.testing.assert_array_equal(matrix, sklearn.confusion_matrix(TRUTH, said))
+    ignoring = over_batches(metrics.Accuracy(**four, ignore_index=2), SCORES, TRUTH)
+    assert ignoring == pytest.approx(sklearn.accuracy_score(TRUTH[TRUTH != 2], said[TRUTH != 2]))
+
+
+def test_two_classes():
+    for name in ("accuracy", "precision", "recall"):
+        found = over_batches(getattr(metrics, name.title())("binary"), CHANCE, SIDE)
+        assert found == pytest.approx(getattr(sklearn, f"{name}_score")(SIDE, CHANCE > 0.5))
+    assert over_batches(metrics.AUROC(), CHANCE, SIDE) == pytest.approx(sklearn.roc_auc_score(SIDE, CHANCE))
+    found = over_batches(metrics.AveragePrecision(), CHANCE, SIDE)
+    assert found == pytest.approx(sklearn.average_precision_score(SIDE, CHANCE))
+
+
+def test_ranked_classes():
+    chances = np.exp(SCORES.astype(np.float64))
+    chances /= chances.sum(1, keepdims=True)
+    wanted = sklearn.roc_auc_score(TRUTH, chances, multi_class="ovr")
+    assert over_batches(metrics.AUROC(), chances, TRUTH) == pytest.approx(wanted)
+    wanted = sklearn.average_precision_score(np.eye(4)[TRUTH], chances, average="macro")
+    assert over_batches(metrics.AveragePrecision(), chances, TRUTH) == pytest.approx(wanted)
+
+
+def test_regression():
+    y, target = RNG.normal(size=97), RNG.normal(size=97) + 1e4
+    for metric, reference in (
+        (metrics.MeanSquaredError(), sklearn.mean_squared_error),
+        (metrics.MeanSquaredError(squared=False), sklearn.root_mean_squared_error),
+        (metrics.MeanAbsoluteError(), sklearn.mean_absolute_error),
+        (metrics.R2Score(), sklearn.r2_score),
+    ):
+        assert over_batches(metric, y, target) == pytest.approx(reference(target, y), rel=1e-9)
+
+
+def test_perplexity_is_exp_of_cross_entropy():
+    metric = metrics.Perplexity(ignore_index=3)
+    kept = TRUTH != 3
+    found = over_batches(metric, SCORES, TRUTH)
+    assert found == pytest.approx(math.exp(sklearn.log_loss(TRUTH[kept], softmax(SCORES[kept]), labels=range(4))), rel=1e-5)
+
+
+def softmax(scores):
+    grown = np.exp(scores.astype(np.float64))
+    return grown / grown.sum(1, keepdims=True)
+
+
+def test_bleu_of_known_sentences():
+    metric = metrics.BLEUScore()
+    metric.update(["the cat is on the mat"], [["there is a cat on the mat", "a cat is on the mat"]])
+    assert metric.compute() == pytest.approx((5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
+    short = metrics.BLEUScore(n_gram=1)
+    assert short(["the cat"], [["the cat sat down"]]) == pytest.approx(math.exp(-1))
+    assert short(["a"], [["b"]]) == 0.0
+
+
+def test_word_errors_add_up():
+    metric = metrics.WordErrorRate()
+    metric(["hello world"], ["hello beautiful world"])
+    metric(["a b c", ""], ["a x c d", "e"])
+    assert metric.compute() == pytest.approx((1 + 2 + 1) / (3 + 4 + 1))
+
+
+def test_mean_average_precision():
+    metric = metrics.MeanAveragePrecision()
+    box = {"boxes": facula.tensor([[0.0, 0, 10, 10]]), "labels": facula.tensor([1])}
+    assert metric([{**box, "scores": facula.tensor([0.9])}], [box]) == pytest.approx(1.0)
+    half = {"boxes": facula.tensor([[0.0, 0, 10, 7.2]]), "labels": facula.tensor([1]), "scores": facula.tensor([0.95])}
+    assert metric([half], [box]) == pytest.approx(0.5)  # right at 0.5 to 0.7, five of ten thresholds
+    # the surer of two predictions misses from 0.75 on: precision there is 1/2 up to a recall of 1/2
+    assert metric.compute() == pytest.approx((5 * 1.0 + 5 * 51 / 101 / 2) / 10)
+    assert math.isnan(metrics.MeanAveragePrecision()([], []))
+
+
+def test_arguments_that_cannot_be():
+    with pytest.raises(ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, got 'multi"):
+        metrics.Accuracy("multiclass")
+    with pytest.raises(ValueError, match="Recall: expected average 'micro', .* got 'mean'"):
+        metrics.Recall("binary", average="mean")
+    with pytest.raises(ValueError, match=r"Accuracy: expected predictions .* got \(2,\) and \(3,\)"):
+        metrics.Accuracy("binary")([1, 0], [1, 0, 1])
+    with pytest.raises(NotImplementedError, match="Metric.update: expected a definition, got none"):
+        metrics.Metric()()
+
+
+def test_logged_metrics_are_computed_over_the_epoch(line_class, make_trainer):
+    class Measures(line_class):
+        def __init__(self):
+            super().__init__()
+            self.error = metrics.MeanAbsoluteError()
+
+        def validation_step(self, batch, batch_idx):
+            self.error(self(batch[0]), batch[1])
+            self.log("error", self.error)
+
+    x = facula.randn(20, 4)
+    batches = [(x[:3], facula.zeros(3, 1)), (x[3:], facula.ones(17, 1))]
+    module = Measures()
+    found = make_trainer().validate(module, batches, verbose=False)
+    target = facula.cat([facula.zeros(3, 1), facula.ones(17, 1)])
+    with facula.no_grad():
+        assert found[0]["error"] == pytest.approx((module(x) - target).abs().mean().item(), rel=1e-5)
+    assert make_trainer().validate(module, batches, verbose=False) == found
+    assert isinstance(module.error, lightning.metrics.Metric)
