@@ -276,13 +276,13 @@ def _array_namespace(self, /, *, api_version=None):
     return space
 
 
-for _name, _function in (
-    ("array", _as_array),
-    ("array_wrap", _wrapped),
-    ("array_namespace", _array_namespace),
-    ("dlpack", _dlpack),
-    ("dlpack_device", _dlpack_device),
+for _name, _value in (
+    ("__array__", _as_array),
+    ("__array_wrap__", _wrapped),
+    ("__array_namespace__", _array_namespace),
+    ("__dlpack__", _dlpack),
+    ("__dlpack_device__", _dlpack_device),
+    ("__cuda_array_interface__", property(_cuda_array_interface)),
+    ("to_device", _to_device),
 ):
-    setattr(Tensor, f"__{_name}__", _function)
-Tensor.__cuda_array_interface__ = property(_cuda_array_interface)
-Tensor.to_device = _to_device
+    setattr(Tensor, _name, _value)
