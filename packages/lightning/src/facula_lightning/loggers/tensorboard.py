@@ -74,14 +74,18 @@ class TensorBoardLogger(CSVLogger):
     ) -> None:
         super().__init__(save_dir, name, version, prefix)
         self._file: IO[bytes] | None = None
+        self._events = ""
 
     def _event(self, step: int, content: bytes) -> None:
         if self._file is None:
             folder = Path(self.log_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{id(self) % 10**6}"
-            self._file = (folder / name).open("wb")
-            self._event(0, _field(3, "brain.Event:2"))
+            new = not self._events
+            if new:
+                self._events = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+            self._file = (folder / self._events).open("ab")
+            if new:
+                self._event(0, _field(3, "brain.Event:2"))
         data = b"\x09" + struct.pack("<d", time.time()) + b"\x10" + _varint(step) + content
         head = struct.pack("<Q", len(data))
         self._file.write(head + _checksum(head) + data + _checksum(data))
@@ -101,4 +105,5 @@ class TensorBoardLogger(CSVLogger):
     def save(self) -> None:
         """Write what has not been written yet."""
         if self._file is not None:
-            self._file.flush()
+            self._file.close()
+            self._file = None
