@@ -105,12 +105,13 @@ def show(output: Path, model: FashionNet, data: FashionData, chances: facula.Ten
     sure, said = chances.max(dim=1)
     order = facula.argsort(sure + (said == truth))[:48]
     names = FashionMNIST.classes
+    short = [name.split("/")[0].split()[-1].capitalize() for name in names]
     page = Report(
         "Fashion-MNIST", f"{(said == truth).float().mean().item():.4f} of the test pictures are read rightly."
     )
     confusion, doubtful = [], []
     for theme in (plots.LIGHT, plots.DARK):
-        confusion.append(plots.draw_confusion(model.confusion.compute().astype(int), [n[:7] for n in names], theme))
+        confusion.append(plots.draw_confusion(model.confusion.compute().astype(int), short, theme))
         picked = (images[order, 0].numpy(), said[order].tolist(), truth[order].tolist(), sure[order].tolist())
         doubtful.append(plots.draw_predictions(*picked, "The mistakes it was least sure of", theme=theme))
     page.picture("What it confuses", *confusion)

@@ -28,7 +28,7 @@ class SaveConfigCallback(Callback):
         if trainer.is_global_zero and not trainer.fast_dev_run:
             folder = Path(trainer.log_dir or trainer.default_root_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            self.parser.save(self.config, folder / "config.yaml", overwrite=self.overwrite, skip_check=True)
+            self.parser.save(self.config, folder / "config.yaml", overwrite=self.overwrite)
 
 
 class LightningCLI:
@@ -62,30 +62,31 @@ class LightningCLI:
         self.parser.add_argument("--config", action="config", help="a file with these options")
         self.parser.add_argument("--seed_everything", type=bool | int, default=seed_everything_default)
         self.parser.add_argument("--ckpt_path", type=str | None, default=None)
-        self.parser.add_class_arguments(trainer_class, "trainer", skip={"callbacks", "logger"})
-        self.parser.add_class_arguments(model_class, "model")
+        self.parser.add_class_arguments(trainer_class, "trainer", skip={"logger"}, instantiate=False)
+        self.parser.add_class_arguments(model_class, "model", instantiate=False)
         if datamodule_class is not None:
-            self.parser.add_class_arguments(datamodule_class, "data")
+            self.parser.add_class_arguments(datamodule_class, "data", instantiate=False)
         defaults = dict(trainer_defaults or {})
-        objects = {name: defaults.pop(name) for name in ("callbacks", "logger") if name in defaults}
+        logger, callbacks = defaults.pop("logger", None), defaults.pop("callbacks", None) or []
         self.parser.set_defaults({f"trainer.{name}": value for name, value in defaults.items()})
         self.add_arguments_to_parser(self.parser)
         self.config = self.parser.parse_args(given)
+        self._made = self.parser.instantiate(self.config)
         seed = self.config.seed_everything
         if seed is not False:
             seed_everything(None if seed is True else seed, verbose=False)
         self.model = model_class(**self._given("model"))
         self.datamodule = None if datamodule_class is None else datamodule_class(**self._given("data"))
-        callbacks = objects.get("callbacks") or []
-        callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        made = self._given("trainer")
+        callbacks = [*_several(callbacks), *_several(made.pop("callbacks", None) or [])]
         if save_config_callback is not None:
             callbacks.append(save_config_callback(self.parser, self.config))
-        self.trainer = trainer_class(**self._given("trainer"), callbacks=callbacks, logger=objects.get("logger"))
+        self.trainer = trainer_class(**made, callbacks=callbacks, logger=logger)
         if self.stage is not None:
             self._run(self.stage)
 
     def _given(self, group: str) -> dict[str, Any]:
-        return vars(self.config[group].clone()) if group in self.config else {}
+        return dict(vars(self._made[group])) if group in self._made else {}
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Add options, or link them: `parser.link_arguments("data.size", "model.size")`."""
@@ -95,3 +96,7 @@ class LightningCLI:
         run = getattr(self.trainer, stage)
         self.result = run(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path)
         getattr(self, f"after_{stage}", lambda: None)()
+
+
+def _several(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]

@@ -154,7 +154,7 @@ def draw_confusion(matrix: Any, classes: Sequence[str], theme: Theme = LIGHT) ->
         axes.text(
             j, i, str(counts[i, j]), ha="center", va="center", fontsize=10, color="#ffffff" if dark else "#1c2330"
         )
-    axes.set_xticks(range(n), classes)
+    axes.set_xticks(range(n), classes, rotation=30 if max(map(len, classes)) > 5 else 0)
     axes.set_yticks(range(n), classes)
     axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
@@ -163,7 +163,7 @@ def draw_confusion(matrix: Any, classes: Sequence[str], theme: Theme = LIGHT) ->
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel("predicted", color=theme.faint, fontsize=10, labelpad=8)
-    axes.set_ylabel("written", color=theme.faint, fontsize=10, labelpad=8)
+    axes.set_ylabel("true", color=theme.faint, fontsize=10, labelpad=8)
     right = int(np.trace(counts))
     axes.set_title(
         f"{right} of {counts.sum()} right, {counts.sum() - right} mistaken",

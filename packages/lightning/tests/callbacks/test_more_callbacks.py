@@ -53,7 +53,9 @@ def test_batch_norms_may_go_on_learning(data, make_trainer):
     make_trainer(max_epochs=1, callbacks=[tuner(train_bn=True)]).fit(module, data)
     assert module.backbone[1].weight.requires_grad
     assert not module.backbone[0].weight.requires_grad
-    with pytest.raises(MisconfigurationException, match="BackboneFinetuning: expected .* a layer named backbone, got none"):
+    with pytest.raises(
+        MisconfigurationException, match="BackboneFinetuning: expected .* a layer named backbone, got none"
+    ):
         tuner().freeze_before_training(lightning.LightningModule())
     with pytest.raises(NotImplementedError, match="freeze_before_training: expected a definition, got none"):
         callbacks.BaseFinetuning().freeze_before_training(module)

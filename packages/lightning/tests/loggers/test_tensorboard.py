@@ -24,6 +24,10 @@ def test_tensorboard_reads_what_a_run_wrote(line, data, make_trainer, tmp_path):
     steps = found.Scalars("loss_step")
     assert [event.step for event in steps] == list(range(12))
     assert [event.value for event in steps] == pytest.approx(line.losses, rel=1e-6)
-    text = found.Tensors("hyperparameters/text_summary" if "hyperparameters/text_summary" in found.Tags()["tensors"] else "hyperparameters")
+    text = found.Tensors(
+        "hyperparameters/text_summary"
+        if "hyperparameters/text_summary" in found.Tags()["tensors"]
+        else "hyperparameters"
+    )
     assert b"|lr|0.05|" in text[0].tensor_proto.string_val[0]
     assert TensorBoardLogger(tmp_path, name="runs").version == 1

@@ -76,7 +76,9 @@ def test_perplexity_is_exp_of_cross_entropy():
     metric = metrics.Perplexity(ignore_index=3)
     kept = TRUTH != 3
     found = over_batches(metric, SCORES, TRUTH)
-    assert found == pytest.approx(math.exp(sklearn.log_loss(TRUTH[kept], softmax(SCORES[kept]), labels=range(4))), rel=1e-5)
+    assert found == pytest.approx(
+        math.exp(sklearn.log_loss(TRUTH[kept], softmax(SCORES[kept]), labels=range(4))), rel=1e-5
+    )
 
 
 def softmax(scores):
@@ -112,7 +114,9 @@ def test_mean_average_precision():
 
 
 def test_arguments_that_cannot_be():
-    with pytest.raises(ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, got 'multi"):
+    with pytest.raises(
+        ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, got 'multi"
+    ):
         metrics.Accuracy("multiclass")
     with pytest.raises(ValueError, match="Recall: expected average 'micro', .* got 'mean'"):
         metrics.Recall("binary", average="mean")

@@ -75,7 +75,8 @@ class RunReport(Callback):
         panels: dict[str, dict[str, str]] = {}
         for name in names:
             kind = name.removesuffix("_epoch").removesuffix("_step").removeprefix("train_").removeprefix("val_")
-            panels.setdefault(kind, {})[name.replace("_", " ") if len(names) > 1 else ""] = name
+            panels.setdefault(kind.replace("_", " "), {})[name.replace("_", " ").replace(f" {kind}", "")] = name
+        panels = {kind: lines if len(lines) > 1 else {"": next(iter(lines.values()))} for kind, lines in panels.items()}
         steps = max(1, round(trainer.fit_loop.batches / max(1, trainer.current_epoch)))
         drawn = [draw_curves(self.rows, panels, steps, theme) for theme in (LIGHT, DARK)] if panels else []
         count = sum(p.numel() for p in module.parameters())

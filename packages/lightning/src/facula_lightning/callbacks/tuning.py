@@ -117,7 +117,9 @@ class LearningRateFinder(Callback):
                     break
                 for group in groups:
                     group["lr"] = self._rate(step + 1)
-        slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(min(10, len(losses) // 4) + 1, len(losses) - 1)]
+        slopes = [
+            (losses[i + 1] - losses[i - 1], rates[i]) for i in range(min(10, len(losses) // 4) + 1, len(losses) - 1)
+        ]
         finite = [pair for pair in slopes if math.isfinite(pair[0])]
         self.suggestion = min(finite)[1] if finite else None
 
