@@ -73,11 +73,12 @@ def run_direction(mode: str, input: Tensor, state: State, weights: Weights, reve
 def _scan(mode: str, input: Tensor, state: State, weights: Weights) -> State:
     """The states at all times, in one operator: a step at a time would be mostly overhead."""
     w_ih, w_hh, b_ih, b_hh, _ = weights
+    input = input.contiguous()  # one large product instead of one for each step
     if mode == "GRU":
         return (gru_scan_op(F.linear(input, w_ih, b_ih), *state, w_hh, b_hh),)
     projected = F.linear(input, w_ih, b_ih if b_ih is None or b_hh is None else b_ih + b_hh)
     if mode == "LSTM":
-        return lstm_scan_op(projected, *state, w_hh)
+        return lstm_scan_op(projected, *state, w_hh)[:2]
     return (rnn_scan_op(projected, *state, w_hh, mode == "RNN_RELU"),)
 
 

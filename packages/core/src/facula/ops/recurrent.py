@@ -1,7 +1,8 @@
 """Recurrent networks: one record runs a layer over a whole sequence; cells and stacks of layers are composed.
 
-A record's forward is a loop over time. Its backward first recomputes all gates at once (the states are known by then), so that only
-the part that depends on the next step's gradient is a loop, and the gradient of the weights is a single product.
+A record's forward is a loop over time. An LSTM also gives its gates, from which its backward starts; the others recompute theirs at
+once (the states are known by then). Only what depends on the next step's gradient is a loop, and the gradient of the weights is a
+single product.
 """
 
 from __future__ import annotations
@@ -50,79 +51,80 @@ def _lstm_shape(projected, h, c, weight):
             f"{(width, width // 4)}, "
             f"got {tuple(h.shape)}, {tuple(c.shape)} and {tuple(weight.shape)}. Check hidden_size and the batch size."
         )
-    return (Meta((steps, batch, width // 4), projected.dtype),) * 2
+    return *(Meta((steps, batch, width // 4), projected.dtype),) * 2, Meta(projected.shape, projected.dtype)
 
 
 @op(
     _lstm_shape,
-    returns=2,
+    returns=3,
     onnx="LSTM",
     samples=[sample((3, 2, 8), (2, 2), (2, 2), (8, 2)), sample((1, 1, 4), (1, 1), (1, 1), (4, 1))],
 )
 def lstm_scan_op(xp, projected, h, c, weight, /):
-    """The hidden and cell states of an LSTM layer at all times, from its inputs' projections (T, N, 4 H)."""
+    """The hidden states, cell states and gates (i, f, g, o) of an LSTM layer at all times, from its inputs' projections (T, N, 4 H)."""
     floating("lstm", projected)
     _lstm_shape(projected, h, c, weight)
     steps, batch, width = projected.shape
     n = width // 4
     hidden, cells = xp.empty((2, steps, batch, n), projected.dtype)
+    gates = xp.empty(projected.shape, projected.dtype)
     turned = xp.ascontiguousarray(weight.T)
     for t in range(steps):
-        gates = h @ turned
-        gates += projected[t]
-        half = _sigmoid(xp, gates)
-        c = half[:, n : 2 * n] * c
-        c += half[:, :n] * xp.tanh(gates[:, 2 * n : 3 * n])
-        h = half[:, 3 * n :] * xp.tanh(c)
+        now = h @ turned
+        now += projected[t]
+        gates[t] = _sigmoid(xp, now)
+        xp.tanh(now[:, 2 * n : 3 * n], out=gates[t, :, 2 * n : 3 * n])
+        i, f, new, o = gates[t].reshape(batch, 4, n).swapaxes(0, 1)
+        c = f * c + i * new
+        h = o * xp.tanh(c)
         hidden[t], cells[t] = h, c
-    return hidden, cells
-
-
-def _lstm_tensors(projected, h, c, weight):
-    hidden, cells = [], []
-    for step in projected.unbind(0):
-        i, f, new, o = (step + linear(h, weight)).chunk(4, -1)
-        c = f.sigmoid() * c + i.sigmoid() * new.tanh()
-        h = o.sigmoid() * c.tanh()
-        hidden.append(h)
-        cells.append(c)
-    return stack(hidden), stack(cells)
+    return hidden, cells, gates
 
 
 @lstm_scan_op.vjp
-def _lstm_slope(g, projected, h, c, weight, needs):
-    return _again(_lstm_tensors, g, (projected, h, c, weight), needs)
+def _lstm_slope(g, out, h, c, weight):
+    hidden, cells, gates = out
+    g_hidden, g_cells, g_gates = (t.new_zeros(t.shape) if x is None else x for x, t in zip(g, out, strict=True))
+    starts, cells_before = cat([h.unsqueeze(0), hidden[:-1]]), cat([c.unsqueeze(0), cells[:-1]])
+    (i, f, new, o), shown = gates.chunk(4, -1), cells.tanh()
+    to_cell, to_gates = o * (1 - shown * shown), cat([new, cells_before, i, shown], -1)
+    rates = cat([i * (1 - i), f * (1 - f), 1 - new * new, o * (1 - o)], -1)
+    dh, dc, slopes = h.new_zeros(h.shape), c.new_zeros(c.shape), []
+    for t in range(len(hidden) - 1, -1, -1):
+        dh = dh + g_hidden[t]
+        dc = dc + dh * to_cell[t] + g_cells[t]
+        slopes.append((cat([dc, dc, dc, dh], -1) * to_gates[t] + g_gates[t]) * rates[t])
+        dh, dc = slopes[-1] @ weight, dc * f[t]
+    slope = stack(slopes[::-1])
+    return slope, dh, dc, slope.reshape(-1, weight.shape[0]).mT @ starts.reshape(-1, weight.shape[1])
 
 
 @lstm_scan_op.array_vjp
-def lstm_array(g, out, projected, h, c, weight, xp):
-    (hidden, cells), (g_hidden, g_cells) = out, g
+def lstm_array(g, out, h, c, weight, xp):
+    """The gradients on arrays."""
+    (hidden, cells, gates), (g_hidden, g_cells, g_gates) = out, g
     steps, batch, n = hidden.shape
-    starts, cells_before = before(xp, h, hidden), before(xp, c, cells)
-    gates = starts.reshape(-1, n) @ weight.T
-    gates = gates.reshape(projected.shape)
-    gates += projected
-    half = _sigmoid(xp, gates)
-    i, f, o = half[..., :n], half[..., n : 2 * n], half[..., 3 * n :]
-    new, shown = xp.tanh(gates[..., 2 * n : 3 * n]), xp.tanh(cells)
-    slope = gates  # what each gate's gradient is multiplied with, then that gradient
-    slope[..., :n] = new * i * (1 - i)
-    slope[..., n : 2 * n] = cells_before * f * (1 - f)
-    slope[..., 2 * n : 3 * n] = i * (1 - new * new)
-    slope[..., 3 * n :] = shown * o * (1 - o)
+    i, f, new, o = (gates[..., k * n : (k + 1) * n] for k in range(4))
+    shown = xp.tanh(cells)
     to_cell = o * (1 - shown * shown)
-    dh, dc = xp.zeros_like(h), xp.zeros_like(c)
+    slope = xp.concatenate(
+        [new, before(xp, c, cells), i, shown], axis=-1
+    )  # times dc or dh, that is the gates' gradient
+    dh, dc = xp.zeros((2, batch, n), h.dtype)
     for t in range(steps - 1, -1, -1):
         if g_hidden is not None:
             dh = dh + g_hidden[t]
         dc = dc + dh * to_cell[t]
         if g_cells is not None:
             dc = dc + g_cells[t]
-        slope[t].reshape(batch, 4, n)[:, :3] *= dc[:, None]
-        slope[t, :, 3 * n :] *= dh
-        dh = slope[t] @ weight
-        dc = dc * f[t]
-    return slope, dh, dc, slope.reshape(-1, 4 * n).T @ starts.reshape(-1, n)
+        now = slope[t]
+        now.reshape(batch, 4, n)[:, :3] *= dc[:, None]
+        now[:, 3 * n :] *= dh
+        if g_gates is not None:
+            now += g_gates[t]
+        now *= xp.concatenate([i[t] * (1 - i[t]), f[t] * (1 - f[t]), 1 - new[t] * new[t], o[t] * (1 - o[t])], axis=-1)
+        dh, dc = now @ weight, dc * f[t]
+    return slope, dh, dc, slope.reshape(-1, 4 * n).T @ before(xp, h, hidden).reshape(-1, n)
 
 
 def _gru_shape(projected, h, weight, bias=None):
@@ -261,7 +263,7 @@ def _layer(kind, input, states, w_ih, w_hh, b_ih, b_hh, reverse):
         hidden = gru_scan_op(linear(input, w_ih, b_ih), states[0], w_hh, b_hh)
         last = (hidden[-1],)
     elif kind == "lstm":
-        hidden, cells = lstm_scan_op(linear(input, w_ih, _sum(b_ih, b_hh)), *states, w_hh)
+        hidden, cells, _ = lstm_scan_op(linear(input, w_ih, _sum(b_ih, b_hh)), *states, w_hh)
         last = (hidden[-1], cells[-1])
     else:
         hidden = rnn_scan_op(linear(input, w_ih, _sum(b_ih, b_hh)), states[0], w_hh, kind == "rnn_relu")

@@ -76,6 +76,10 @@ class Kernel:
         """Run it in this thread, with the range `start, stop` as the last two arguments if it has one."""
         self.load(args[0].dtype)(args)()
 
+    def prepare(self, *args: Any) -> Run:
+        """A function of `start, stop` that runs it on these arrays as often as it is called."""
+        return native.settled(self.load(args[0].dtype)(args))
+
     def share(self, count: int, size: int, *args: Any) -> None:
         """Run it over `count` items of about `size` numbers each, on as many threads as pay."""
         run = self.load(args[0].dtype)(args)
@@ -220,7 +224,7 @@ def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: Any
     scope = {**function.__globals__, **{n: _jit(f) for n, f in helpers.items()}}
     bare = FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
     if signature is None:
-        return numba.njit(inline="always", error_model="numpy", fastmath=_MATH)(bare)
+        return numba.njit(error_model="numpy", fastmath=_MATH)(bare)
     return numba.njit(f"void({', '.join(signature)})", **_OPTIONS, **options)(bare)
 
 

