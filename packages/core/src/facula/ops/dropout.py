@@ -10,9 +10,9 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.autograd.state import state
 from facula.devices.generator import default_generator
+from facula.devices.meta import Meta
 from facula.errors import runtime_error, value_error
 from facula.ops.checks import uniform
-from facula.ops.rules import same
 from facula.tensors.inplace import write
 
 
@@ -36,7 +36,12 @@ def mixed(xp, count, key):
     return z
 
 
-@op(same, onnx=None, samples=[sample((3, 4), p=0.3, key=7), sample((2, 3, 5), p=0.6, key=2**40)])
+def _placed(input, p, key):
+    """A rule of its own, not that of elementwise ops: what a number becomes depends on its place, so no batch may shift it."""
+    return Meta(input.shape, input.dtype)
+
+
+@op(_placed, onnx=None, samples=[sample((3, 4), p=0.3, key=7), sample((2, 3, 5), p=0.6, key=2**40)])
 def dropout_op(xp, input, /, p, key):
     """input / (1 - p) where the random number of a place is at least p, else 0; the key decides all of them.
 
