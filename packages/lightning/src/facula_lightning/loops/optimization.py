@@ -44,6 +44,9 @@ class Optimization:
             self._differentiate = trainer.profiler.wrap("backward", self._differentiate)
         self._own_clipping = overridden(module, "configure_gradient_clipping", LightningModule)
         self._step_is_plain = not overridden(module, "optimizer_step", LightningModule)
+        kind = type(self.optimizer)  # one whose closure can as well run before it keeps tracebacks short
+        known = kind.__module__.startswith("facula.optim") and kind.__name__ != "LBFGS"
+        self._closure_first = self._step_is_plain and known
         self._batch: tuple[Any, int] = (None, 0)
         self._batch_weight: float | None = None
         self._outputs: Any = None
@@ -62,7 +65,10 @@ class Optimization:
         metrics = self.trainer.metrics
         before, metrics.hook = metrics.hook, "optimizer_step"
         try:
-            if self._step_is_plain:
+            if self._closure_first:
+                self._closure()
+                self.optimizer.step()
+            elif self._step_is_plain:
                 self.optimizer.step(self._closure)
             else:
                 module.optimizer_step(self.trainer.current_epoch, batch_idx, self.optimizer, self._closure)
