@@ -13,12 +13,17 @@ __all__ = ["generate", "select"]
 class LanguageModel(Protocol):
     """A module that reads ids piece by piece."""
 
-    block_size: int
-    training: bool
+    @property
+    def block_size(self) -> int | None: ...
+
+    @property
+    def training(self) -> bool: ...
 
     def train(self, mode: bool = True) -> Any: ...
 
-    def extend(self, input: Tensor, cache: Any = None) -> tuple[Tensor, Any]: ...
+    def make_cache(self, batch: int, capacity: int, padding: Tensor | None = None) -> Any: ...
+
+    def __call__(self, input: Tensor, cache: Any = None) -> Tensor: ...
 
 
 def select(
@@ -90,9 +95,13 @@ def generate(
     model.train(False)
     try:
         with facula.no_grad():
-            ids, unread, cache = input, input[:, -model.block_size :], None
+            capacity = input.shape[1] + max_new_tokens
+            if model.block_size is not None:
+                capacity = min(capacity, model.block_size)
+            ids, unread = input, input[:, -capacity:]
+            cache = model.make_cache(len(ids), capacity)
             for _ in range(max_new_tokens):
-                logits, cache = model.extend(unread, cache)
+                logits = model(unread, cache)
                 chosen = select(
                     logits[:, -1],
                     do_sample=do_sample,
@@ -108,8 +117,8 @@ def generate(
                 if eos_id is not None and bool((ids[:, input.shape[1] :] == eos_id).any(dim=1).all()):
                     break
                 unread = chosen
-                if ids.shape[1] > model.block_size:
-                    unread, cache = ids[:, -model.block_size :], None
+                if ids.shape[1] > capacity:
+                    unread, cache = ids[:, -capacity:], model.make_cache(len(ids), capacity)
             return ids
     finally:
         model.train(training)

@@ -11,6 +11,11 @@ requires_api = ">=1.0,<2"
 def facula_register_models(registry: Registrar) -> None:
     registry.add("gpt", "facula_text.models.gpt:gpt", tags=("text", "generation"))
     registry.add("gpt2", "facula_text.models.gpt:gpt2", tags=("text", "generation"))
+    registry.add("llama", "facula_text.models.llama:llama", tags=("text", "generation"))
+    registry.add("bert", "facula_text.models.bert:bert", tags=("text", "embedding"))
+    registry.add("recurrent_lm", "facula_text.models.recurrent:recurrent_lm", tags=("text", "generation"))
+    registry.add("seq2seq", "facula_text.models.recurrent:seq2seq", tags=("text", "translation"))
+    registry.add("fasttext", "facula_text.models.fasttext:fasttext", tags=("text", "classification"))
 
 
 @hookimpl

@@ -1,5 +1,7 @@
 """GPT: shapes, causality, the cache, generation, learning."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -90,12 +92,53 @@ def test_the_cache_changes_nothing(model, pieces):
     ids = facula.randint(0, 11, (3, 9))
     with facula.no_grad():
         whole = model(ids)
-        parts, cache, first = [], None, 0
+        parts, cache, first = [], model.make_cache(3, 9), 0
         for length in pieces:
-            logits, cache = model.extend(ids[:, first : first + length], cache)
-            parts.append(logits)
+            parts.append(model(ids[:, first : first + length], cache))
             first += length
     np.testing.assert_allclose(facula.cat(parts, dim=1).numpy(), whole.numpy(), atol=1e-5)
+
+
+def test_filling_on_the_left_changes_nothing(model):
+    short, long = facula.tensor([[3, 1, 4]]), facula.tensor([[2, 7, 1, 8, 2]])
+    with facula.no_grad():
+        cache = model.make_cache(2, 6, padding=facula.tensor([2, 0]))
+        first = model(facula.cat([facula.cat([facula.tensor([[0, 0]]), short], 1), long]), cache)
+        second = model(facula.tensor([[5], [6]]), cache)
+        expected = [
+            model(facula.cat([short, facula.tensor([[5]])], 1)),
+            model(facula.cat([long, facula.tensor([[6]])], 1)),
+        ]
+    for row, whole in enumerate(expected):
+        count = whole.shape[1] - 1
+        np.testing.assert_allclose(first[row, -count:].numpy(), whole[0, :-1].numpy(), atol=1e-5)
+        np.testing.assert_allclose(second[row, 0].numpy(), whole[0, -1].numpy(), atol=1e-5)
+
+
+def test_a_published_folder_is_read(model, tmp_path):
+    state = {}
+    for name, value in model.state_dict().items():
+        is_matrix = any(part in name for part in ("c_attn.w", "c_proj.w", "c_fc.w"))
+        state[name.removeprefix("transformer.")] = value.t().contiguous() if is_matrix else value
+    state["h.0.attn.bias"] = facula.ones(1, 1, 12, 12)
+    facula.serialization.save_file(state, tmp_path / "model.safetensors")
+    config = {"vocab_size": 11, "n_positions": 12, "n_layer": 2, "n_head": 2, "n_embd": 16}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    ids = facula.randint(0, 11, (2, 7))
+    found = GPT.from_pretrained(tmp_path)
+    assert not found.training
+    assert all(parameter.requires_grad for parameter in found.parameters())
+    with facula.no_grad():
+        assert facula.equal(found(ids), model(ids))
+    del state["wpe.weight"]
+    facula.serialization.save_file(state, tmp_path / "model.safetensors")
+    with pytest.raises(RuntimeError, match="wpe"):
+        GPT.from_pretrained(tmp_path)
+
+
+def test_a_cache_has_an_end(model):
+    with pytest.raises(ValueError, match="expected at most 4 ids, got 5 after 0 ids"):
+        model(facula.zeros(1, 5, dtype=facula.int64), model.make_cache(1, 4))
 
 
 def test_greedy_is_the_likeliest_at_each_step(model):

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from facula_text.models.bert import Bert, bert, pool
+from facula_text.models.cache import KeyValueCache
+from facula_text.models.fasttext import FastText, fasttext
 from facula_text.models.gpt import GPT, gpt, gpt2
+from facula_text.models.llama import Llama, llama
+from facula_text.models.recurrent import RecurrentLM, Seq2Seq, recurrent_lm, seq2seq
 
-__all__ = ["GPT", "gpt", "gpt2"]
+__all__ = [
+    "GPT",
+    "Bert",
+    "FastText",
+    "KeyValueCache",
+    "Llama",
+    "RecurrentLM",
+    "Seq2Seq",
+    "bert",
+    "fasttext",
+    "gpt",
+    "gpt2",
+    "llama",
+    "pool",
+    "recurrent_lm",
+    "seq2seq",
+]

@@ -6,17 +6,26 @@ Source: A. Radford et al., "Language Models are Unsupervised Multitask Learners"
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import facula
 from facula import Tensor, nn
 from facula.nn import functional as F
 from facula_text.generation import generate
+from facula_text.models.cache import KeyValueCache, attend
+from facula_text.models.checkpoint import Family, load_folder, read_config
 
 __all__ = ["GPT", "gpt", "gpt2"]
 
-Cache = list[tuple[Tensor, Tensor]]
-"""For each block the keys and the values of the ids read so far."""
+PUBLISHED = Family(
+    names=(
+        (r"(?:transformer\.)?h\.\d+\.attn\.(?:bias|masked_bias)", None),
+        (r"lm_head\.weight", None),
+        (r"(?:transformer\.)?(.+)", r"transformer.\1"),
+    ),
+    transposed=r".*\.(?:c_attn|c_proj|c_fc)\.weight",
+)
 
 
 class Attention(nn.Module):
@@ -30,20 +39,14 @@ class Attention(nn.Module):
         self.c_proj = nn.Linear(n_embd, n_embd)
         self.resid_dropout = nn.Dropout(dropout)
 
-    def forward(self, input: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, input: Tensor, cache: KeyValueCache | None = None, layer: int = 0) -> Tensor:
         batch, time, width = input.shape
         q, k, v = (
             part.view(batch, time, self.n_head, width // self.n_head).transpose(1, 2)
             for part in self.c_attn(input).split(width, dim=2)
         )  # (B, heads, T, head_dim)
-        if past is not None:
-            k, v = facula.cat([past[0], k], dim=2), facula.cat([past[1], v], dim=2)
-        before = k.shape[2] - time
-        mask = facula.ones(time, k.shape[2], dtype=facula.bool, device=input.device).tril(before)
-        dropout = self.dropout if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        x = x.transpose(1, 2).reshape(batch, time, width)
-        return self.resid_dropout(self.c_proj(x)), (k, v)
+        x = attend(q, k, v, cache, layer, self.dropout if self.training else 0.0)
+        return self.resid_dropout(self.c_proj(x.transpose(1, 2).reshape(batch, time, width)))
 
 
 class MLP(nn.Module):
@@ -69,10 +72,9 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(n_embd)
         self.mlp = MLP(n_embd, dropout)
 
-    def forward(self, input: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        attended, present = self.attn(self.ln_1(input), past)
-        x = input + attended
-        return x + self.mlp(self.ln_2(x)), present
+    def forward(self, input: Tensor, cache: KeyValueCache | None = None, layer: int = 0) -> Tensor:
+        x = input + self.attn(self.ln_1(input), cache, layer)
+        return x + self.mlp(self.ln_2(x))
 
 
 class GPT(nn.Module):
@@ -125,30 +127,49 @@ class GPT(nn.Module):
             for projection in (block.attn.c_proj, block.mlp.c_proj):
                 nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * len(blocks)))
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self.extend(input)[0]
+    def make_cache(self, batch: int, capacity: int, padding: Tensor | None = None) -> KeyValueCache:
+        """Memory for the keys and values of up to `capacity` ids in each of `batch` rows."""
+        weight = self.transformer["wte"].weight
+        blocks = self.transformer["h"]
+        heads = blocks[0].attn.n_head
+        head_dim = weight.shape[1] // heads
+        return KeyValueCache(
+            len(blocks), batch, heads, capacity, head_dim, padding=padding, dtype=weight.dtype, device=weight.device
+        )
 
-    def extend(self, input: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Logits of ids that follow those in `cache`, and the cache with them added.
-
-        `extend` of a text in pieces gives the logits of `forward` of the whole.
-        """
-        before = cache[0][0].shape[2] if cache else 0
-        time = input.shape[-1]
-        if input.dim() != 2 or before + time > self.block_size:
+    def forward(self, input: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """The logits; with a cache, those of ids that follow the ones it holds, and it takes them up."""
+        before = cache.length if cache else 0
+        if input.dim() != 2 or before + input.shape[1] > self.block_size:
             raise ValueError(
                 f"GPT: expected ids (B, T) with T at most block_size = {self.block_size}, got {tuple(input.shape)} "
-                "after "
-                f"{before} ids. Cut the text, or build the model with a larger block_size."
+                f"after {before} ids. Cut the text, or build the model with a larger block_size."
             )
         parts = self.transformer
-        position = facula.arange(before, before + time, device=input.device)
+        position = cache.open(input.shape[1]) if cache else facula.arange(input.shape[1], device=input.device)
         x = parts["drop"](parts["wte"](input) + parts["wpe"](position))  # (B, T, n_embd)
-        presents: Cache = []
-        for index, block in enumerate(parts["h"]):
-            x, present = block(x, cache[index] if cache else None)
-            presents.append(present)
-        return F.linear(parts["ln_f"](x), parts["wte"].weight), presents  # (B, T, vocab_size)
+        for layer, block in enumerate(parts["h"]):
+            x = block(x, cache, layer)
+        if cache:
+            cache.close()
+        return F.linear(parts["ln_f"](x), parts["wte"].weight)  # (B, T, vocab_size)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> GPT:
+        """The model of a folder with GPT-2's `config.json` and `model.safetensors`, in evaluation mode."""
+        config = read_config(folder)
+        return load_folder(
+            folder,
+            lambda: cls(
+                config["vocab_size"],
+                config.get("n_positions", 1024),
+                config["n_layer"],
+                config["n_head"],
+                config["n_embd"],
+                config.get("resid_pdrop", 0.1),
+            ),
+            PUBLISHED,
+        )
 
     def generate(self, input: Tensor, max_new_tokens: int, **options: Any) -> Tensor:
         """`facula_text.generate` with this model."""
