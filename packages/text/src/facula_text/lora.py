@@ -64,9 +64,8 @@ def add_lora(
     >>> sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     24
     """
-    chosen = [
-        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and re.search(names, name)
-    ]
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    chosen = [name for name in linear if re.search(names, name)]
     if not chosen:
         raise ValueError(f"add_lora: expected the names of linear layers, got {names!r}. See model.named_modules().")
     model.requires_grad_(False)
