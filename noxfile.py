@@ -75,7 +75,7 @@ def quickstart(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of all packages, doctests included; arguments go to pytest."""
-    install(session, *editable("core[fast,onnx,mpi]", "vision", "text", "audio", "lightning[plots]"), *group("test"))
+    install(session, *editable("core[fast,onnx,mpi]", "vision", "text", "audio", "lightning[all]"), *group("test"))
     session.run(
         "python",
         "-m",

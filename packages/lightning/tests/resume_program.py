@@ -14,7 +14,7 @@ import facula
 import facula_lightning as lightning
 from facula.nn import functional as F
 from facula.utils.data import DataLoader, Dataset, IterableDataset
-from facula_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from facula_lightning.callbacks import EarlyStopping, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
 KINDS = ("map", "accumulated", "stream")
 
@@ -40,11 +40,12 @@ class Stream(Noisy, IterableDataset):
 
 
 class Everything(lightning.LightningModule):
-    """Dropout, batch norm, momentum and two schedulers."""
+    """Dropout, batch norm, momentum, a scheduler and a metric."""
 
     def __init__(self, clock):
         super().__init__()
         self.clock = clock
+        self.error = lightning.metrics.MeanAbsoluteError()
         layers = [facula.nn.Linear(4, 8), facula.nn.BatchNorm1d(8), facula.nn.Dropout(0.3), facula.nn.Linear(8, 1)]
         self.net = facula.nn.Sequential(*layers)
 
@@ -52,6 +53,8 @@ class Everything(lightning.LightningModule):
         self.clock()
         loss = F.mse_loss(self.net(batch[0]), batch[1])
         self.log("loss", loss, on_step=True, on_epoch=True)
+        self.error(self.net[0](batch[0]).sum(1), batch[1][:, 0])
+        self.log("error", self.error, on_step=False, on_epoch=True)
         self.clock.note(self.trainer.fit_loop.batches, loss.item())
         return loss
 
@@ -67,7 +70,8 @@ class Everything(lightning.LightningModule):
 
     def on_train_epoch_end(self):
         self.clock()
-        self.clock.note(f"epoch {self.current_epoch}", self.trainer.callback_metrics["loss_epoch"].item())
+        for name in ("loss_epoch", "error"):
+            self.clock.note(f"epoch {self.current_epoch} {name}", self.trainer.callback_metrics[name].item())
 
     def configure_optimizers(self):
         optimizer = facula.optim.Adam(self.parameters(), lr=0.02)
@@ -115,7 +119,7 @@ def train(folder, kind, deadline=None):
         training = DataLoader(Noisy(x, y), batch_size=8, shuffle=True, generator=own)
     validation = DataLoader(Noisy(x, y), batch_size=20, shuffle=True, generator=facula.Generator().manual_seed(6))
     keeper = ModelCheckpoint(folder, every_n_train_steps=1, save_last=True)
-    callbacks = [keeper, EarlyStopping("val_loss", patience=9), LearningRateMonitor()]
+    callbacks = [keeper, EarlyStopping("val_loss", patience=9), LearningRateMonitor(), EMAWeightAveraging(0.9)]
     trainer = lightning.Trainer(
         max_epochs=3,
         accumulate_grad_batches=2 if kind == "accumulated" else 1,

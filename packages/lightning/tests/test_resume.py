@@ -194,6 +194,18 @@ def test_last_best_and_the_states_of_callbacks(tmp_path):
     assert trainer.validate(dataloaders=loaders()[1], verbose=False) == found
 
 
+def test_checkpoints_in_a_store(tmp_path):
+    pytest.importorskip("fsspec")
+    place = f"memory://runs/{tmp_path.name}"
+    whole, first = run(tmp_path, callbacks=[ModelCheckpoint(place, every_n_train_steps=7)])
+    assert first.checkpoint_callback.best_model_path == f"{place}/epoch=2-step=14.ckpt.safetensors"
+    resumed, _ = run(tmp_path, ckpt_path="last", callbacks=[ModelCheckpoint(place, every_n_train_steps=7)])
+    assert resumed.seen[0][0] == 2
+    same_state(resumed, whole)
+    with pytest.raises(FileNotFoundError, match="checkpoint: expected a file at memory:.*none, got none"):
+        run(tmp_path, ckpt_path="memory://none")
+
+
 def test_load_from_checkpoint(line, line_class, data, make_trainer, tmp_path):
     trainer = make_trainer(max_epochs=1)
     trainer.fit(line, data)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import facula
+from facula_lightning import storage
 from facula_lightning.hparams import plain
 from facula_lightning.optimizers import SchedulerConfig
 
 if TYPE_CHECKING:
     from facula_lightning.trainer import Trainer
 
-__all__ = ["EXTENSION", "dump", "find", "read", "restore_training", "restore_weights", "write"]
+__all__ = ["EXTENSION", "dump", "find", "read", "restore_training", "restore_weights"]
 
 EXTENSION = ".ckpt.safetensors"
 _FORMAT = 1
@@ -59,23 +61,16 @@ def _kept(hparams: dict[str, Any], owner: str) -> dict[str, Any]:
     return kept
 
 
-def write(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write a checkpoint; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facula.save(checkpoint, path)
-
-
 def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     """Read a checkpoint; ValueError for a file that is not one."""
-    path = Path(path)
-    if not path.is_file():
+    if not storage.exists(path):
+        path = Path(path)
         near = sorted(file.name for file in path.parent.glob(f"*{EXTENSION}")) if path.parent.is_dir() else []
         raise FileNotFoundError(
             f"checkpoint: expected a file at {path}, got none. "
             + (f"That folder has {', '.join(near)}." if near else "Check the path.")
         )
-    checkpoint = facula.load(path, map_location=map_location or "cpu")
+    checkpoint = storage.read(path, map_location or "cpu")
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         found = ", ".join(list(checkpoint)[:5]) if isinstance(checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
@@ -85,7 +80,7 @@ def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     return checkpoint
 
 
-def find(trainer: Trainer, ckpt_path: str | Path) -> Path | None:
+def find(trainer: Trainer, ckpt_path: str | Path) -> str | None:
     """The file that "last", "best" or a path means for this trainer; None, with a warning, for no last one yet."""
     keeper = trainer.checkpoint_callback
     if ckpt_path == "best":
@@ -95,13 +90,13 @@ def find(trainer: Trainer, ckpt_path: str | Path) -> Path | None:
                 "ckpt_path='best': expected a checkpoint of this trainer's ModelCheckpoint, got none. "
                 "Call fit first, with a ModelCheckpoint(monitor=...) among the callbacks."
             )
-        return Path(best)
+        return str(best)
     if ckpt_path == "last":
         known = getattr(keeper, "last_model_path", "")
         if known:
-            return Path(known)
-        folders = {Path(folder) for folder in (getattr(keeper, "dirpath", None), trainer.default_root_dir) if folder}
-        files = {file for folder in folders for file in folder.rglob(f"*{EXTENSION}")}
+            return str(known)
+        folders = {os.fspath(f) for f in (getattr(keeper, "dirpath", None), trainer.default_root_dir) if f}
+        files = [found for folder in folders if (found := storage.newest(folder, EXTENSION))]
         if not files:
             warnings.warn(
                 f"ckpt_path='last': expected a checkpoint below {trainer.default_root_dir}, got none. Beginning anew; "
@@ -109,8 +104,8 @@ def find(trainer: Trainer, ckpt_path: str | Path) -> Path | None:
                 stacklevel=2,
             )
             return None
-        return max(files, key=lambda file: file.stat().st_mtime_ns)
-    return Path(ckpt_path)
+        return max(files)[1]
+    return os.fspath(ckpt_path)
 
 
 def restore_weights(trainer: Trainer, checkpoint: dict[str, Any]) -> None:

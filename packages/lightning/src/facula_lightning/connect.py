@@ -119,7 +119,7 @@ def _device(accelerator: str, devices: Any) -> Any:
 
 
 def loggers(given: Any, folder: str) -> list[Any]:
-    """The loggers: none for False, CSV files for None and True."""
+    """The loggers: none for False, CSV files for None and True; names are those that plugins registered."""
     if given is False:
         return []
     if given is None or given is True:
@@ -127,6 +127,7 @@ def loggers(given: Any, folder: str) -> list[Any]:
 
         return [CSVLogger(folder)]
     found = list(given) if isinstance(given, list | tuple) else [given]
+    found = [facula.loggers.create(one, folder) if isinstance(one, str) else one for one in found]
     for one in found:
         if not hasattr(one, "log_metrics"):
             raise TypeError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import facula
 from facula_lightning import checkpoint as checkpoints
-from facula_lightning import connect, profilers
+from facula_lightning import connect, profilers, storage
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
@@ -156,7 +156,7 @@ class Trainer:
         self.should_stop = False
         self.interrupted = False
         self.stage: str | None = None
-        self.ckpt_path: Path | None = None
+        self.ckpt_path: str | None = None
 
     def fit(
         self,
@@ -355,7 +355,7 @@ class Trainer:
             )
         state = checkpoints.dump(self, weights_only)
         if self.is_global_zero:
-            checkpoints.write(state, filepath)
+            storage.write(state, filepath)
         self.strategy.barrier()
 
     @property

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from facula_lightning import storage
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.checkpoint import EXTENSION
 from facula_lightning.exceptions import MisconfigurationException
@@ -73,7 +74,7 @@ class ModelCheckpoint(Callback):
                 "ModelCheckpoint: expected one of every_n_train_steps, train_time_interval and every_n_epochs, "
                 f"got {sum(bool(trigger) for trigger in triggers)}. Use several ModelCheckpoint callbacks."
             )
-        self.dirpath = None if dirpath is None else os.path.realpath(os.path.expanduser(dirpath))
+        self.dirpath = None if dirpath is None else storage.resolved(dirpath)
         self.filename, self.monitor, self.mode = filename, monitor, mode
         self.verbose, self.save_last, self.save_top_k = verbose, save_last, save_top_k
         self.save_weights_only = save_weights_only
@@ -117,7 +118,7 @@ class ModelCheckpoint(Callback):
         self.current_score = state_dict["current_score"]
         if self.dirpath is None or self.dirpath == state_dict["dirpath"]:
             self.last_model_path = state_dict["last_model_path"]
-            kept = {path: score for path, score in state_dict["best_k_models"].items() if Path(path).exists()}
+            kept = {path: score for path, score in state_dict["best_k_models"].items() if storage.exists(path)}
             self.best_k_models = kept
             self.kth_best_model_path = self._worst() if kept else ""
 
@@ -173,7 +174,7 @@ class ModelCheckpoint(Callback):
             dropped = self._keep(path, score)
             trainer.save_checkpoint(path, self.save_weights_only)
             if dropped and dropped != path and trainer.is_global_zero:
-                Path(dropped).unlink(missing_ok=True)
+                storage.remove(dropped)
             if self.verbose:
                 pl_module: Any = trainer.module
                 pl_module.print(f"epoch {trainer.current_epoch}, step {trainer.global_step}: saved {path}")
@@ -247,7 +248,7 @@ class ModelCheckpoint(Callback):
         assert self.dirpath is not None
         path = os.path.join(self.dirpath, name)
         stem, version = name.removesuffix(self.FILE_EXTENSION), 1
-        while path != self.best_model_path and os.path.exists(path):
+        while path != self.best_model_path and storage.exists(path):
             path = os.path.join(self.dirpath, f"{stem}-v{version}{self.FILE_EXTENSION}")
             version += 1
         return path
