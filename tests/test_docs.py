@@ -16,6 +16,7 @@ PAGES = [
     "docs/how-to/per-sample-gradients.md",
     "docs/how-to/profile-a-program.md",
     "docs/how-to/share-memory.md",
+    "docs/how-to/train.md",
 ]
 LIMITS = {"A training loop": 15, "The Trainer": 10, "A plugin": 10}
 
