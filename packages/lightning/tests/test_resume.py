@@ -58,12 +58,12 @@ class Everything(lightning.LightningModule):
         return [optimizer], [config, schedulers.StepLR(optimizer, 1, gamma=0.9)]
 
 
-def loaders(own_generator=False, length=True):
+def loaders(own_generator=False, length=True, workers=0):
     generator = facula.Generator().manual_seed(0)
     x = facula.randn(40, 4, generator=generator)
     y = x.sum(1, keepdim=True)
     order = facula.Generator().manual_seed(5) if own_generator else None
-    shuffled = DataLoader(Noisy(x, y), batch_size=8, shuffle=True, generator=order)
+    shuffled = DataLoader(Noisy(x, y), batch_size=8, shuffle=True, generator=order, num_workers=workers)
     training = shuffled
     if not length:
 
@@ -139,6 +139,20 @@ def test_other_sources_of_order(tmp_path, data):
         )
         assert resumed.seen == whole.seen[len(whole.seen) - len(resumed.seen) :]
         same_state(resumed, whole)
+
+
+def test_other_numbers_of_workers(tmp_path):
+    callbacks = [keep_all(tmp_path / "whole", every_n_train_steps=4)]
+    whole, _ = run(tmp_path, callbacks=callbacks, data=loaders(workers=2), epochs=2)
+    resumed, _ = run(
+        tmp_path,
+        ckpt_path=tmp_path / "whole" / "step=4.ckpt.safetensors",
+        callbacks=[keep_all(tmp_path / "again", every_n_train_steps=4)],
+        data=loaders(workers=0),
+        epochs=2,
+    )
+    assert resumed.seen == whole.seen[len(whole.seen) - len(resumed.seen) :]
+    same_state(resumed, whole)
 
 
 def test_max_steps_inside_an_epoch_goes_on_there(tmp_path):

@@ -185,6 +185,11 @@ class LightningModule(HyperparametersMixin, Module):
         elif self.global_rank == 0:
             bar.print(*args, **kwargs)
 
+    def all_gather(self, thing: Any) -> list[Any]:
+        """What each process gave, in the order of ranks."""
+        found: list[Any] = self.trainer.strategy.gather(thing)
+        return found
+
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
         """The optimizer, or the list of them; with `use_pl_optimizer` each step counts and calls hooks."""
         known = self.trainer.optimization.wrapped if use_pl_optimizer else self.trainer.optimizers

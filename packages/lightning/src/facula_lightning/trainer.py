@@ -429,6 +429,16 @@ class Trainer:
         return (c for c in self.callbacks if any(cls.__name__ == name for cls in type(c).__mro__))
 
     @property
+    def train_dataloader(self) -> Any:
+        """What is trained on."""
+        return self.fit_loop.loader
+
+    @property
+    def val_dataloaders(self) -> list[Any]:
+        """What is validated on."""
+        return self.validation_loop.loaders
+
+    @property
     def num_training_batches(self) -> float:
         """How many batches an epoch has."""
         return self.fit_loop.count

@@ -17,6 +17,8 @@ class Tokens(lightning.LightningModule):
         super().__init__()
         self.net = facula.nn.Sequential(facula.nn.Linear(4, 8), facula.nn.Tanh(), facula.nn.Linear(8, 1))
         self.losses = []
+        self.error = lightning.metrics.MeanAbsoluteError()
+        self.ranking = lightning.metrics.AUROC()
 
     def mean(self, batch):
         x, y, mask = batch  # (N, T, 4), (N, T), (N, T)
@@ -31,6 +33,9 @@ class Tokens(lightning.LightningModule):
     def validation_step(self, batch, batch_idx):
         loss, count = self.mean(batch)
         self.log("val_loss", loss, batch_size=count, sync_dist=True)
+        self.error(self.net(batch[0]).squeeze(-1), batch[1])
+        self.ranking(self.net(batch[0]).mean((1, 2)), (batch[1].mean(1) > 0).long())
+        self.log_dict({"val_error": self.error, "val_ranking": self.ranking})
 
     def on_train_epoch_end(self):
         self.losses.append(self.trainer.metrics.active.reduced(2)["loss"])
@@ -67,7 +72,7 @@ def main(output, strategy, batch_size):
     found = trainer.validate(module, DataLoader(data(16), batch_size), verbose=False)
     if trainer.is_global_zero:
         weights = [p.detach().reshape(-1).tolist() for p in module.parameters()]
-        result = {"losses": losses, "weights": weights, "val_loss": found[0]["val_loss"], "ranks": trainer.world_size}
+        result = {"losses": losses, "weights": weights, "found": list(found[0].values()), "ranks": trainer.world_size}
         (output / "result.json").write_text(json.dumps(result))
 
 
