@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_text import datasets, generation, lora, models, tokenizers
+    from facula_text import datasets, generation, lora, models, sampling, tokenizers
     from facula_text.generation import generate
 
 __version__ = "0.1.0"
-__all__ = ["datasets", "generate", "generation", "lora", "models", "tokenizers"]
+__all__ = ["datasets", "generate", "generation", "lora", "models", "sampling", "tokenizers"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import facula
 from facula import Tensor
+from facula_text.sampling import penalize, select
+from facula_text.tokenizers import Tokenizer
 
-__all__ = ["generate", "select"]
+__all__ = ["beam_search", "generate", "select", "stream", "stream_text"]
 
 
 class LanguageModel(Protocol):
@@ -26,46 +29,70 @@ class LanguageModel(Protocol):
     def __call__(self, input: Tensor, cache: Any = None) -> Tensor: ...
 
 
-def select(
-    logits: Tensor,
-    *,
-    do_sample: bool = False,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: Any = None,
-) -> Tensor:
-    """The next ids: the likeliest, or drawn from softmax(logits / temperature) if `do_sample`.
+class Reader:
+    """Logits of what follows growing rows of ids, each read once as long as they fit in the model."""
 
-    `top_k` leaves the k likeliest, `top_p` the fewest likeliest whose probabilities add up to at least p
-    (https://arxiv.org/abs/1904.09751). Shape: (B, vocab) -> (B, 1), int64. ValueError for limits out of range.
+    def __init__(self, model: LanguageModel, rows: int, longest: int, padding: Tensor | None) -> None:
+        self.model = model
+        self.rows = rows
+        self.capacity = longest if model.block_size is None else min(longest, model.block_size)
+        self.padding = padding
+        self.cache: Any = None
+        self.read = 0
+
+    def follow(self, ids: Tensor) -> Tensor:
+        """The logits after the last id.   Shape: (B, T) -> (B, vocab)."""
+        cut = max(0, ids.shape[1] - self.capacity)
+        if self.cache is None or cut:
+            padding = None if self.padding is None else (self.padding - cut).clamp(min=0)
+            self.cache, self.read = self.model.make_cache(self.rows, self.capacity, padding), cut
+        logits = self.model(ids[:, self.read :], self.cache)
+        self.read = ids.shape[1]
+        return logits[:, -1]
+
+
+def stream(
+    model: LanguageModel,
+    input: Tensor,
+    max_new_tokens: int,
+    *,
+    attention_mask: Tensor | None = None,
+    eos_id: int | None = None,
+    repetition_penalty: float = 1.0,
+    **sampling: Any,
+) -> Iterator[Tensor]:
+    """Each next id (B, 1) as soon as it is known; options as of `generate`, which gathers them.
 
     >>> import facula
-    >>> from facula_text.generation import select
-    >>> select(facula.tensor([[0.1, 3.0, 0.2]])).tolist()
-    [[1]]
+    >>> from facula_text import generation, models
+    >>> model = models.GPT(vocab_size=10, block_size=8, n_layer=1, n_head=1, n_embd=4)
+    >>> [ids.shape for ids in generation.stream(model, facula.tensor([[1], [2]]), 2)]
+    [facula.Size([2, 1]), facula.Size([2, 1])]
     """
-    if temperature <= 0:
-        raise ValueError(
-            f"generate: expected temperature above 0, got {temperature}. Use do_sample=False for the likeliest."
-        )
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"generate: expected top_k of at least 1, got {top_k}. Leave it out to keep all.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"generate: expected top_p above 0 and at most 1, got {top_p}. Leave it out to keep all.")
-    if not do_sample:
-        return logits.argmax(dim=-1, keepdim=True)
-    ordered, ids = (logits / temperature).sort(dim=-1, descending=True)
-    probabilities = facula.softmax(ordered, dim=-1)
-    dropped = facula.zeros_like(probabilities, dtype=facula.bool)
-    if top_k is not None:
-        dropped[:, top_k:] = True
-    if top_p is not None:
-        within_k = probabilities.masked_fill(dropped, 0.0)
-        within_k = within_k / within_k.sum(dim=-1, keepdim=True)
-        dropped = dropped | (within_k.cumsum(dim=-1) - within_k >= top_p)  # what comes before already suffices
-    kept = probabilities.masked_fill(dropped, 0.0)
-    return ids.gather(-1, facula.multinomial(kept, 1, generator=generator))
+    padding = _padding(input, attention_mask)
+    training = model.training
+    model.train(False)
+    try:
+        ids = input
+        counted = input if attention_mask is None else facula.where(attention_mask.bool(), input, input[:, -1:])
+        reader = Reader(model, len(ids), input.shape[1] + max_new_tokens, padding)
+        ended = facula.zeros(len(ids), 1, dtype=facula.bool, device=ids.device)
+        for _ in range(max_new_tokens):
+            with facula.no_grad():
+                logits = reader.follow(ids)
+                if repetition_penalty != 1.0:
+                    logits = penalize(logits, counted, repetition_penalty)
+                chosen = select(logits, **sampling)
+                if eos_id is not None:
+                    chosen = facula.where(ended, eos_id, chosen)
+                    ended = ended | (chosen == eos_id)
+                ids = facula.cat([ids, chosen], dim=1)
+                counted = facula.cat([counted, chosen], dim=1)
+            yield chosen
+            if bool(ended.all()):
+                return
+    finally:
+        model.train(training)
 
 
 def generate(
@@ -73,52 +100,142 @@ def generate(
     input: Tensor,
     max_new_tokens: int,
     *,
-    do_sample: bool = False,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    num_beams: int = 1,
+    length_penalty: float = 1.0,
+    attention_mask: Tensor | None = None,
     eos_id: int | None = None,
-    generator: Any = None,
+    **options: Any,
 ) -> Tensor:
-    """`input` and up to `max_new_tokens` ids more, each chosen by `select`.
+    """`input` and up to `max_new_tokens` ids more.
 
-    The model reads each id once and keeps keys and values; when the text has grown past `block_size`, it reads the last
-    `block_size` ids anew for each one. A row that has met `eos_id` is filled with it; once all have, the text ends.
+    Each is the likeliest or, with `do_sample=True`, drawn within `temperature`, `top_k`, `top_p` and `min_p` by
+    `generator`; `repetition_penalty` counts what the row already holds; `num_beams` searches for the likeliest row instead.
+    `attention_mask` (B, T) is 0 for filling, which stands on the left. The model reads each id once and keeps keys and values
+    in memory taken once; when the text has grown past `block_size`, it reads the last `block_size` ids anew for each one. A
+    row that has met `eos_id` is filled with it; once all have, the text ends.
 
-    Shape: (B, T) -> (B, T + at most max_new_tokens), int64. ValueError for input of other dimensions or without ids.
+    Shape: (B, T) -> (B, T + at most max_new_tokens), int64. ValueError for input of other dimensions or without ids, for
+    filling elsewhere, and for options out of range.
     """
+    common: dict[str, Any] = {"attention_mask": attention_mask, "eos_id": eos_id}
+    if num_beams > 1:
+        if options:
+            raise ValueError(f"generate: expected no sampling beside num_beams, got {sorted(options)}. Leave one out.")
+        return beam_search(model, input, max_new_tokens, num_beams, length_penalty=length_penalty, **common)
+    return facula.cat([input, *stream(model, input, max_new_tokens, **common, **options)], dim=1)
+
+
+def beam_search(
+    model: LanguageModel,
+    input: Tensor,
+    max_new_tokens: int,
+    num_beams: int,
+    *,
+    length_penalty: float = 1.0,
+    attention_mask: Tensor | None = None,
+    eos_id: int | None = None,
+) -> Tensor:
+    """`input` and what follows with the highest sum of log probabilities / length^length_penalty that the beams meet.
+
+    The `num_beams` likeliest rows are kept at each step; one that has met `eos_id` is kept as it is.
+
+    Shape: (B, T) -> (B, T + at most max_new_tokens), int64. Errors as of `generate`.
+    """
+    if num_beams < 1:
+        raise ValueError(f"generate: expected num_beams of at least 1, got {num_beams}. Use 1 for the likeliest id.")
+    padding = _padding(input, attention_mask)
+    batch, training = len(input), model.training
+    model.train(False)
+    try:
+        with facula.no_grad():
+            ids = input.repeat_interleave(num_beams, 0)  # (B * beams, T)
+            if padding is not None:
+                padding = padding.repeat_interleave(num_beams, 0)
+            reader = Reader(model, len(ids), input.shape[1] + max_new_tokens, padding)
+            first_row = facula.arange(0, len(ids), num_beams, device=ids.device).unsqueeze(1)
+            scores = facula.full((batch, num_beams), -facula.inf, device=ids.device)
+            scores[:, 0] = 0.0  # all beams are the same at first
+            lengths = facula.zeros(len(ids), dtype=facula.int64, device=ids.device)
+            ended = facula.zeros(len(ids), dtype=facula.bool, device=ids.device)
+            for _ in range(max_new_tokens):
+                gain = reader.follow(ids).log_softmax(dim=-1)  # (B * beams, vocab)
+                vocab = gain.shape[1]
+                if eos_id is not None:
+                    only_end = facula.full_like(gain, -facula.inf)
+                    only_end[:, eos_id] = 0.0
+                    gain = facula.where(ended.unsqueeze(1), only_end, gain)
+                total = scores.unsqueeze(2) + gain.view(batch, num_beams, vocab)
+                scores, best = total.view(batch, -1).topk(num_beams, dim=1)
+                rows = (first_row + best // vocab).view(-1)
+                reader.cache.select(rows)
+                ids = facula.cat([ids[rows], (best % vocab).view(-1, 1)], dim=1)
+                lengths = lengths[rows] + (~ended[rows]).to(facula.int64)
+                if eos_id is not None:
+                    ended = ended[rows] | (ids[:, -1] == eos_id)
+                    if bool(ended.all()):
+                        break
+            normalised = scores / lengths.clamp(min=1).view(batch, num_beams) ** length_penalty
+            return ids[first_row.view(-1) + normalised.argmax(dim=1)]
+    finally:
+        model.train(training)
+
+
+def stream_text(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    prompt: str,
+    max_new_tokens: int,
+    *,
+    stop_strings: Sequence[str] = (),
+    **options: Any,
+) -> Iterator[str]:
+    """Pieces of text that follow `prompt`, as soon as they are certain; the text ends before the first stop string.
+
+    What could be the beginning of a stop string or of a character of several bytes is held back. Options as of `stream`.
+
+    >>> import facula
+    >>> from facula_text import generation, models, tokenizers
+    >>> tokenizer = tokenizers.CharTokenizer("abc")
+    >>> model = models.GPT(vocab_size=3, block_size=8, n_layer=1, n_head=1, n_embd=4)
+    >>> len("".join(generation.stream_text(model, tokenizer, "ab", 5)))
+    5
+    """
+    ids: list[int] = []
+    given = 0
+    text = ""
+    for chosen in stream(model, facula.tensor([tokenizer.encode(prompt)]), max_new_tokens, **options):
+        ids.append(int(chosen))
+        text = tokenizer.decode(ids)
+        stops = [place for stop in stop_strings if (place := text.find(stop)) >= 0]
+        if stops:
+            yield text[given : min(stops)]
+            return
+        certain = len(text) - max(_held_back(text, stop) for stop in ("\ufffd\ufffd", *stop_strings))
+        if certain > given:
+            yield text[given:certain]
+            given = certain
+    if len(text) > given:
+        yield text[given:]
+
+
+def _held_back(text: str, stop: str) -> int:
+    """How many characters at the end of the text begin the stop string."""
+    return next((size for size in range(len(stop) - 1, 0, -1) if text.endswith(stop[:size])), 0)
+
+
+def _padding(input: Tensor, attention_mask: Tensor | None) -> Tensor | None:
+    """How many ids on the left of each row are filling (B,), None for none."""
     if input.dim() != 2 or not input.shape[1]:
         raise ValueError(
             f"generate: expected ids (B, T) with T of at least 1, got {tuple(input.shape)}. Give a first id."
         )
-    training = model.training
-    model.train(False)
-    try:
-        with facula.no_grad():
-            capacity = input.shape[1] + max_new_tokens
-            if model.block_size is not None:
-                capacity = min(capacity, model.block_size)
-            ids, unread = input, input[:, -capacity:]
-            cache = model.make_cache(len(ids), capacity)
-            for _ in range(max_new_tokens):
-                logits = model(unread, cache)
-                chosen = select(
-                    logits[:, -1],
-                    do_sample=do_sample,
-                    temperature=temperature,
-                    top_k=top_k,
-                    top_p=top_p,
-                    generator=generator,
-                )
-                if eos_id is not None:
-                    ended = (ids[:, input.shape[1] :] == eos_id).any(dim=1, keepdim=True)
-                    chosen = facula.where(ended, eos_id, chosen)
-                ids = facula.cat([ids, chosen], dim=1)
-                if eos_id is not None and bool((ids[:, input.shape[1] :] == eos_id).any(dim=1).all()):
-                    break
-                unread = chosen
-                if ids.shape[1] > capacity:
-                    unread, cache = ids[:, -capacity:], model.make_cache(len(ids), capacity)
-            return ids
-    finally:
-        model.train(training)
+    if attention_mask is None:
+        return None
+    mask = attention_mask.to(facula.int64)
+    if mask.shape != input.shape or bool((mask[:, 1:] < mask[:, :-1]).any()) or not bool(mask[:, -1].all()):
+        raise ValueError(
+            "generate: expected an attention_mask like the ids, 0 only on the left of each row, got one that is not. "
+            "Fill on the left, e.g. pad_ids(rows, side='left')."
+        )
+    padding = input.shape[1] - mask.sum(1)
+    return padding if bool((padding > 0).any()) else None

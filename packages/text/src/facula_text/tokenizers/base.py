@@ -28,10 +28,14 @@ class Tokenizer(Protocol):
         ...
 
 
-def pad_ids(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Tensor]:
+def pad_ids(
+    rows: Sequence[Sequence[int]], pad_id: int = 0, *, side: str = "right", max_length: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Rows of ids as one tensor, filled up with `pad_id`, and its mask: 1 for ids, 0 for filling.
 
-    Shape: (rows, longest) twice, int64. ValueError for no rows.
+    `side` is where filling stands: "right", or "left" for generation; `max_length` keeps the first ids of longer rows.
+
+    Shape: (rows, longest) twice, int64. ValueError for no rows or another side.
 
     >>> from facula_text.tokenizers import pad_ids
     >>> ids, mask = pad_ids([[5, 6, 7], [8]])
@@ -40,9 +44,17 @@ def pad_ids(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[Tensor, Ten
     """
     if not rows:
         raise ValueError("pad_ids: expected at least one row, got none. Give the ids of one text or more.")
-    longest = max(map(len, rows))
-    ids = [[*row, *[pad_id] * (longest - len(row))] for row in rows]
-    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+    if side not in ("left", "right"):
+        raise ValueError(f"pad_ids: expected side 'left' or 'right', got {side!r}. Choose one of them.")
+    kept = [list(row[:max_length]) for row in rows]
+    longest = max(map(len, kept))
+    gaps = [longest - len(row) for row in kept]
+    if side == "left":
+        ids = [[pad_id] * gap + row for row, gap in zip(kept, gaps, strict=True)]
+        mask = [[0] * gap + [1] * len(row) for row, gap in zip(kept, gaps, strict=True)]
+    else:
+        ids = [row + [pad_id] * gap for row, gap in zip(kept, gaps, strict=True)]
+        mask = [[1] * len(row) + [0] * gap for row, gap in zip(kept, gaps, strict=True)]
     shape = (len(rows), longest)
     return (
         facula.tensor(ids, dtype=facula.int64).view(shape),
