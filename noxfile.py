@@ -125,10 +125,9 @@ def parity(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the workloads side by side with torch; arguments go to the comparison."""
-    folder = beside(session, "BENCH_DIR", "perf", "compare.py")
+    """Time operators, layers, models and the import side by side with torch; arguments go to the comparison."""
     install(session, *editable("core[fast]"), *group("oracle"))
-    session.run("python", str(folder / "compare.py"), *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "1"})
+    session.run("python", "benchmarks/compare.py", *session.posargs)
 
 
 @nox.session
