@@ -5,8 +5,9 @@
 | 3 x 3, stride 1, from 16 channels and 32 tiles on | Winograd |
 | one channel in and one out for each group | sums of shifted lines |
 | any other kernel of more than one number | columns |
+| 1 x 1, stride 1, no padding, no groups, also of volumes | a product for each image |
 
-Kernels of one number, volumes, small arrays and other types keep to the record's own forward.
+Other volumes, small arrays and other types keep to the record's own forward.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 
 from facula.ops.conv import conv_input_op, conv_op, conv_weight_op, sum_bias
-from facula.ops.kernels.cpu import columns, depthwise, winograd
+from facula.ops.kernels.cpu import columns, depthwise, one_by_one, winograd
 
 
 def _image(array):
@@ -27,6 +28,12 @@ def _served(kernel, *arrays):
     return len(kernel) == 2 and math.prod(kernel) > 1 and columns.gather.serves(*arrays) and all(a.size for a in arrays)
 
 
+def _single(kernel, stride, padding, dilation, groups, *arrays):
+    """Whether each result is a sum over channels alone."""
+    whole = math.prod(kernel) == max(stride) == groups == 1 and not any(p for pair in padding for p in pair)
+    return whole and columns.gather.serves(*arrays) and all(a.size for a in arrays)
+
+
 def _flat(stride, padding, dilation, groups):
     """What describes a convolution of sequences, for images of one row."""
     return (1, *stride), ((0, 0), *padding), (1, *dilation), groups
@@ -35,6 +42,9 @@ def _flat(stride, padding, dilation, groups):
 def conv(xp, input, weight, bias=None, stride=(1,), padding=((0, 0),), dilation=(1,), groups=1):
     """The forward of `conv_op`."""
     rest = stride, padding, dilation, groups
+    if input.ndim == weight.ndim > 2 and _single(weight.shape[2:], *rest, input, weight):
+        conv_op.rule.shape(input, weight, bias, *rest)
+        return one_by_one.convolve(input, weight, bias)
     if input.ndim == weight.ndim == 3:
         return conv(xp, _image(input), _image(weight), bias, *_flat(*rest))[:, :, 0]
     if input.ndim == weight.ndim == 4 and _served(weight.shape[2:], input, weight):
@@ -51,6 +61,8 @@ def conv(xp, input, weight, bias=None, stride=(1,), padding=((0, 0),), dilation=
 def conv_input(xp, upper, weight, size, stride, padding, dilation, groups):
     """The forward of `conv_input_op`: for a stride of 1 a convolution with the weight turned around."""
     rest = stride, padding, dilation, groups
+    if upper.shape[2:] == tuple(size) and _single(weight.shape[2:], *rest, upper, weight):
+        return one_by_one.input_slope(upper, weight)
     if upper.ndim == weight.ndim == 3:
         return conv_input(xp, _image(upper), _image(weight), (1, *size), *_flat(*rest))[:, :, 0]
     if upper.ndim == weight.ndim == 4 and _served(weight.shape[2:], upper, weight):
@@ -66,6 +78,8 @@ def conv_input(xp, upper, weight, size, stride, padding, dilation, groups):
 def conv_weight(xp, upper, input, kernel, stride, padding, dilation, groups):
     """The forward of `conv_weight_op`."""
     rest = stride, padding, dilation, groups
+    if upper.shape[2:] == input.shape[2:] and _single(kernel, *rest, upper, input):
+        return one_by_one.weight_slope(upper, input, kernel)
     if upper.ndim == input.ndim == 3:
         return conv_weight(xp, _image(upper), _image(input), (1, *kernel), *_flat(*rest))[:, :, 0]
     if upper.ndim == input.ndim == 4 and _served(kernel, upper, input):

@@ -1,0 +1,53 @@
+"""Convolutions whose kernel is one number for each pair of channels: a matrix product for each image, no copies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facula.devices.threads import share
+
+
+def _flat(array):
+    return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))
+
+
+def _each(matrix, images, size):
+    """matrix @ image for every image; images are shared out, and one alone is BLAS's to share."""
+    out = np.empty((len(images), len(matrix), images.shape[2]), images.dtype)
+    if len(images) == 1:
+        np.matmul(matrix, images[0], out=out[0])
+    else:
+        share(lambda i, j: np.matmul(matrix, images[i:j], out=out[i:j]), [(i, i + 1) for i in range(len(images))])
+    return out.reshape(len(images), len(matrix), *size)
+
+
+def convolve(input, weight, bias):
+    """(N, C, *) and (O, C, 1...) -> (N, O, *)."""
+    out = _each(weight.reshape(len(weight), -1), _flat(input), input.shape[2:])
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * (input.ndim - 2))
+    return out
+
+
+def input_slope(g, weight):
+    """The gradient of the input."""
+    return _each(weight.reshape(len(weight), -1).T, _flat(g), g.shape[2:])
+
+
+def weight_slope(g, input, kernel):
+    """The gradient of the weight, summed over images in groups that are the same for any number of threads."""
+    images, count, channels = len(g), g.shape[1], input.shape[1]
+    groups = max(1, min(images, 8, (1 << 22) // (count * channels)))
+    totals, upper, lower = np.empty((groups, count, channels), g.dtype), _flat(g), _flat(input).swapaxes(1, 2)
+
+    def work(k, _):
+        np.matmul(upper[k], lower[k], out=totals[k])
+        for n in range(k + groups, images, groups):
+            totals[k] += upper[n] @ lower[n]
+
+    share(work, [(k, k + 1) for k in range(groups)])
+    for part in totals[1:]:
+        totals[0] += part
+    return totals[0].reshape(count, channels, *kernel)
