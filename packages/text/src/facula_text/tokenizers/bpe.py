@@ -9,28 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from facula import Tensor
-from facula_text.files import read_text, write_text
-from facula_text.tokenizers.base import pad_ids
+from facula_text.files import read_text
+from facula_text.tokenizers.library import LibraryTokenizer, existing, library
 
 __all__ = ["BPETokenizer"]
 
 
-def _library() -> Any:
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "BPETokenizer: expected the library 'tokenizers', got no such module. Run: pip install facula-text",
-            name="tokenizers",
-        ) from error
-    return tokenizers
-
-
-class BPETokenizer:
+class BPETokenizer(LibraryTokenizer):
     """Byte-pair encoding on bytes, so that every text has ids and `decode(encode(text)) == text`.
 
     `core` is the library's own `tokenizers.Tokenizer`; ids are its ids.
@@ -40,9 +27,6 @@ class BPETokenizer:
     >>> tokenizer.decode(tokenizer.encode("slower ünder"))
     'slower ünder'
     """
-
-    def __init__(self, core: Any) -> None:
-        self.core = core
 
     @classmethod
     def train(
@@ -63,19 +47,17 @@ class BPETokenizer:
                 f"BPETokenizer: expected vocab_size of at least {smallest}, got {vocab_size}. "
                 "All 256 bytes and the special tokens have ids."
             )
-        library = _library()
-        core = library.Tokenizer(library.models.BPE())
-        core.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        core.decoder = library.decoders.ByteLevel()
-        trainer = library.trainers.BpeTrainer(
+        core = library().Tokenizer(library().models.BPE())
+        core.pre_tokenizer = library().pre_tokenizers.ByteLevel(add_prefix_space=False)
+        core.decoder = library().decoders.ByteLevel()
+        trainer = library().trainers.BpeTrainer(
             vocab_size=vocab_size,
             min_frequency=min_frequency,
             special_tokens=list(special_tokens),
-            initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
+            initial_alphabet=library().pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        core.train_from_iterator(texts, trainer)
-        return cls(core)
+        return cls._trained(core, trainer, texts)
 
     @classmethod
     def train_files(cls, paths: Iterable[str | os.PathLike[str]], vocab_size: int, **options: Any) -> BPETokenizer:
@@ -85,55 +67,15 @@ class BPETokenizer:
         )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> BPETokenizer:
-        """Read a `tokenizer.json`; FileNotFoundError if it is missing, ValueError if it is something else."""
-        text = read_text(path)
-        try:
-            return cls(_library().Tokenizer.from_str(text))
-        except ImportError:
-            raise
-        except Exception as error:  # the library raises bare Exceptions
-            raise ValueError(
-                f"BPETokenizer: expected a tokenizer.json, got {path} ({error}). Check the path."
-            ) from error
-
-    @classmethod
     def load_merges(cls, vocab: str | os.PathLike[str], merges: str | os.PathLike[str]) -> BPETokenizer:
-        """Read `vocab.json` and `merges.txt`, the form in which GPT-2's are published."""
-        for path in (vocab, merges):
-            if not Path(path).is_file():
-                raise FileNotFoundError(f"BPETokenizer: expected the file {path}, got nothing there. Check the path.")
-        library = _library()
-        core = library.Tokenizer(library.models.BPE.from_file(str(vocab), str(merges)))
-        core.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        core.decoder = library.decoders.ByteLevel()
+        """Read `vocab.json` and `merges.txt`, the form in which GPT-2's are published.
+
+        <|endoftext|> is one id, where the vocabulary has it.
+        """
+        files = existing(cls.__name__, vocab, merges)
+        core = library().Tokenizer(library().models.BPE.from_file(*files))
+        core.pre_tokenizer = library().pre_tokenizers.ByteLevel(add_prefix_space=False)
+        core.decoder = library().decoders.ByteLevel()
+        if core.token_to_id("<|endoftext|>") is not None:
+            core.add_special_tokens(["<|endoftext|>"])
         return cls(core)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a `tokenizer.json`."""
-        write_text(path, self.core.to_str(pretty=True))
-
-    @property
-    def vocab_size(self) -> int:
-        """How many ids there are."""
-        return int(self.core.get_vocab_size())
-
-    def token_to_id(self, token: str) -> int | None:
-        """The id of a token, None if there is none."""
-        found: int | None = self.core.token_to_id(token)
-        return found
-
-    def encode(self, text: str) -> list[int]:
-        """The ids of a text."""
-        return list(self.core.encode(text).ids)
-
-    def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
-        """The text of ids."""
-        return str(self.core.decode([int(index) for index in ids], skip_special_tokens=skip_special_tokens))
-
-    def encode_batch(self, texts: Sequence[str], pad_id: int = 0) -> tuple[Tensor, Tensor]:
-        """The ids of many texts, filled up with `pad_id`, and the mask of what is text.   Shape: (B, longest) twice."""
-        return pad_ids([encoding.ids for encoding in self.core.encode_batch(list(texts))], pad_id)
-
-    def __repr__(self) -> str:
-        return f"BPETokenizer(vocab_size={self.vocab_size})"
