@@ -6,11 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_text import datasets, generation, lora, models, sampling, tokenizers
+    from facula_text import datasets, generation, lora, models, samplers, sampling, tokenizers, transforms, vocab
     from facula_text.generation import generate
 
 __version__ = "0.1.0"
-__all__ = ["datasets", "generate", "generation", "lora", "models", "sampling", "tokenizers"]
+__all__ = [
+    "datasets",
+    "generate",
+    "generation",
+    "lora",
+    "models",
+    "samplers",
+    "sampling",
+    "tokenizers",
+    "transforms",
+    "vocab",
+]
 
 
 def __getattr__(name: str) -> Any:
