@@ -96,9 +96,9 @@ def put_tile(tile, tiles, t, first, lanes):
 @kernel
 def input_tiles(
     x: float32[::1], tiles: float32[:, :, ::1], scratch: float32[::1], channels: int, height: int, width: int,
-    top: int, left: int, down: int, across: int, start: int, stop: int,
+    top: int, left: int, down: int, across: int, origin: int, start: int, stop: int,
 ):  # fmt: skip
-    """B' d B of rows of tiles: x (N, C, H, W) flat -> tiles (36, rows * across, C); a picture has `down` rows."""
+    """B' d B of rows of tiles: x (N, C, H, W) flat -> tiles (36, rows * across, C), from row `origin` on; a picture has `down` rows."""
     tile, strip, plane = scratch[:TILE], scratch[TILE:], height * width
     for row in range(start, stop):
         for first in range(0, channels, LANES):
@@ -130,13 +130,13 @@ def input_tiles(
                         o[192 + c] = e + g
                         o[256 + c] = e - g
                         o[320 + c] = FOUR * d1 - FIVE * d3 + d5
-                put_tile(tile, tiles, (row - start) * across + tx, first, lanes)
+                put_tile(tile, tiles, (row - origin) * across + tx, first, lanes)
 
 
 @kernel
 def slope_tiles(
     g: float32[::1], tiles: float32[:, :, ::1], scratch: float32[::1], channels: int, height: int, width: int,
-    down: int, across: int, start: int, stop: int,
+    down: int, across: int, origin: int, start: int, stop: int,
 ):  # fmt: skip
     """A g A' of rows of tiles of a gradient: g (N, O, H, W) flat -> tiles (36, rows * across, O)."""
     tile, strip, plane = scratch[:TILE], scratch[TILE:], height * width
@@ -168,13 +168,13 @@ def slope_tiles(
                         o[192 + c] = e + h
                         o[256 + c] = e - h
                         o[320 + c] = d3
-                put_tile(tile, tiles, (row - start) * across + tx, first, lanes)
+                put_tile(tile, tiles, (row - origin) * across + tx, first, lanes)
 
 
 @kernel
 def output_tiles(
     tiles: float32[:, :, ::1], out: float32[::1], bias: float32[::1], scratch: float32[::1], offset: int, total: int,
-    height: int, width: int, down: int, across: int, start: int, stop: int,
+    height: int, width: int, down: int, across: int, origin: int, start: int, stop: int,
 ):  # fmt: skip
     """A' m A + bias of rows of tiles: (36, rows * across, O) -> channels from `offset` on of out (N, total, H, W) flat."""
     tile, strip, plane, channels = scratch[:TILE], scratch[TILE:], height * width, tiles.shape[2]
@@ -184,7 +184,7 @@ def output_tiles(
             lanes = min(LANES, channels - first)
             for tx in range(across):
                 for k in range(36):
-                    source, target = tiles[k, (row - start) * across + tx, first : first + lanes], tile[k * LANES :]
+                    source, target = tiles[k, (row - origin) * across + tx, first : first + lanes], tile[k * LANES :]
                     for c in range(source.size):
                         target[c] = source[c]
                 for j in range(6):
@@ -351,9 +351,13 @@ def convolve(input, weight, bias, padding, outs, turned=False):
         (start, stop), (first, last) = plan.parts[k // len(blocks)], blocks[k % len(blocks)]
         source, product, scratch = plan.memory(channels, last - first)
         tiles = (stop - start) * plan.across
-        input_tiles(input.reshape(-1), source, scratch, channels, *size, top, left, plan.down, plan.across, start, stop)
+        input_tiles(
+            input.reshape(-1), source, scratch, channels, *size, top, left, plan.down, plan.across, start, start, stop
+        )
         np.matmul(source[:, :tiles], kernels[:, :, first:last], out=product[:, :tiles])
-        output_tiles(product, out.reshape(-1), bias, scratch, first, count, *outs, plan.down, plan.across, start, stop)
+        output_tiles(
+            product, out.reshape(-1), bias, scratch, first, count, *outs, plan.down, plan.across, start, start, stop
+        )
 
     share(work, [(k, k + 1) for k in range(len(plan.parts) * len(blocks))])
     return out
@@ -368,15 +372,25 @@ def weight_slope(g, input, padding):
     totals = np.empty((groups, 36, channels, count), np.float32)
 
     def work(k, _):
-        source, slopes, scratch = plan.memory(channels, count)
-        part, shape = workspace("winograd.part", 36, channels, count), (plan.down, plan.across)
-        for i, (start, stop) in enumerate(plan.parts[k::groups]):
-            tiles = (stop - start) * plan.across
-            input_tiles(input.reshape(-1), source, scratch, channels, *size, top, left, *shape, start, stop)
-            slope_tiles(g.reshape(-1), slopes, scratch, count, *outs, *shape, start, stop)
-            np.matmul(source[:, :tiles].transpose(0, 2, 1), slopes[:, :tiles], out=part if i else totals[k])
-            if i:
-                totals[k] += part
+        source, slopes, _ = plan.memory(channels, count)
+        part = workspace("winograd.part", 36, channels, count)
+
+        def transform(start, stop):
+            scratch, shape = plan.memory(channels, count)[-1], (plan.down, plan.across, origin, start, stop)
+            input_tiles(input.reshape(-1), source, scratch, channels, *size, top, left, *shape)
+            slope_tiles(g.reshape(-1), slopes, scratch, count, *outs, *shape)
+
+        def multiply(first, last):
+            lines, places = slice(0, (end - origin) * plan.across), slice(first, last)
+            into = part if origin > plan.parts[k][0] else totals[k]
+            np.matmul(source[places, lines].transpose(0, 2, 1), slopes[places, lines], out=into[places])
+            if into is part:
+                totals[k, places] += part[places]
+
+        for origin, end in plan.parts[k::groups]:
+            step = max(1, (end - origin) // 8)
+            share(transform, [(i, min(i + step, end)) for i in range(origin, end, step)], blas=False)
+            share(multiply, [(i, i + 6) for i in range(0, 36, 6)])
 
     share(work, [(k, k + 1) for k in range(groups)])
     for part in totals[1:]:
