@@ -6,7 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_text import datasets, generation, lora, models, samplers, sampling, tokenizers, transforms, vocab
+    from facula_text import (
+        datasets,
+        generation,
+        lora,
+        metrics,
+        models,
+        samplers,
+        sampling,
+        tokenizers,
+        transforms,
+        vocab,
+    )
     from facula_text.generation import generate
 
 __version__ = "0.1.0"
@@ -15,6 +26,7 @@ __all__ = [
     "generate",
     "generation",
     "lora",
+    "metrics",
     "models",
     "samplers",
     "sampling",
