@@ -141,6 +141,21 @@ def test_other_sources_of_order(tmp_path, data):
         same_state(resumed, whole)
 
 
+@pytest.mark.parametrize("options", [{}, {"limit_train_batches": 3}, {"accumulate_grad_batches": 2}])
+@pytest.mark.parametrize("data", [{}, {"own_generator": True}, {"length": False}])
+def test_a_state_taken_in_the_middle_of_a_batch(tmp_path, data, options):
+    class Saves(lightning.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            trainer.save_checkpoint(tmp_path / f"{trainer.fit_loop.batches}.ckpt.safetensors")
+
+    options = {"enable_checkpointing": False, "epochs": 3, **options}
+    whole, _ = run(tmp_path, callbacks=[Saves()], data=loaders(**data), **options)
+    for path in sorted(tmp_path.glob("*.ckpt.safetensors")):
+        resumed, _ = run(tmp_path, ckpt_path=path, data=loaders(**data), **options)
+        assert resumed.seen == whole.seen[len(whole.seen) - len(resumed.seen) :], path
+        same_state(resumed, whole)
+
+
 def test_other_numbers_of_workers(tmp_path):
     callbacks = [keep_all(tmp_path / "whole", every_n_train_steps=4)]
     whole, _ = run(tmp_path, callbacks=callbacks, data=loaders(workers=2), epochs=2)

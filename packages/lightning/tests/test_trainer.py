@@ -286,7 +286,7 @@ def test_module_may_bring_loaders_and_callbacks(line, data, make_trainer):
         ({"gradient_clip_algorithm": "l2"}, MisconfigurationException, "expected 'norm' or 'value', got 'l2'"),
         ({"max_epochs": -2}, MisconfigurationException, "expected max_epochs to be -1 or more, got -2"),
         ({"callbacks": [lightning.Callback]}, TypeError, r"Callback objects, got type \(a class\)"),
-        ({"logger": "csv"}, TypeError, "expected logger to be a Logger, a list of them, True or False, got str"),
+        ({"logger": 3}, TypeError, "expected logger to be a Logger, a list of them, True or False, got int"),
         (
             {"callbacks": [lightning.callbacks.ModelCheckpoint()]},
             MisconfigurationException,

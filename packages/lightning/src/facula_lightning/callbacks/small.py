@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +63,8 @@ class DeviceStatsMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        import resource
+
         loop = trainer.fit_loop
         if loop.accumulating or loop.stepped % trainer.log_every_n_steps:
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.loops.combined import CombinedLoader
 from facula_lightning.loops.loaders import (
     Batches,
     find,
@@ -31,9 +32,9 @@ __all__ = ["FitLoop"]
 class FitLoop:
     """Counts epochs, batches and optimizer steps, and runs them.
 
-    Its state holds the ledger of random numbers and where every loader stands. For a loader that has no `state_dict`
-    it holds the random state at the epoch's start too: a resumed run begins the epoch from there and draws the
-    batches that were done once more.
+    Its state holds the ledger of random numbers and where every loader stands. For a loader that has no `state_dict`, and
+    where the state is taken in the middle of a batch, it holds how the epoch began: a resumed run begins there and
+    draws the batches that were done once more.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -51,13 +52,19 @@ class FitLoop:
         self.count: float = 0
         self.validate_every: float = math.inf
         self._batches: Batches | None = None
-        self._epoch_rng: dict[str, Any] | None = None
+        self._begin: dict[
+            str, Any
+        ] = {}  # the random state, the loader's and the batches done where this epoch was begun
         self._resumed: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on from here."""
         metrics = self.trainer.metrics
-        done = self.finished
+        done, batches = self.finished, self._batches
+        if done or batches is None:
+            loader = state_of(self.loader)
+        else:
+            loader = batches.state() if batches.given == self.batch else None
         return {
             "epoch": self.epoch + done,
             "batch": 0 if done else self.batch,
@@ -66,10 +73,10 @@ class FitLoop:
             "stepped": self.stepped,
             "global_step": self.global_step,
             "validated": self.validated,
-            "epoch_rng": None if done else self._epoch_rng,
+            "begin": {} if done or loader is not None else self._begin,
             "rng": self.trainer.strategy.gather(random.state_dict()),
             "weight": self.trainer.optimization.weight,
-            "loader": state_of(self.loader) if done or self._batches is None else self._batches.state(),
+            "loader": loader,
             "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
             "logged": [] if done else metrics.training.state_dict(self._metrics()),
@@ -90,7 +97,7 @@ class FitLoop:
         metrics.finished = tuple(dict(kept) for kept in state["finished"])  # type: ignore[assignment]
         rank = self.trainer.global_rank
         own = state["rng"][rank if rank < len(state["rng"]) else 0]
-        self._epoch_rng, self._resumed = state["epoch_rng"], {**state, "rng": own}
+        self._begin, self._resumed = state["begin"], {**state, "rng": own}
         self.trainer.optimization.weight = float(state["weight"])
         for name, parameter in self.trainer.module.named_parameters():
             gradient = state["gradients"].get(name)
@@ -112,11 +119,10 @@ class FitLoop:
                 "Trainer.fit: expected batches to train on, got none. "
                 "Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
             )
-        if isinstance(loader, dict | list | tuple) and any(hasattr(part, "dataset") for part in loader):
-            raise MisconfigurationException(
-                f"Trainer.fit: expected one loader for training, got a {type(loader).__name__} of them. "
-                "Join the datasets first, e.g. with facula.utils.data.ConcatDataset."
-            )
+        if isinstance(loader, dict) or (
+            isinstance(loader, list | tuple) and any(hasattr(p, "dataset") for p in loader)
+        ):
+            loader = CombinedLoader(loader, "max_size_cycle")
         if not hasattr(loader, "__iter__"):
             raise TypeError(
                 f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. "
@@ -217,10 +223,11 @@ class FitLoop:
         for loader, saved in zip(self.trainer.validation_loop.loaders, state["val_loaders"], strict=False):
             if saved is not None:
                 set_state(loader, saved, through=True)
+        whole = not self.batch and not self._begin  # the next epoch has not begun
         if state["loader"] is not None:
-            set_state(self.loader, state["loader"], through=self.batch == 0)
+            set_state(self.loader, state["loader"], through=whole)
         random.load_state_dict(state["rng"])
-        if self.batch == 0:
+        if whole:
             self._resumed = None
 
     def _position(self) -> Any:
@@ -228,11 +235,15 @@ class FitLoop:
         state, self._resumed = self._resumed, None
         self._batches = batches = Batches(self.loader, self.count)
         if state is None:
-            self._epoch_rng = None if hasattr(self.loader, "load_state_dict") else random.state_dict()
-            return batches.start(self.batch)
-        if self._epoch_rng is not None:
-            random.load_state_dict(self._epoch_rng)
-        rest = batches.start(self.batch, draw=state["loader"] is None)
+            self._begin = {"rng": random.state_dict(), "loader": state_of(self.loader), "done": 0}
+            return batches.start(self.batch, draw=self.batch)
+        if state["loader"] is not None:
+            self._begin = {"rng": state["rng"], "loader": state["loader"], "done": self.batch}
+        else:
+            if self._begin["loader"] is not None:
+                set_state(self.loader, self._begin["loader"], through=not self._begin["done"])
+            random.load_state_dict(self._begin["rng"])
+        rest = batches.start(self.batch, draw=self.batch - int(self._begin["done"]))
         random.load_state_dict(state["rng"])
         return rest
 
@@ -281,6 +292,7 @@ class FitLoop:
         if exhausted:
             self.epoch += 1
             self.batch, self.last = 0, False
+            self._batches, self._begin = None, {}
 
     def _validation_due(self, last: bool) -> bool:
         trainer = self.trainer

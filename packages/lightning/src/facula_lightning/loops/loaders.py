@@ -121,6 +121,9 @@ def set_state(loader: Any, state: Any, through: bool) -> None:
             f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. "
             "Pass a loader of the same class."
         )
+    if hasattr(loader, "go_on"):  # several loaders, each with its own rest
+        loader.go_on(state, through)
+        return
     loader.load_state_dict(state)
     if through and state.get("pass", state) is not None:
         iter(loader)  # opens what was left of the old pass, which puts the loader's own generators where they were
@@ -132,22 +135,24 @@ class Batches:
     def __init__(self, loader: Iterable[Any], count: float) -> None:
         self.count = count
         self.loader = loader
+        self.given = 0  # how many of the epoch's batches are done or being done
         self._behind: Any = None
 
     def state(self) -> Any:
         """The loader's state behind the batch that was given last."""
         return state_of(self.loader) if self._behind is None else self._behind
 
-    def start(self, done: int, draw: bool = True) -> Iterator[tuple[Any, bool]]:
-        """The batches behind the first `done`, which are drawn and thrown away unless the loader knows of them."""
+    def start(self, done: int, draw: int) -> Iterator[tuple[Any, bool]]:
+        """The batches behind the first `done`, of which `draw` are to be drawn and thrown away."""
         source = iter(self.loader)
-        for _ in range(done if draw else 0):
+        for _ in range(draw):
             if next(source, self) is self:
                 return iter(())
+        self.given = done
         return self._known(source, done) if math.isfinite(self.count) else self._unknown(source, next(source, self))
 
     def __iter__(self) -> Iterator[tuple[Any, bool]]:
-        return self.start(0)
+        return self.start(0, 0)
 
     def _known(self, source: Iterator[Any], done: int) -> Iterator[tuple[Any, bool]]:
         last = self.count - 1
@@ -155,11 +160,13 @@ class Batches:
             batch = next(source, self)
             if batch is self:
                 return
+            self.given = index + 1
             yield batch, index == last
 
     def _unknown(self, source: Iterator[Any], batch: Any) -> Iterator[tuple[Any, bool]]:
         while batch is not self:
             self._behind = state_of(self.loader)
             following = next(source, self)
+            self.given += 1
             yield batch, following is self
             batch = following

@@ -26,7 +26,7 @@ class Metric:
     ...     def update(self, values):
     ...         self.add(total=sum(values), count=len(values))
     ...     def compute(self):
-    ...         return self.total / self.count
+    ...         return float(self.total / self.count)
     >>> mean = Mean()
     >>> mean([1, 2]), mean([6]), mean.compute()
     (1.5, 6.0, 3.0)
