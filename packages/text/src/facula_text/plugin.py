@@ -23,3 +23,8 @@ def facula_register_datasets(registry: Registrar) -> None:
     registry.add("characters", "facula_text.datasets.blocks:CharDataset", tags=("text",))
     registry.add("tokens", "facula_text.datasets.blocks:TokenDataset", tags=("text",))
     registry.add("sonnets", "facula_text.datasets.sonnets:Sonnets", tags=("text",))
+    registry.add("mapped_tokens", "facula_text.datasets.mapped:MappedTokens", tags=("text",))
+    registry.add("text_lines", "facula_text.datasets.readers:TextLines", tags=("text",))
+    registry.add("json_lines", "facula_text.datasets.readers:JsonLines", tags=("text",))
+    registry.add("csv_rows", "facula_text.datasets.readers:CsvRows", tags=("text", "classification"))
+    registry.add("conll_tags", "facula_text.datasets.readers:ConllTags", tags=("text", "tagging"))
