@@ -31,6 +31,7 @@ KERNELS = (
     "dropout",
     "conv",
     "recurrent",
+    "pool",
 )  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}

@@ -116,7 +116,7 @@ def _max_slope(g, input, kernel, stride, padding, dilation, ceil_mode):
     return scatter_flat_op(g, indices, tuple(input.shape[-len(kernel) :]))
 
 
-def _max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
+def max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
     """Each window's gradient goes to its first maximum."""
     rank = len(kernel)
     outs, sizes_ = out.shape[-rank:], input.shape[-rank:]
@@ -147,7 +147,7 @@ def _max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
 
 
 max_pool_op.vjp(input=_max_slope)
-max_pool_op.array_vjp(input=_max_array)
+max_pool_op.array_vjp(input=max_array)
 
 
 def window_argmax(xp, array, positions, valid=None):
@@ -336,17 +336,23 @@ def max_pool3d_with_indices(
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
-def _counts(xp, shape, kernel, stride, padding, ceil_outs, include, override, dtype):
-    """What each window's sum is divided by: a number, or an array of the windows' shape."""
-    if override is not None:
-        return override
+def counts_along(shape, kernel, stride, padding, outs, include):
+    """How many numbers of each dimension a window holds: an array for each dimension."""
     per_dim = []
-    for n, k, s, (low, high), o in zip(shape, kernel, stride, padding, ceil_outs, strict=True):
+    for n, k, s, (low, high), o in zip(shape, kernel, stride, padding, outs, strict=True):
         start = np.arange(o) * s - low
         end = np.minimum(start + k, n + high)
         if not include:
             start, end = np.maximum(start, 0), np.minimum(end, n)
         per_dim.append(end - start)
+    return per_dim
+
+
+def _counts(xp, shape, kernel, stride, padding, outs, include, override, dtype):
+    """What each window's sum is divided by: a number, or an array of the windows' shape."""
+    if override is not None:
+        return override
+    per_dim = counts_along(shape, kernel, stride, padding, outs, include)
     if all((c == c[0]).all() for c in per_dim):
         return math.prod(int(c[0]) for c in per_dim)
     grid = _fold(np.multiply.outer, per_dim)

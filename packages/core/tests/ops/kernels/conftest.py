@@ -24,6 +24,7 @@ def _gradients(record, g, out, inputs, attrs):
     """What the array formula of a record gives."""
     known = {
         "g": g, "out": out, "xp": np, "needs": tuple(a is not None for a in inputs),
+        "shapes": tuple(None if a is None else a.shape for a in inputs),
         **dict(zip(record.inputs, inputs, strict=True)), **attrs,
     }  # fmt: skip
     if record.array_joint:
