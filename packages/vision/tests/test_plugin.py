@@ -25,7 +25,7 @@ def test_each_name_stands_for_something(table):
 def test_import_is_lazy():
     program = (
         "import sys, facula_vision; assert 'PIL' not in sys.modules; "
-        "facula_vision.transforms, facula_vision.datasets, facula_vision.models, facula_vision.io; "
+        "facula_vision.transforms, facula_vision.datasets, facula_vision.models, facula_vision.ops, facula_vision.io; "
         "facula_vision.datasets.Digits(); loaded = [m for m in ('PIL', 'torch', 'scipy') if m in sys.modules]; "
         "assert not loaded, loaded"
     )
@@ -37,4 +37,4 @@ def test_an_unknown_room_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         facula_vision.nothing
-    assert {"datasets", "io", "models", "transforms", "utils"} <= set(dir(facula_vision))
+    assert {"datasets", "io", "models", "ops", "transforms", "utils"} <= set(dir(facula_vision))

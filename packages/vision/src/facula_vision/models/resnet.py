@@ -1,22 +1,36 @@
 """Residual networks, with the names of parameters under which their weights are published.
 
-Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385.
+Source: K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385;
+in groups: S. Xie et al., https://arxiv.org/abs/1611.05431; wide: S. Zagoruyko, N. Komodakis, https://arxiv.org/abs/1605.07146.
 The stride of a bottleneck stands at its 3x3 convolution, as in the weights that are in use.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any, ClassVar
 
-import facula
 from facula import Tensor, nn
+from facula_vision.models.presets import File, loaded
 
-__all__ = ["BasicBlock", "Bottleneck", "ResNet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+__all__ = [
+    "BasicBlock",
+    "Bottleneck",
+    "ResNet",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+]
 
 
-def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False)
+def conv3x3(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, groups=groups, bias=False)
 
 
 def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -44,17 +58,29 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """relu(x + 1x1, 3x3, 1x1 convolutions of it).   Shape: (N, C, H, W) -> (N, 4 planes, H / stride, W / stride)."""
+    """relu(x + 1x1, 3x3, 1x1 convolutions of it).   Shape: (N, C, H, W) -> (N, 4 planes, H / stride, W / stride).
+
+    The 3x3 convolution works in `groups` groups of `planes * base_width / 64` channels each.
+    """
 
     expansion: ClassVar[int] = 4
 
-    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        inplanes: int,
+        planes: int,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+    ) -> None:
         super().__init__()
-        self.conv1 = conv1x1(inplanes, planes)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = conv3x3(planes, planes, stride)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.conv3 = conv1x1(planes, planes * self.expansion)
+        width = planes * base_width // 64 * groups
+        self.conv1 = conv1x1(inplanes, width)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = conv3x3(width, width, stride, groups)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = conv1x1(width, planes * self.expansion)
         self.bn3 = nn.BatchNorm2d(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
@@ -69,7 +95,7 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """A 7x7 stem, four stages of residual blocks, the mean over the picture and a linear layer.
 
-    `zero_init_residual` starts each block as the identity.
+    `zero_init_residual` starts each block as the identity; `groups` and `width_per_group` are for bottlenecks.
     Shape: (N, 3, H, W) -> (N, num_classes), for H and W of at least 32 or so.
     """
 
@@ -79,9 +105,15 @@ class ResNet(nn.Module):
         layers: list[int],
         num_classes: int = 1000,
         zero_init_residual: bool = False,
+        groups: int = 1,
+        width_per_group: int = 64,
     ) -> None:
         super().__init__()
+        if block is BasicBlock and (groups, width_per_group) != (1, 64):
+            raise ValueError("ResNet: BasicBlock only supports groups=1 and base_width=64. Use Bottleneck for others.")
         self.inplanes = 64
+        self.groups = groups
+        self.base_width = width_per_group
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
@@ -99,9 +131,12 @@ class ResNet(nn.Module):
         downsample = None
         if stride != 1 or self.inplanes != outputs:
             downsample = nn.Sequential(conv1x1(self.inplanes, outputs, stride), nn.BatchNorm2d(outputs))
-        first = block(self.inplanes, planes, stride, downsample)
+        widths: dict[str, Any] = {}
+        if block is Bottleneck:
+            widths = {"groups": self.groups, "base_width": self.base_width}
+        first = block(self.inplanes, planes, stride, downsample, **widths)
         self.inplanes = outputs
-        return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
+        return nn.Sequential(first, *(block(outputs, planes, **widths) for _ in range(depth - 1)))
 
     def reset_parameters(self, zero_init_residual: bool = False) -> None:
         """Convolutions by He's rule over the outputs; the last normalisation of a block to zero if asked for."""
@@ -118,43 +153,56 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def _resnet(
-    block: type[BasicBlock] | type[Bottleneck],
-    layers: list[int],
-    weights: str | os.PathLike[str] | None,
-    config: dict[str, Any],
-) -> ResNet:
-    model = ResNet(block, layers, **config)
-    if weights is not None:
-        model.load_state_dict(facula.load(weights))
-    return model
-
-
-def resnet18(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+def resnet18(*, weights: File | None = None, **config: Any) -> ResNet:
     """ResNet-18 (11,689,512 parameters); `weights` is a file with its state_dict.
 
     >>> from facula_vision.models import resnet18
     >>> sum(p.numel() for p in resnet18(num_classes=10).parameters())
     11181642
     """
-    return _resnet(BasicBlock, [2, 2, 2, 2], weights, config)
+    return loaded(ResNet(BasicBlock, [2, 2, 2, 2], **config), weights)
 
 
-def resnet34(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+def resnet34(*, weights: File | None = None, **config: Any) -> ResNet:
     """ResNet-34 (21,797,672 parameters); `weights` is a file with its state_dict."""
-    return _resnet(BasicBlock, [3, 4, 6, 3], weights, config)
+    return loaded(ResNet(BasicBlock, [3, 4, 6, 3], **config), weights)
 
 
-def resnet50(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+def resnet50(*, weights: File | None = None, **config: Any) -> ResNet:
     """ResNet-50 (25,557,032 parameters); `weights` is a file with its state_dict."""
-    return _resnet(Bottleneck, [3, 4, 6, 3], weights, config)
+    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], **config), weights)
 
 
-def resnet101(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+def resnet101(*, weights: File | None = None, **config: Any) -> ResNet:
     """ResNet-101 (44,549,160 parameters); `weights` is a file with its state_dict."""
-    return _resnet(Bottleneck, [3, 4, 23, 3], weights, config)
+    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], **config), weights)
 
 
-def resnet152(*, weights: str | os.PathLike[str] | None = None, **config: Any) -> ResNet:
+def resnet152(*, weights: File | None = None, **config: Any) -> ResNet:
     """ResNet-152 (60,192,808 parameters); `weights` is a file with its state_dict."""
-    return _resnet(Bottleneck, [3, 8, 36, 3], weights, config)
+    return loaded(ResNet(Bottleneck, [3, 8, 36, 3], **config), weights)
+
+
+def resnext50_32x4d(*, weights: File | None = None, **config: Any) -> ResNet:
+    """ResNeXt-50, 32 groups of 4 channels (25,028,904 parameters); `weights` is a file with its state_dict."""
+    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4, **config), weights)
+
+
+def resnext101_32x8d(*, weights: File | None = None, **config: Any) -> ResNet:
+    """ResNeXt-101, 32 groups of 8 channels (88,791,336 parameters); `weights` is a file with its state_dict."""
+    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8, **config), weights)
+
+
+def resnext101_64x4d(*, weights: File | None = None, **config: Any) -> ResNet:
+    """ResNeXt-101, 64 groups of 4 channels (83,455,272 parameters); `weights` is a file with its state_dict."""
+    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4, **config), weights)
+
+
+def wide_resnet50_2(*, weights: File | None = None, **config: Any) -> ResNet:
+    """ResNet-50 with bottlenecks twice as wide (68,883,240 parameters); `weights` is a file with its state_dict."""
+    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=128, **config), weights)
+
+
+def wide_resnet101_2(*, weights: File | None = None, **config: Any) -> ResNet:
+    """ResNet-101 with bottlenecks twice as wide (126,886,696 parameters); `weights` is a file with its state_dict."""
+    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], width_per_group=128, **config), weights)
