@@ -16,8 +16,8 @@ inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 default_generator = _default_generator()
 layout, memory_format = _layouts.layout, _layouts.memory_format
 strided, sparse_coo, sparse_csr = _layouts.strided, _layouts.sparse_coo, _layouts.sparse_csr
-contiguous_format, preserve_format = _layouts.contiguous_format, _layouts.preserve_format
 sparse_csc, sparse_bsr, sparse_bsc = _layouts.sparse_csc, _layouts.sparse_bsr, _layouts.sparse_bsc
+contiguous_format, preserve_format = _layouts.contiguous_format, _layouts.preserve_format
 channels_last, channels_last_3d = _layouts.channels_last, _layouts.channels_last_3d
 
 
@@ -202,7 +202,7 @@ _settings: dict[str, Any] = {"precision": "highest", "interop": 1, "warn_always"
 def set_float32_matmul_precision(precision: str) -> None:
     """Accepted for PyTorch's sake ("highest", "high", "medium"): products of float32 are always computed in float32."""
     if precision not in ("highest", "high", "medium"):
-        raise ValueError(
+        raise value_error(
             f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', got {precision!r}. Choose one."
         )
     _settings["precision"] = precision
@@ -216,7 +216,7 @@ def get_float32_matmul_precision() -> str:
 def set_num_interop_threads(threads: int) -> None:
     """Accepted for PyTorch's sake: operators run one after the other here."""
     if threads <= 0:
-        raise RuntimeError(f"set_num_interop_threads: expected a positive integer, got {threads}. Pass 1 or more.")
+        raise runtime_error(f"set_num_interop_threads: expected a positive integer, got {threads}. Pass 1 or more.")
     _settings["interop"] = int(threads)
 
 

@@ -224,7 +224,7 @@ def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: Any
     scope = {**function.__globals__, **{n: _jit(f) for n, f in helpers.items()}}
     bare = FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
     if signature is None:
-        return numba.njit(error_model="numpy", fastmath=_MATH)(bare)
+        return numba.njit(inline="always", error_model="numpy", fastmath=_MATH)(bare)
     return numba.njit(f"void({', '.join(signature)})", **_OPTIONS, **options)(bare)
 
 
