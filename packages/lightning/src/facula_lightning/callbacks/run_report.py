@@ -57,10 +57,9 @@ class RunReport(Callback):
             self.rows.append(row | {"learning rate": float(trainer.optimizers[0].param_groups[0]["lr"])})
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        values = trainer.metrics.seen_by(1)
-        self.rows.append(
-            {"step": trainer.fit_loop.batches - 1, **{k: v for k, v in values.items() if "_step" not in k}}
-        )
+        metrics, loop = trainer.metrics, trainer.fit_loop
+        validated = metrics.evaluation.reduced(1) if loop.validated == loop.batches else {}
+        self.rows.append({"step": loop.batches - 1, **metrics.training.reduced(1), **validated})
         seconds = time.perf_counter() - self._begun
         self._epochs.append([trainer.current_epoch + 1, trainer.fit_loop.batch, f"{seconds:.1f} s"])
 
