@@ -42,3 +42,16 @@ def test_the_same_for_any_number_of_threads(name):
     np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=1e-5)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+def test_an_expanded_index_names_whole_rows():
+    ids, values = facula.from_numpy(IDS[:40]), facula.from_numpy(VALUES[:40])
+    table = facula.from_numpy(VALUES[:ROWS])
+    expanded = ids[:, None].expand(-1, WIDTH)
+    for index in (expanded, expanded.contiguous()):
+        np.testing.assert_array_equal(table.gather(0, index).numpy(), VALUES[:ROWS][IDS[:40]])
+        np.testing.assert_array_equal(
+            table.scatter_add(0, index, values).numpy(), table.index_add(0, ids, values).numpy()
+        )
+        part = index[:, :5]
+        np.testing.assert_array_equal(table.gather(0, part).numpy(), VALUES[:ROWS][IDS[:40], :5])

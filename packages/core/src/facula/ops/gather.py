@@ -49,7 +49,8 @@ def _check_shapes(name, input, index, dim, src=None):
 def _check_range(name, index, size, error=RuntimeError):
     """Indices must lie in [0, size): negative ones do not count from the end here."""
     if index.size:
-        low, high = index.min(), index.max()
+        once = index[tuple(slice(None) if step else slice(1) for step in index.strides)]  # not what expand repeats
+        low, high = once.min(), once.max()
         if low < 0 or high >= size:
             bad = high if high >= size else low
             raise located(
@@ -78,6 +79,13 @@ def _flat(xp, index, shape, dim):
     return xp.broadcast_to(flat, index.shape)
 
 
+def _whole_rows(index, shape, dim):
+    """The rows that an index expanded over all other dimensions names, or None: `ids[:, None].expand(-1, width)`."""
+    if dim or index.ndim < 2 or index.shape[1:] != tuple(shape[1:]) or any(index.strides[1:]) or not index.size:
+        return None
+    return index[(slice(None), *[0] * (index.ndim - 1))]
+
+
 def _prepare(name, input, index, dim, src=None):
     _check_shapes(name, input, index, dim, src)
     _check_range(name, index, input.shape[dim])
@@ -94,7 +102,8 @@ def _gather_rule(input, index, dim):
 def _gather(xp, input, index, /, dim):
     """The elements of `input` at `index` along `dim`."""
     _prepare("gather", input, index, dim)
-    return input[_mesh(xp, index, dim)]
+    rows = _whole_rows(index, input.shape, dim)
+    return input[_mesh(xp, index, dim)] if rows is None else input.take(rows, axis=0)
 
 
 def _gather_back(g, index, shapes, dim):
@@ -143,6 +152,9 @@ def _scatter_add(xp, input, src, index, /, dim):
     """`input` with `src` added at `index` along `dim`."""
     _prepare("scatter_add", input, index, dim, src)
     out = input.copy(order="C")
+    rows = _whole_rows(index, out.shape, dim)
+    if rows is not None:
+        return add_at(xp, out, rows, src)
     add_at(xp, out.reshape(-1), _flat(xp, index, out.shape, dim).reshape(-1), src.reshape(-1))
     return out
 
