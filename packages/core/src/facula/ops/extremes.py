@@ -163,7 +163,9 @@ def _running(name, kind, better):
     forward.__doc__ = (
         f"The {'largest' if name == 'cummax' else 'smallest'} element so far along `dim`, and where it is."
     )
-    record = op(_running_rule, returns=kind, keeps=(1,), onnx=None, samples=[sample((3, 4), dim=1), sample((2, 3), dim=0)])(forward)
+    record = op(
+        _running_rule, returns=kind, keeps=(1,), onnx=None, samples=[sample((3, 4), dim=1), sample((2, 3), dim=0)]
+    )(forward)
 
     def back(g, out, shapes, dim):
         if g[0] is None or not shapes[0]:

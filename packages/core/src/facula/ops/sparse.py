@@ -347,7 +347,11 @@ def _copied(name):
     def function(input):
         return getattr(input, name)().clone()
 
-    function.__name__, function.__doc__, function.__module__ = f"{name}_copy", f"A copy of `{name}`.   Shape: that of `{name}`.", __name__
+    function.__name__, function.__doc__, function.__module__ = (
+        f"{name}_copy",
+        f"A copy of `{name}`.   Shape: that of `{name}`.",
+        __name__,
+    )
     return function
 
 
