@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -37,10 +38,16 @@ MODULES = (*CORE, *PACKAGES)
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """What a module lists, or else its own names that do not begin with an underscore."""
+    """What a module lists, or else its own names that do not begin with an underscore; none that Python itself documents."""
     listed = getattr(module, "__all__", None)
     names = listed if listed is not None else [name for name in dir(module) if is_own(module, name)]
-    return sorted(set(names), key=str.lower)
+    return sorted({name for name in names if not is_of_python(getattr(module, name))}, key=str.lower)
+
+
+def is_of_python(thing: Any) -> bool:
+    """Whether a class or function is of the standard library, handed on under our name."""
+    home = str(getattr(thing, "__module__", None)).partition(".")[0]
+    return home in sys.stdlib_module_names and home != "builtins"
 
 
 def is_own(module: ModuleType, name: str) -> bool:

@@ -180,9 +180,10 @@ for _ in batches:
 def test_control_c_ends_everything_quietly(tmp_path):
     script = tmp_path / "program.py"
     script.write_text(INTERRUPTED)
+    heeding = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
     program = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heeding
+    )  # fmt: skip
     pids = [int(word) for word in program.stdout.readline().split()]
     assert len(pids) == 2
     os.killpg(program.pid, signal.SIGINT)
