@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from facula.devices.threads import ranges, share
 from facula.ops import pool
 from facula.ops.kernels.compiled import float32, inline, int64, kernel
 from facula.ops.kernels.vector import INF, ZERO
@@ -166,9 +167,17 @@ def max_pool(xp, input, kernel, stride, padding, dilation, ceil_mode):
 def max_slope(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
     rank = len(kernel)
     overlapping = any(s < d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
-    if rank > 2 or not overlapping or not max_slopes.serves(g, out, input):  # NumPy is faster where windows lie apart
-        return pool.max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp)
+    rest = kernel, stride, padding, dilation, ceil_mode, xp
+    if rank > 2 or not max_slopes.serves(g, out, input):
+        return pool.max_array(g, out, input, *rest)
     slope = np.empty_like(input)
+    if not overlapping:  # NumPy is faster where windows lie apart, some images at a time
+
+        def work(start, stop):
+            slope[start:stop] = pool.max_array(g[start:stop], out[start:stop], input[start:stop], *rest)
+
+        share(work, ranges(len(input), input[0].size, 1 << 17), blas=False)
+        return slope
     x, how = _planes(input, rank), _how(kernel, stride, padding, dilation)
     max_slopes.share(len(x), x[0].size * 2, _planes(g, rank), _planes(out, rank), x, _planes(slope, rank), how)
     return slope
