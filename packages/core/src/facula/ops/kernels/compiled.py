@@ -38,13 +38,8 @@ _MATH = {"reassoc", "contract", "arcp", "nsz"}  # what may be reordered; nan and
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 _lock = threading.RLock()
 
-F, float32, float64, int64, uint8 = (
-    "F",
-    "float32",
-    "float64",
-    "int64",
-    "uint8",
-)  # what annotations are made of, with `int`
+# what annotations are made of, with `int`
+F, float32, float64, int64 = "F", "float32", "float64", "int64"
 Run = Callable[..., None]
 kernels: list[Kernel] = []
 

@@ -20,10 +20,8 @@ from facula.ops.kernels.compiled import float32, inline, kernel
 from facula.ops.kernels.workspace import workspace
 
 LEAST_CHANNELS, LEAST_TILES = 16, 32
-_FEW, _MANY = (
-    1 << 18,
-    1 << 20,
-)  # numbers in tiles at a time: of the second cache, and of the third where sums are added up
+_FEW = 1 << 18  # numbers in tiles at a time, for the second cache
+_MANY = 1 << 20  # for the third cache, where the fewer sums are to be added up the better
 LANES, COLUMN, TILE = 64, 6 * 64, 36 * 64
 f = np.float32
 TWO, FOUR, FIVE, EIGHT = f(2), f(4), f(5), f(8)
@@ -312,10 +310,13 @@ class _Rows:
         self.parts = [(i, min(i + step, total)) for i in range(0, total, step)]
         self.room = step * self.across + 1  # one more, so that the 36 planes do not fall on the same lines of a cache
 
-    def memory(self, channels, count):
-        """Of this thread: tiles of two kinds, and scratch."""
-        scratch = workspace("winograd.scratch", TILE + COLUMN * (4 * self.across + 2))
-        return *(workspace(f"winograd.{i}", 36, self.room, n) for i, n in enumerate((channels, count))), scratch
+    def tiles(self, *channels):
+        """Memory of this thread for tiles of each of these numbers of channels."""
+        return [workspace(f"winograd.{i}", 36, self.room, n) for i, n in enumerate(channels)]
+
+    def scratch(self):
+        """Memory of this thread for what a loop works on."""
+        return workspace("winograd.scratch", TILE + COLUMN * (4 * self.across + 2))
 
 
 def _blocks(count, parts):
@@ -349,7 +350,7 @@ def convolve(input, weight, bias, padding, outs, turned=False):
 
     def work(k, _):
         (start, stop), (first, last) = plan.parts[k // len(blocks)], blocks[k % len(blocks)]
-        source, product, scratch = plan.memory(channels, last - first)
+        (source, product), scratch = plan.tiles(channels, last - first), plan.scratch()
         tiles = (stop - start) * plan.across
         input_tiles(
             input.reshape(-1), source, scratch, channels, *size, top, left, plan.down, plan.across, start, start, stop
@@ -372,11 +373,11 @@ def weight_slope(g, input, padding):
     totals = np.empty((groups, 36, channels, count), np.float32)
 
     def work(k, _):
-        source, slopes, _ = plan.memory(channels, count)
+        source, slopes = plan.tiles(channels, count)
         part = workspace("winograd.part", 36, channels, count)
 
         def transform(start, stop):
-            scratch, shape = plan.memory(channels, count)[-1], (plan.down, plan.across, origin, start, stop)
+            scratch, shape = plan.scratch(), (plan.down, plan.across, origin, start, stop)
             input_tiles(input.reshape(-1), source, scratch, channels, *size, top, left, *shape)
             slope_tiles(g.reshape(-1), slopes, scratch, count, *outs, *shape)
 
