@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.autograd.state import state, whole
 from facula.devices.meta import Meta
+from facula.devices.products import product
 from facula.devices.threads import ranges, share
 from facula.errors import runtime_error, value_error
 from facula.ops.checks import floating
@@ -95,7 +96,7 @@ def _centred(xp, rows, eps):
 
 def _means(xp, rows, n):
     """The mean of each row as a product with a vector, which BLAS does in one fast pass."""
-    return (rows @ xp.full(rows.shape[1], 1 / n, rows.dtype))[:, None]
+    return product(rows, xp.full(rows.shape[1], 1 / n, rows.dtype))[:, None]
 
 
 def _dots(xp, a, b):
@@ -125,7 +126,7 @@ def layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
     pieces = ranges(len(rows), rows.shape[1]) if xp is np else [(0, len(rows))]
     slope = xp.empty(rows.shape, rows.dtype) if needs[0] else None
     at_weight = xp.empty((len(pieces), rows.shape[1]), rows.dtype) if needs[1] else None
-    at_bias = (xp.ones(len(upper), upper.dtype) @ upper).reshape(shape) if needs[2] else None
+    at_bias = product(xp.ones(len(upper), upper.dtype), upper).reshape(shape) if needs[2] else None
     flat = None if weight is None else weight.reshape(-1)
     numbers = {piece: k for k, piece in enumerate(pieces)}
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from facula.devices.products import product
 from facula.devices.threads import share
 from facula.ops.kernels.compiled import F, inline, kernel
 from facula.ops.kernels.workspace import workspace
@@ -113,11 +114,10 @@ def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
     def work(start, stop):
         columns, target = plan.gather(input[start:stop]), out[start:stop]
         if stop - start == 1:
-            np.matmul(matrix, columns, out=target.reshape(groups, count // groups, -1))
+            product(matrix, columns, target.reshape(groups, count // groups, -1))
         else:
-            product = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
-            np.matmul(matrix, columns, out=product)
-            target[...] = product.reshape(count, stop - start, -1).swapaxes(0, 1)
+            made = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
+            target[...] = product(matrix, columns, made).reshape(count, stop - start, -1).swapaxes(0, 1)
         if bias is not None:
             target += bias[:, None]
 
@@ -134,7 +134,7 @@ def input_slope(g, weight, size, stride, padding, dilation, groups):
 
     def work(start, stop):
         columns = plan.columns(stop - start)
-        np.matmul(matrix, plan.across(g[start:stop]), out=columns.reshape(groups, plan.rows // groups, -1))
+        product(matrix, plan.across(g[start:stop]), columns.reshape(groups, plan.rows // groups, -1))
         fold(columns, slope[start:stop].reshape(-1), stop - start, *plan.shape)
 
     share(work, plan.parts)
@@ -153,7 +153,7 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
         part = workspace("part", *shape, dtype=g.dtype)
         for i, (start, stop) in enumerate(plan.parts[k::sums]):
             columns = plan.gather(input[start:stop])
-            np.matmul(plan.across(g[start:stop]), columns.swapaxes(1, 2), out=part if i else totals[k])
+            product(plan.across(g[start:stop]), columns.swapaxes(1, 2), part if i else totals[k])
             if i:
                 totals[k] += part
 

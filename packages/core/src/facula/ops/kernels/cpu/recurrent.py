@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from facula.devices.products import product
+from facula.devices.threads import single_blas
 from facula.ops import recurrent
 from facula.ops.kernels.compiled import float32, kernel
 from facula.ops.kernels.vector import ONE, sigmoid, tanh
@@ -77,9 +79,10 @@ def lstm(xp, projected, h, c, weight):
     hidden, cells = np.empty((steps, batch, n), np.float32), np.empty((steps, batch, n), np.float32)
     gates, turned = np.empty_like(projected), np.ascontiguousarray(weight.T)
     run = lstm_step.prepare(*_rows(projected, c, gates, cells, hidden))
-    for t in range(steps):
-        np.matmul(hidden[t - 1] if t else h, turned, out=gates[t])
-        run(t * batch, (t + 1) * batch)
+    with single_blas():
+        for t in range(steps):
+            np.matmul(hidden[t - 1] if t else h, turned, out=gates[t])
+            run(t * batch, (t + 1) * batch)
     return hidden, cells, gates
 
 
@@ -93,9 +96,10 @@ def lstm_slope(g, out, h, c, weight, xp):
     upper = [none if x is None else x for x in (g_hidden, g_cells)]
     dh, dc = np.zeros((batch, n), np.float32), np.zeros((batch, n), np.float32)
     run = lstm_back.prepare(*_rows(gates, c, cells, *upper, slope, dh, dc))
-    for t in range(len(hidden) - 1, -1, -1):
-        run(t * batch, (t + 1) * batch)
-        np.matmul(slope[t], weight, out=dh)
+    with single_blas():
+        for t in range(len(hidden) - 1, -1, -1):
+            run(t * batch, (t + 1) * batch)
+            np.matmul(slope[t], weight, out=dh)
     return slope, dh, dc, _from_states(slope, h, hidden)
 
 
@@ -105,8 +109,8 @@ def _rows(*arrays):
 
 def _from_states(slope, first, hidden):
     """The gradient of the weights that the states were multiplied with, each step's from the state before it."""
-    made = slope[1:].reshape(-1, slope.shape[2]).T @ hidden[:-1].reshape(-1, hidden.shape[2])
-    made += slope[0].T @ first
+    made = product(slope[1:].reshape(-1, slope.shape[2]).T, hidden[:-1].reshape(-1, hidden.shape[2]))
+    made += product(slope[0].T, first)
     return made
 
 
