@@ -26,6 +26,10 @@ def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
     if type(a) is not np.ndarray or type(b) is not np.ndarray or a.dtype.kind not in "fc" or not a.ndim or not b.ndim:
         return a @ b if bias is None else a @ b + bias
     count = a.size * b.shape[-1] if b.ndim > 1 else a.size
+    flat = out is None or out.flags.c_contiguous
+    if flat and a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and count > ALONE_BY_MATRIX:  # one, not a stack
+        rows = None if out is None else out.reshape(-1, out.shape[-1])
+        return product(a.reshape(-1, a.shape[-1]), b, rows, bias).reshape(*a.shape[:-1], b.shape[-1])
     by_vector = a.ndim == 1 or b.ndim == 1 or a.shape[-2] == 1 or b.shape[-1] == 1
     if count <= (ALONE if by_vector else ALONE_BY_MATRIX):
         out = np.matmul(a, b, out=out)
