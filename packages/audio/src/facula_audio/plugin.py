@@ -27,6 +27,19 @@ _MODELS = {  # file: (what the models are for, their names)
     "silero_vad": ("detection", "silero_vad"),
 }
 
+_DATASETS = {  # name: (where it is, what it is for)
+    "speechcommands": ("speechcommands:SPEECHCOMMANDS", "classification"),
+    "librispeech": ("librispeech:LIBRISPEECH", "recognition"),
+    "libritts": ("librispeech:LIBRITTS", "synthesis"),
+    "ljspeech": ("ljspeech:LJSPEECH", "synthesis"),
+    "yesno": ("yesno:YESNO", "classification"),
+    "gtzan": ("gtzan:GTZAN", "classification"),
+    "vctk_092": ("vctk:VCTK_092", "synthesis"),
+    "commonvoice": ("commonvoice:COMMONVOICE", "recognition"),
+    "cmuarctic": ("cmuarctic:CMUARCTIC", "synthesis"),
+    "fsdd": ("folder:FSDD", "classification"),
+    "audio_folder": ("folder:AudioFolder", "classification"),
+}
 _TRANSFORMS = {
     "spectrogram": "Spectrogram",
     "mel_scale": "MelScale",
@@ -45,6 +58,12 @@ def facula_register_models(registry: Registrar) -> None:
         for entry in names.split():
             name, _, attribute = entry.partition(":")
             registry.add(name, f"facula_audio.models.{file}:{attribute or name}", tags=("audio", purpose))
+
+
+@hookimpl
+def facula_register_datasets(registry: Registrar) -> None:
+    for name, (place, purpose) in _DATASETS.items():
+        registry.add(name, f"facula_audio.datasets.{place}", tags=("audio", purpose))
 
 
 @hookimpl
