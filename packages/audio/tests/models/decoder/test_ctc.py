@@ -140,6 +140,15 @@ def test_narrow_beams_give_a_part_of_the_exact_answer():
     assert found.score <= wide.score + 1e-6
 
 
+def test_a_reading_is_left_where_no_word_fits():
+    scores = np.full((3, 4), -20.0, np.float32)
+    scores[:, 1] = -0.1
+    scores[:, 3] = -1.0
+    found = ctc_decoder({"a": [["a"]]}, TOKENS, beam_size_token=1)(facula.tensor(scores)[None])[0]
+    assert found[0].words == []
+    assert ctc_decoder({"a": [["a"]]}, TOKENS, beam_size_token=2)(facula.full((1, 2, 4), -math.inf))[0]
+
+
 def test_unknown_words():
     """What the lexicon lacks is read as unknown where that is allowed, and what is spelled so far is dropped where it is not."""
     scores = np.full((4, 4), -9.0, np.float32)

@@ -162,6 +162,8 @@ class CTCDecoder:
 
     def _step(self, frame: np.ndarray) -> None:
         tokens = np.argsort(-frame, kind="stable")[: self.beam_size_token].tolist()
+        if self.blank not in tokens:  # what leaves every reading as it is, so that some reading is always left
+            tokens.append(self.blank)
         scores = frame.tolist()
         add, found = self.add, dict[tuple[int, int, int], _Prefix]()
 
@@ -194,9 +196,6 @@ class CTCDecoder:
                 for word, node in self._moves(old, token):
                     longer = reached(None, old, (old.identity, token, word), node)
                     longer.in_token = add(longer.in_token, base + score)
-        if not found:
-            self._beam = []
-            return
         ranked = sorted(((self._total(prefix), prefix) for prefix in found.values()), key=_first, reverse=True)
         bar = ranked[0][0] - self.beam_threshold
         self._beam = [prefix for total, prefix in ranked[: self.beam_size] if total >= bar]
