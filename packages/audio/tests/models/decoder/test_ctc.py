@@ -214,12 +214,15 @@ def test_another_language_model():
 def test_files(tmp_path):
     (tmp_path / "tokens.txt").write_text("\n".join(TOKENS) + "\n")
     (tmp_path / "lexicon.txt").write_text("ab a b\nba\tb a\nba b b\n\n")
-    (tmp_path / "words.txt").write_text("ba\n")
+    (tmp_path / "words.txt").write_text("other\nba\n")
     scores = np.full((2, 4), -5.0, np.float32)
     scores[[0, 1], [2, 3]] = 0.0
     arguments = (tmp_path / "lexicon.txt", tmp_path / "tokens.txt")
     assert ctc_decoder(*arguments)(facula.tensor(scores)[None])[0][0].words == ["ab"]
-    assert ctc_decoder(*arguments, lm_dict=tmp_path / "words.txt").words == ["ba"]
+    numbered = ctc_decoder(*arguments, lm_dict=tmp_path / "words.txt")
+    assert numbered.words == ["other", "ba"]
+    scores[[0, 1]] = scores[[1, 0]]
+    assert numbered(facula.tensor(scores)[None])[0][0].words == ["ba"]
     (tmp_path / "tokens.txt").write_text("- |\n")
     with pytest.raises(ValueError, match="read_tokens: expected one token a line, got .* as number 1"):
         ctc_decoder(None, tmp_path / "tokens.txt")

@@ -318,8 +318,9 @@ def ctc_decoder(
     """A beam search for the scores of a CTC model.
 
     `lexicon` holds words and their spellings (a file or a mapping), None lets every sequence of tokens through; `tokens` is
-    a file or a list. `lm` is an ARPA file or a `CTCDecoderLM`, of words with a lexicon, else of tokens; `lm_dict` lists the
-    words that a `CTCDecoderLM` numbers, if they are not those of the lexicon. ValueError for missing tokens.
+    a file or a list. `lm` is an ARPA file or a `CTCDecoderLM`, of words with a lexicon, else of tokens. A `CTCDecoderLM` gets
+    the numbers of words in the lexicon's order, or in that of the file `lm_dict`, whose words alone are then looked for.
+    ValueError for missing tokens.
 
     >>> import facula
     >>> from facula_audio.models.decoder import ctc_decoder
@@ -331,7 +332,7 @@ def ctc_decoder(
     known = read_tokens(tokens) if isinstance(tokens, str | os.PathLike) else list(tokens)
     spellings = read_lexicon(lexicon) if isinstance(lexicon, str | os.PathLike) else lexicon
     if lm_dict is not None and spellings is not None:
-        spellings = {word: spellings[word] for word in read_tokens(lm_dict) if word in spellings}
+        spellings = {word: spellings.get(word, []) for word in read_tokens(lm_dict)}
     if isinstance(lm, str | os.PathLike):
         said = known if spellings is None else [*spellings, unk_word]
         lm = NGramLM(lm, said, unk_word)
