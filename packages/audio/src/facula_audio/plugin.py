@@ -37,6 +37,7 @@ _DATASETS = {  # name: (where it is, what it is for)
     "vctk_092": ("vctk:VCTK_092", "synthesis"),
     "commonvoice": ("commonvoice:COMMONVOICE", "recognition"),
     "cmuarctic": ("cmuarctic:CMUARCTIC", "synthesis"),
+    "cmudict": ("cmudict:CMUDict", "pronunciation"),
     "fsdd": ("folder:FSDD", "classification"),
     "audio_folder": ("folder:AudioFolder", "classification"),
 }

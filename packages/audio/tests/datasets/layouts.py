@@ -93,6 +93,24 @@ def cmuarctic(root):
         write_sound(base / "wav" / f"{name}.wav", 16000, seed)
 
 
+def cmudict(root):
+    rows = (
+        ";;; a comment",
+        "!EXCLAMATION-POINT  EH2 K",
+        "'BOUT  B AW1 T",
+        "'END-INNER-QUOTE  EH1 N D",
+        "--DASH  D AE1 SH",
+        ";SEMI-COLON(1)  S EH1",
+        "A  AH0",
+        "A(1)  EY1",
+        "A42128  EY1 F",
+        "DÉJÀ  D EY2",
+    )
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "cmudict-0.7b").write_text("\n".join(rows) + "\n", encoding="latin-1")
+    write_text(root / "cmudict-0.7b.symbols", "AA\nAA0\nB\n")
+
+
 def fsdd(root):
     for name in ("3_jackson_0", "3_jackson_5", "9_theo_49"):
         write_sound(root / "recordings" / f"{name}.wav", 8000)

@@ -72,7 +72,7 @@ def test_a_wrong_checksum(server, tmp_path, monkeypatch):
 
 def test_published_checksums():
     known = archives.published()["checksums"]
-    assert len(known) == 38
+    assert len(known) == 40
     assert all(len(value) == 64 and set(value) <= set("0123456789abcdef") for value in known.values())
 
 

@@ -157,6 +157,21 @@ def test_arctic_sentences_with_commas(tmp_path, layouts):
     assert datasets.CMUARCTIC(tmp_path)[0][2] == "Author of the trail, Philip, etc."
 
 
+def test_pronunciations(tmp_path, layouts):
+    layouts.cmudict(tmp_path)
+    words = facula.datasets.create("cmudict", tmp_path)
+    assert [words[n][0] for n in range(len(words))] == ["'BOUT", "A", "A", "A42128", "DÉJÀ"]
+    assert words[0][1] == ["B", "AW1", "T"]
+    assert words.symbols == ["AA", "AA0", "B"]
+    marks = datasets.CMUDict(tmp_path, exclude_punctuations=False)
+    assert [marks[n][0] for n in range(5)] == ["!", "'BOUT", "'", "--", ";"]
+    (tmp_path / "cmudict-0.7b").write_text("WORD\n")
+    with pytest.raises(RuntimeError, match="CMUDict: expected a word and phonemes, got 'WORD' in line 1"):
+        datasets.CMUDict(tmp_path)
+    with pytest.raises(RuntimeError, match="CMUDict: the dictionary file is not found"):
+        datasets.CMUDict(tmp_path / "other")
+
+
 def test_folders(tmp_path, layouts):
     layouts.fsdd(tmp_path / "digits")
     assert [len(datasets.FSDD(tmp_path / "digits", train=part)) for part in (True, False, None)] == [2, 1, 3]

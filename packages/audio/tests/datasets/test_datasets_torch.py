@@ -25,7 +25,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, "CMUDict"])
 def test_same_arguments(name):
     ours, theirs = (
         [(entry.name, entry.default) for entry in inspect.signature(getattr(library, name)).parameters.values()]
@@ -34,13 +34,25 @@ def test_same_arguments(name):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_same_samples(name, tmp_path, monkeypatch):
-    import soundfile
-
+@pytest.fixture(scope="module")
+def layouts():
     spec = importlib.util.spec_from_file_location("layouts", Path(__file__).with_name("layouts.py"))
-    layouts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(layouts)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("exclude", [True, False])
+def test_same_pronunciations(exclude, tmp_path, layouts):
+    layouts.cmudict(tmp_path)
+    ours, theirs = (library.CMUDict(tmp_path, exclude) for library in (datasets, torchaudio.datasets))
+    assert [ours[n] for n in range(len(ours))] == [theirs[n] for n in range(len(theirs))]
+    assert ours.symbols == theirs.symbols
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_same_samples(name, tmp_path, monkeypatch, layouts):
+    import soundfile
 
     def load(path, *arguments, **options):  # torchaudio's own needs torchcodec
         frames, rate = soundfile.read(path, dtype="float32", always_2d=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facula_audio.datasets.archives import extract_archive
 from facula_audio.datasets.cmuarctic import CMUARCTIC
+from facula_audio.datasets.cmudict import CMUDict
 from facula_audio.datasets.commonvoice import COMMONVOICE
 from facula_audio.datasets.folder import FSDD, AudioFolder
 from facula_audio.datasets.gtzan import GTZAN
@@ -25,5 +26,6 @@ __all__ = [
     "VCTK_092",
     "YESNO",
     "AudioFolder",
+    "CMUDict",
     "extract_archive",
 ]
