@@ -253,3 +253,18 @@ def test_beam_search_finds_the_best_of_all_sequences():
         search(facula.zeros(2, 4, 4), facula.tensor(4), 2)
     with pytest.raises(ValueError, match=r"length must be of shape \(\) or \(1,\)"):
         search(x, facula.tensor([3, 3]), 2)
+
+
+def test_older_names_of_published_weights():
+    """Files written before parametrizations call the two parts of the positions' weight weight_g and weight_v."""
+    model = models.wav2vec2_model(**TINY_WAV2VEC2, aux_num_out=None)
+    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    old = {}
+    for key, value in model.state_dict().items():
+        for new, older in names.items():
+            key = key.replace(new, older)
+        old[key] = value + 1
+    assert "encoder.transformer.pos_conv_embed.conv.weight_g" in old
+    expected = {key: value + 1 for key, value in model.state_dict().items()}
+    model.load_state_dict(old)
+    assert all(facula.equal(value, expected[key]) for key, value in model.state_dict().items())
