@@ -48,6 +48,8 @@ class Recogniser(nn.Module):
             for dilation in (1, 2, 4, 8)
         )
         self.head = nn.Conv1d(width, len(TOKENS), 1)
+        with facula.no_grad():
+            self.head.bias[0] = 4.0  # blanks first, so that letters come to stand where they are heard
 
     def forward(self, features: facula.Tensor, lengths: facula.Tensor) -> tuple[facula.Tensor, facula.Tensor]:
         x = self.stem(features.transpose(1, 2))
