@@ -9,11 +9,12 @@ import facula
 
 
 def test_names_are_registered():
-    assert "m5" in facula.models.names(tag="audio")
+    assert {"m5", "conformer", "wav2vec2_base", "crepe", "tacotron2"} <= set(facula.models.names(tag="audio"))
+    assert {"speechcommands", "librispeech", "audio_folder"} <= set(facula.datasets.names(tag="audio"))
     assert {"spectrogram", "mel_spectrogram", "resample", "mfcc"} <= set(facula.transforms.names(tag="audio"))
 
 
-@pytest.mark.parametrize("table", ["models", "transforms"])
+@pytest.mark.parametrize("table", ["datasets", "models", "transforms"])
 def test_each_name_stands_for_something(table):
     registry = getattr(facula, table)
     own = [name for name in registry.names() if registry.entry(name).owner == "facula-audio"]
@@ -23,7 +24,7 @@ def test_each_name_stands_for_something(table):
 
 def test_import_is_lazy():
     program = (
-        "import sys, facula_audio; facula_audio.transforms, facula_audio.models, facula_audio.load; "
+        "import sys, facula_audio; facula_audio.transforms, facula_audio.models, facula_audio.datasets, facula_audio.load; "
         "loaded = [m for m in ('soundfile', 'soxr', 'torch', 'scipy') if m in sys.modules]; assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -34,4 +35,4 @@ def test_an_unknown_room_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         facula_audio.nothing
-    assert {"functional", "info", "load", "models", "save", "transforms"} <= set(dir(facula_audio))
+    assert {"datasets", "functional", "info", "load", "models", "save", "transforms"} <= set(dir(facula_audio))
