@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_audio import functional, io, models, transforms
+    from facula_audio import compliance, functional, io, models, transforms
     from facula_audio.io import AudioMetaData, info, load, save
 
 __version__ = "0.1.0"
-__all__ = ["AudioMetaData", "functional", "info", "io", "load", "models", "save", "transforms"]
+__all__ = ["AudioMetaData", "compliance", "functional", "info", "io", "load", "models", "save", "transforms"]
 
 _OF_IO = ("AudioMetaData", "info", "load", "save")
 
