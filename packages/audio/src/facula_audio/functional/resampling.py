@@ -16,6 +16,9 @@ __all__ = ["resample", "sinc_kernel", "speed"]
 _OLD_NAMES = {"sinc_interpolation": "sinc_interp_hann", "kaiser_window": "sinc_interp_kaiser"}
 
 
+_LARGEST = 1 << 20  # numbers in a kernel; rates with no large common factor would make it gigabytes
+
+
 def sinc_kernel(
     orig_freq: int,
     new_freq: int,
@@ -29,28 +32,46 @@ def sinc_kernel(
     Both rates are free of common factors here. Shape: (new_freq, 1, 2 width + orig_freq), float64.
     Source: J. O. Smith, "Digital Audio Resampling Home Page", https://ccrma.stanford.edu/~jos/resample/.
     """
+    width = _width(orig_freq, new_freq, lowpass_filter_width, rolloff)
+    taps = np.arange(-width, width + orig_freq) / orig_freq
+    distance = taps - np.arange(new_freq)[:, None] / new_freq  # (new_freq, taps), in periods
+    kernel = _weights(distance, orig_freq, new_freq, lowpass_filter_width, rolloff, resampling_method, beta)
+    return facula.from_numpy(kernel[:, None, :]), width
+
+
+def _width(orig_freq: int, new_freq: int, lowpass_filter_width: int, rolloff: float) -> int:
+    """How many samples of the old rate the sinc reaches to each side."""
+    if lowpass_filter_width <= 0:
+        raise ValueError(
+            f"resample: low pass filter width should be positive, expected that, got {lowpass_filter_width}. Use 6."
+        )
+    return math.ceil(lowpass_filter_width * orig_freq / (min(orig_freq, new_freq) * rolloff))
+
+
+def _weights(
+    distance: np.ndarray,
+    orig_freq: int,
+    new_freq: int,
+    lowpass_filter_width: int,
+    rolloff: float,
+    resampling_method: str,
+    beta: float | None,
+) -> np.ndarray:
+    """The windowed sinc at distances in periods, of which one holds `orig_freq` samples of the old rate."""
     resampling_method = _OLD_NAMES.get(resampling_method, resampling_method)
     if resampling_method not in ("sinc_interp_hann", "sinc_interp_kaiser"):
         raise ValueError(
             "resample: invalid resampling method, expected sinc_interp_hann or sinc_interp_kaiser, got "
             f"{resampling_method!r}."
         )
-    if lowpass_filter_width <= 0:
-        raise ValueError(
-            f"resample: low pass filter width should be positive, expected that, got {lowpass_filter_width}. Use 6."
-        )
     cutoff = min(orig_freq, new_freq) * rolloff
-    width = math.ceil(lowpass_filter_width * orig_freq / cutoff)
-    taps = np.arange(-width, width + orig_freq) / orig_freq
-    t = (taps - np.arange(new_freq)[:, None] / new_freq) * cutoff  # (new_freq, taps), in zero crossings
-    t = t.clip(-lowpass_filter_width, lowpass_filter_width)
+    t = (distance * cutoff).clip(-lowpass_filter_width, lowpass_filter_width)  # in zero crossings
     if resampling_method == "sinc_interp_hann":
         window = np.cos(t * math.pi / lowpass_filter_width / 2) ** 2
     else:
         beta = 14.769656459379492 if beta is None else beta
         window = np.i0(beta * np.sqrt(1 - (t / lowpass_filter_width) ** 2)) / np.i0(beta)
-    kernel = np.sinc(t) * window * (cutoff / orig_freq)
-    return facula.from_numpy(kernel[:, None, :]), width
+    return np.sinc(t) * window * (cutoff / orig_freq)
 
 
 def _apply_kernel(waveform: Tensor, orig_freq: int, new_freq: int, kernel: Tensor, width: int) -> Tensor:
@@ -60,6 +81,37 @@ def _apply_kernel(waveform: Tensor, orig_freq: int, new_freq: int, kernel: Tenso
     x = F.conv1d(x, kernel, stride=orig_freq)  # (sounds, new_freq, periods)
     x = x.transpose(1, 2).reshape(x.shape[0], -1)
     return x[:, : math.ceil(new_freq * length / orig_freq)].reshape(*shape[:-1], -1)
+
+
+def _is_large(orig_freq: int, new_freq: int) -> bool:
+    return orig_freq * new_freq > _LARGEST
+
+
+def _by_taps(
+    waveform: Tensor,
+    orig_freq: int,
+    new_freq: int,
+    lowpass_filter_width: int,
+    rolloff: float,
+    method: str,
+    beta: float | None,
+) -> Tensor:
+    """The same sums, over nothing but the samples that the sinc reaches: one pass for each of its taps."""
+    shape, length = waveform.shape, waveform.shape[-1]
+    width = _width(orig_freq, new_freq, lowpass_filter_width, rolloff)
+    wanted = math.ceil(new_freq * length / orig_freq)
+    n = np.arange(wanted)
+    before, phase = np.divmod(n * orig_freq, new_freq)  # the sample before each output, and how far it lies behind
+    taps = np.arange(-width, width + 2)
+    distance = (taps - phase[: min(wanted, new_freq), None] / new_freq) / orig_freq
+    weights = _weights(distance, orig_freq, new_freq, lowpass_filter_width, rolloff, method, beta)
+    gains = facula.from_numpy(weights).to(waveform.device, waveform.dtype)
+    rows, place = (facula.from_numpy(a).to(waveform.device) for a in (n % new_freq, before))
+    x = F.pad(waveform.reshape(-1, length), (width, width + 2))
+    out = x.new_zeros(x.shape[0], wanted)
+    for tap in range(len(taps)):
+        out = out + x[:, place + tap] * gains[rows, tap]
+    return out.reshape(*shape[:-1], wanted)
 
 
 def resample(
@@ -89,7 +141,10 @@ def resample(
         )
     if resampling_method == "soxr":
         return _by_soxr(waveform, orig_freq, new_freq)
-    kernel, width = sinc_kernel(orig_freq, new_freq, lowpass_filter_width, rolloff, resampling_method, beta)
+    settings = orig_freq, new_freq, lowpass_filter_width, rolloff, resampling_method, beta
+    if _is_large(orig_freq, new_freq):
+        return _by_taps(waveform, *settings)
+    kernel, width = sinc_kernel(*settings)
     return _apply_kernel(waveform, orig_freq, new_freq, kernel.to(waveform.device, waveform.dtype), width)
 
 

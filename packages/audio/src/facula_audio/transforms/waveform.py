@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import facula
 from facula import Tensor, nn
 from facula_audio import functional as F
-from facula_audio.functional.resampling import _apply_kernel, _rates
+from facula_audio.functional.resampling import _apply_kernel, _is_large, _rates
 
 __all__ = [
     "AddNoise",
@@ -52,14 +52,17 @@ class Resample(nn.Module):
         self.rolloff = rolloff
         self.beta = beta
         self.rates = _rates(orig_freq, new_freq)
-        if self.rates[0] != self.rates[1]:
+        self.prepared = self.rates[0] != self.rates[1] and resampling_method != "soxr" and not _is_large(*self.rates)
+        if self.prepared:
             kernel, self.width = F.sinc_kernel(*self.rates, lowpass_filter_width, rolloff, resampling_method, beta)
             self.register_buffer("kernel", kernel.to(dtype if dtype is not None else facula.get_default_dtype()))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        if self.rates[0] == self.rates[1]:
-            return waveform
-        return _apply_kernel(waveform, *self.rates, self.kernel, self.width)
+        if self.prepared:
+            return _apply_kernel(waveform, *self.rates, self.kernel, self.width)
+        return F.resample(
+            waveform, *self.rates, self.lowpass_filter_width, self.rolloff, self.resampling_method, self.beta
+        )
 
 
 class Speed(nn.Module):
@@ -89,8 +92,7 @@ class SpeedPerturbation(nn.Module):
         self.speeders = nn.ModuleList([Speed(orig_freq, factor) for factor in factors])
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        chosen: Any = self.speeders[int(facula.randint(len(self.speeders), ()))]
-        return chosen(waveform, lengths)
+        return self.speeders[int(facula.randint(len(self.speeders), ()).item())](waveform, lengths)
 
 
 class Fade(nn.Module):
@@ -124,7 +126,7 @@ class Fade(nn.Module):
         return waveform * facula.cat([curves[0], rest[0]]) * facula.cat([rest[1], curves[1].flip(0)])
 
 
-_FADES = {
+_FADES: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda t: t,
     "exponential": lambda t: facula.pow(2.0, t - 1) * t,
     "logarithmic": lambda t: facula.log10(0.1 + t) + 1,
