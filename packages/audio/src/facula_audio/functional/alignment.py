@@ -107,7 +107,7 @@ def _likeliest_path(scores: np.ndarray, states: np.ndarray, skips: np.ndarray) -
     path = np.empty(len(emitted), np.int64)
     for t in range(len(emitted) - 1, -1, -1):
         path[t] = state
-        state -= steps[t, state]
+        state -= int(steps[t, state])
     return path
 
 
