@@ -6,11 +6,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import soundfile
 
 import facula
 import facula_audio
-
-soundfile = pytest.importorskip("soundfile")
 
 
 @pytest.fixture
