@@ -171,6 +171,15 @@ def test_writers_to_pipes_do_not_know_the_length(noise):
     assert facula.equal(facula_audio.load(io.BytesIO(bytes(data)))[0], noise)
 
 
+def test_a_header_that_counts_itself_is_forgiven(noise):
+    data = bytearray(encoded(noise, "wav"))
+    data[4:8] = struct.pack("<I", len(data))
+    assert facula.equal(facula_audio.load(io.BytesIO(bytes(data)))[0], noise)
+    data[4:8] = struct.pack("<I", len(data) + 1)
+    with pytest.raises(RuntimeError, match="load: expected a whole file, got .* where its header tells of"):
+        facula_audio.load(io.BytesIO(bytes(data)))
+
+
 def test_a_stream_of_unknown_length(noise):
     """FLAC from a pipe says that it has 0 samples."""
     data = bytearray(encoded(noise, "flac"))

@@ -108,8 +108,7 @@ def _opened(name: str, uri: Any, format: str | None) -> Iterator[Any]:
 
 
 _SIZES = re.compile(
-    r"^\s*(?:RIFF|FORM|SSND|data|Riff size|Data size)\s*:\s*(\d+)(?: \(should be (\d+)\))?",
-    re.IGNORECASE | re.MULTILINE,
+    r"^\s*(RIFF|FORM|SSND|data|Riff size|Data size)\s*:\s*(\d+)(?: \(should be (\d+)\))?", re.IGNORECASE | re.MULTILINE
 )
 _LENGTH = re.compile(r"^Length\s*:\s*(\d+)", re.MULTILINE)
 
@@ -117,8 +116,9 @@ _LENGTH = re.compile(r"^Length\s*:\s*(\d+)", re.MULTILINE)
 def _check_whole(name: str, uri: Any, file: Any) -> None:
     """RuntimeError if the header tells of more bytes than the file has; writers to pipes, which cannot know, excepted."""
     length = _LENGTH.search(file.extra_info)
-    for told, found in _SIZES.findall(file.extra_info):
+    for chunk, told, found in _SIZES.findall(file.extra_info):
         size, have = int(told), int(found or (length[1] if length else told))
+        have += 8 if chunk.upper() in ("RIFF", "FORM") else 0  # some writers count the chunk's own header
         unknown = 0x7FFF0000 <= size < 0x80000100 or 0xFFFF0000 <= size < 1 << 32 or size >= _UNKNOWN
         if size > have and not unknown:
             raise RuntimeError(
