@@ -44,7 +44,7 @@ def forced_align(
     scores, labels = log_probs[0].detach().cpu().numpy(), targets[0].cpu().numpy()
     states = np.full(2 * len(labels) + 1, blank, np.int64)  # each token between blanks
     states[1::2] = labels
-    path = states[_likeliest_path(scores, states, _may_skip(states))]
+    path = states[_likeliest_path(scores, states)]
     tokens = facula.from_numpy(path.astype(labels.dtype))[None].to(log_probs.device)
     return tokens, log_probs.gather(-1, tokens[..., None].to(facula.int64)).squeeze(-1)
 
@@ -83,31 +83,36 @@ def _check_alignment(
         )
 
 
-def _may_skip(states: np.ndarray) -> np.ndarray:
-    """Whether a state may follow the one two before it: a token that differs from the token before."""
-    skips = np.zeros(len(states), bool)
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    return skips
+def _skips(states: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """0 where a state may follow the one two before it, a token that differs from the token before; else -inf."""
+    allowed = np.full(len(states), -np.inf, dtype)
+    allowed[3::2][states[3::2] != states[1:-2:2]] = 0
+    return allowed
 
 
-def _likeliest_path(scores: np.ndarray, states: np.ndarray, skips: np.ndarray) -> np.ndarray:
+def _likeliest_path(scores: np.ndarray, states: np.ndarray) -> np.ndarray:
     """Viterbi's algorithm over the states of CTC: the state of each frame."""
-    emitted = scores[:, states]  # (T, S)
-    best = np.full(len(states) + 2, -np.inf, scores.dtype)  # two states before the first are impossible
-    best[2:4] = emitted[0, :2]
-    steps = np.zeros(emitted.shape, np.int8)
-    for t in range(1, len(emitted)):
-        stay, step, skip = best[2:], best[1:-1], np.where(skips, best[:-2], -np.inf)
-        choice = np.where((skip > step) & (skip > stay), 2, np.where((step > stay) & (step > skip), 1, 0))
-        steps[t] = choice
-        best[2:] = np.choose(choice, (stay, step, skip)) + emitted[t]
+    best = np.full((len(scores), len(states) + 2), -np.inf, scores.dtype)  # two states before the first are impossible
+    best[:, 2:] = scores[:, states]
+    best[0, 4:] = -np.inf
+    skips = _skips(states, scores.dtype)
+    come = np.empty_like(skips)
+    for before, now in pairwise(best):
+        np.add(before[:-2], skips, out=come)
+        np.maximum(come, before[1:-1], out=come)
+        np.maximum(come, before[2:], out=come)
+        now[2:] += come
+    stay, step, skip = best[:-1, 2:], best[:-1, 1:-1], best[:-1, :-2] + skips
+    steps = np.where(
+        (skip > step) & (skip > stay), 2, (step > stay) & (step > skip)
+    )  # back from each frame but the first
     state = len(states) - 1
-    if len(states) > 1 and best[-2] >= best[-1]:
+    if len(states) > 1 and best[-1, -2] >= best[-1, -1]:
         state -= 1
-    path = np.empty(len(emitted), np.int64)
-    for t in range(len(emitted) - 1, -1, -1):
+    path = np.empty(len(scores), np.int64)
+    for t in range(len(scores) - 1, -1, -1):
         path[t] = state
-        state -= int(steps[t, state])
+        state -= int(steps[t - 1, state]) if t else 0
     return path
 
 
