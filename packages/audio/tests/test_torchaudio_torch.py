@@ -35,4 +35,5 @@ def test_states_have_the_same_names():
     }  # fmt: skip
     for name in facula_audio.transforms.__all__:
         ours, theirs = (getattr(a.transforms, name)(*given.get(name, ())) for a in (facula_audio, torchaudio))
-        assert set(ours.state_dict()) == set(theirs.state_dict()) - {"kernel"} | set(ours.state_dict()) & {"kernel"}
+        lazy = {"kernel"} if name == "PitchShift" else set()  # theirs is empty until it is first called
+        assert set(ours.state_dict()) == set(theirs.state_dict()) - lazy
