@@ -31,7 +31,8 @@ PACKAGES = """
     facula_vision.utils
     facula_text facula_text.datasets facula_text.models facula_text.tokenizers facula_text.generation facula_text.sampling
     facula_text.lora facula_text.metrics facula_text.vocab facula_text.transforms facula_text.samplers
-    facula_audio facula_audio.functional facula_audio.transforms facula_audio.models facula_audio.io
+    facula_audio facula_audio.functional facula_audio.transforms facula_audio.compliance.kaldi facula_audio.models
+    facula_audio.io
     facula_lightning facula_lightning.callbacks facula_lightning.loggers facula_lightning.strategies
 """.split()
 MODULES = (*CORE, *PACKAGES)

@@ -6,6 +6,9 @@ import sys
 import pytest
 
 import facula
+import facula_audio
+from facula.plugins import tables
+from facula_audio.functional import recursion
 
 
 def test_names_are_registered():
@@ -22,6 +25,15 @@ def test_each_name_stands_for_something(table):
     assert all(callable(registry.get(name)) for name in own)
 
 
+def test_every_transform_has_a_name():
+    found = {facula.transforms.get(name) for name in facula.transforms.names(tag="audio")}
+    assert found == {getattr(facula_audio.transforms, name) for name in facula_audio.transforms.__all__}
+
+
+def test_ops_are_registered():
+    assert {tables.ops.get("iir"), tables.ops.get("delays")} == {recursion.iir_op, recursion.delays_op}
+
+
 def test_import_is_lazy():
     program = (
         "import sys, facula_audio; facula_audio.transforms, facula_audio.models, facula_audio.datasets, facula_audio.load; "
@@ -31,8 +43,6 @@ def test_import_is_lazy():
 
 
 def test_an_unknown_room_is_an_attribute_error():
-    import facula_audio
-
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         facula_audio.nothing
     assert {"datasets", "functional", "info", "load", "models", "save", "transforms"} <= set(dir(facula_audio))

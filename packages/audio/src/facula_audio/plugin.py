@@ -42,15 +42,45 @@ _DATASETS = {  # name: (where it is, what it is for)
     "audio_folder": ("folder:AudioFolder", "classification"),
 }
 _TRANSFORMS = {
-    "spectrogram": "Spectrogram",
+    "add_noise": "AddNoise",
+    "amplitude_to_db": "AmplitudeToDB",
+    "compute_deltas": "ComputeDeltas",
+    "convolve": "Convolve",
+    "deemphasis": "Deemphasis",
+    "fade": "Fade",
+    "fft_convolve": "FFTConvolve",
+    "frequency_masking": "FrequencyMasking",
+    "griffin_lim": "GriffinLim",
+    "inverse_mel_scale": "InverseMelScale",
+    "inverse_spectrogram": "InverseSpectrogram",
+    "lfcc": "LFCC",
+    "loudness": "Loudness",
     "mel_scale": "MelScale",
     "mel_spectrogram": "MelSpectrogram",
-    "amplitude_to_db": "AmplitudeToDB",
     "mfcc": "MFCC",
-    "resample": "Resample",
-    "mu_law_encoding": "MuLawEncoding",
     "mu_law_decoding": "MuLawDecoding",
+    "mu_law_encoding": "MuLawEncoding",
+    "mvdr": "MVDR",
+    "pitch_shift": "PitchShift",
+    "preemphasis": "Preemphasis",
+    "psd": "PSD",
+    "resample": "Resample",
+    "rnnt_loss": "RNNTLoss",
+    "rtf_mvdr": "RTFMVDR",
+    "sliding_window_cmn": "SlidingWindowCmn",
+    "souden_mvdr": "SoudenMVDR",
+    "spec_augment": "SpecAugment",
+    "spectral_centroid": "SpectralCentroid",
+    "spectrogram": "Spectrogram",
+    "speed": "Speed",
+    "speed_perturbation": "SpeedPerturbation",
+    "time_masking": "TimeMasking",
+    "time_stretch": "TimeStretch",
+    "vad": "Vad",
+    "vol": "Vol",
 }
+
+_OPS = {"iir": "iir_op", "delays": "delays_op"}
 
 
 @hookimpl
@@ -71,3 +101,9 @@ def facula_register_datasets(registry: Registrar) -> None:
 def facula_register_transforms(registry: Registrar) -> None:
     for name, attribute in _TRANSFORMS.items():
         registry.add(name, f"facula_audio.transforms:{attribute}", tags=("audio",))
+
+
+@hookimpl
+def facula_register_ops(registry: Registrar) -> None:
+    for name, attribute in _OPS.items():
+        registry.add(name, f"facula_audio.functional.recursion:{attribute}", tags=("audio",))

@@ -33,6 +33,7 @@ KERNELS = (
     "conv",
     "recurrent",
     "pool",
+    "fourier",
 )  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}
