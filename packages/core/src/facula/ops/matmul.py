@@ -103,8 +103,13 @@ def linear(xp, input, weight, bias=None, /):
     """input @ weight.T + bias.   Shape: (*, in_features) -> (*, out_features)."""
     if input.dtype is not weight.dtype:
         _same_types("linear", input, weight)
+    if input.ndim > 1 and weight.ndim == 2 and input.size == input.shape[-1] and input.size:
+        out = weight.dot(input.reshape(-1))  # a single row, as where a text is written id by id
+        if bias is not None:
+            out += bias
+        return out.reshape((*input.shape[:-1], weight.shape[0]))
     if input.ndim > 2:  # one large product instead of a batch of small ones, worth a copy
-        out = xp.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+        out = xp.matmul(input.reshape(_product(input.shape[:-1]), input.shape[-1]), weight.T)
         if bias is not None:
             out += bias
         return out.reshape(*input.shape[:-1], *weight.shape[:-1])
