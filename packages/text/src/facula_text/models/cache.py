@@ -54,9 +54,12 @@ class KeyValueCache:
         self.incoming = time
         device = self.keys[0].device
         rows = facula.arange(self.length, self.length + time, device=device)
+        if self.padding is None and (not self.length or time == 1):  # causal attention, or one id that sees all
+            self.mask = None
+            return rows
         columns = facula.arange(self.length + time, device=device)
         if self.padding is None:
-            self.mask = columns <= rows.unsqueeze(1) if self.length and time > 1 else None
+            self.mask = columns <= rows.unsqueeze(1)
             return rows
         seen = (columns <= rows.unsqueeze(1)) & (columns >= self.padding.view(-1, 1, 1))  # (B, time, length + time)
         self.mask = (seen | (columns == rows.unsqueeze(1))).unsqueeze(1)  # filling sees itself, so that all is finite
