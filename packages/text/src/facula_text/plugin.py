@@ -15,6 +15,8 @@ def facula_register_models(registry: Registrar) -> None:
     registry.add("bert", "facula_text.models.bert:bert", tags=("text", "embedding"))
     registry.add("recurrent_lm", "facula_text.models.recurrent:recurrent_lm", tags=("text", "generation"))
     registry.add("seq2seq", "facula_text.models.recurrent:seq2seq", tags=("text", "translation"))
+    registry.add("t5", "facula_text.models.t5:t5", tags=("text", "translation"))
+    registry.add("t5_small", "facula_text.models.t5:t5_small", tags=("text", "translation"))
     registry.add("fasttext", "facula_text.models.fasttext:fasttext", tags=("text", "classification"))
 
 
