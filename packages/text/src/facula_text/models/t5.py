@@ -13,6 +13,7 @@ from typing import Any
 import facula
 from facula import Tensor, nn
 from facula.nn import functional as F
+from facula.serialization import open_checkpoint
 from facula_text.generation import generate
 from facula_text.models.cache import KeyValueCache
 from facula_text.models.checkpoint import Family, load_folder, read_config
@@ -176,6 +177,8 @@ class SourceCache(KeyValueCache):
 class T5(nn.Module):
     """An encoder of the source and a decoder of the target; the logits share `shared`, unless `tied` is False.
 
+    `scaled`: the decoder's states are divided by sqrt(n_embd) before the logits, which goes with `tied` unless it is given.
+
     Shape: source ids (B, S), target ids (B, T), source mask (B, S) -> logits (B, T, vocab_size).
     ValueError for another activation.
 
@@ -200,6 +203,7 @@ class T5(nn.Module):
         activation: str = "relu",
         gated: bool = False,
         tied: bool = True,
+        scaled: bool | None = None,
         buckets: int = 32,
         farthest: int = 128,
         dropout: float = 0.1,
@@ -219,6 +223,7 @@ class T5(nn.Module):
         self.encoder = Stack(shape, decodes=False)
         self.decoder = Stack({**shape, "n_layer": n_decoder_layer or n_layer}, decodes=True)
         self.head = None if tied else nn.Linear(n_embd, vocab_size, bias=False)
+        self.scale = n_embd**-0.5 if (tied if scaled is None else scaled) else 1.0
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -270,10 +275,8 @@ class T5(nn.Module):
             x = block(x, bias, source[layer], seen, cache, layer)
         if cache:
             cache.close()
-        x = self.decoder.dropout(self.decoder.norm(x))
-        if self.head is not None:
-            return self.head(x)
-        return F.linear(x * self.shared.embedding_dim**-0.5, self.shared.weight)
+        x = self.decoder.dropout(self.decoder.norm(x)) * self.scale
+        return F.linear(x, self.shared.weight) if self.head is None else self.head(x)
 
     def look_up(self, states: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Keys and values of the source for each layer of the decoder."""
@@ -295,8 +298,7 @@ class T5(nn.Module):
         """The model of a folder with `config.json` and safetensors: T5, T5 1.1 or Flan-T5, in evaluation mode."""
         config = read_config(folder)
         form = config.get("feed_forward_proj", "relu")
-        tied = config.get("tie_word_embeddings", True)
-        family = Family(((r"lm_head\..+", None), *PUBLISHED.names)) if tied else PUBLISHED
+        tied = "lm_head.weight" not in open_checkpoint(folder)
         return load_folder(
             folder,
             lambda: cls(
@@ -310,12 +312,13 @@ class T5(nn.Module):
                 activation=form.removeprefix("gated-"),
                 gated=form.startswith("gated-"),
                 tied=tied,
+                scaled=config.get("scale_decoder_outputs", config.get("tie_word_embeddings", True)),
                 buckets=config.get("relative_attention_num_buckets", 32),
                 farthest=config.get("relative_attention_max_distance", 128),
                 dropout=config.get("dropout_rate", 0.1),
                 eps=config.get("layer_norm_epsilon", 1e-6),
             ),
-            family,
+            PUBLISHED,
         )
 
 
