@@ -123,7 +123,12 @@ def linear(xp, input, weight, bias=None, /):
 
 
 def _linear_input(g, weight):
-    return g[..., None] * weight if weight.ndim == 1 else g @ weight
+    if weight.ndim == 1:
+        return g[..., None] * weight
+    if g.ndim > 2:  # one large product, as in the forward
+        rows = g.reshape(_product(g.shape[:-1]), g.shape[-1])
+        return (rows @ weight).reshape(*g.shape[:-1], weight.shape[-1])
+    return g @ weight
 
 
 def _linear_weight(g, input, shapes):
