@@ -75,9 +75,11 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--sample", type=int, default=400, help="characters to write")
+    parser.add_argument("--threads", type=int, default=1, help="more save time and cost CPU time")
     parser.add_argument("--picture", help="a file for the curve of the loss (needs matplotlib)")
     options = parser.parse_args(arguments)
     facula.manual_seed(0)
+    facula.set_num_threads(options.threads)
 
     data = Sonnets(options.block_size, stride=1)
     held_out = DataLoader(Sonnets(options.block_size, train=False), 64)

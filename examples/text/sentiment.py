@@ -1,4 +1,4 @@
-"""Train a classifier of words and pairs of words on sentences with ratings, and measure it on every fifth of them.
+"""Train a classifier of words on sentences with ratings, and measure it on every fifth of them.
 
 The sentences are those of C. Hutto and E. Gilbert, "VADER", 2014: 10,605 from reviews of films, each with the mean of twenty
 people's ratings from -4 to 4; the source archive of the package vaderSentiment holds them (MIT licence):
@@ -58,17 +58,21 @@ def accuracy(model: FastText, samples: Sequence[Sample]) -> float:
 def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive", help="vaderSentiment-3.3.2.tar.gz")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--buckets", type=int, default=50_000)
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, default=5e-3)
+    parser.add_argument("--ngrams", type=int, default=1, help="how many words at once count, too")
     options = parser.parse_args(arguments)
     facula.manual_seed(0)
+    facula.set_num_threads(1)  # products this small only wait for each other
 
     tokenize = get_tokenizer("basic_english")
     sentences = read_sentences(options.archive)
-    samples = [(hashed_ngrams(tokenize(text), options.buckets) or [0], label) for text, label in sentences]
+    samples = [
+        (hashed_ngrams(tokenize(text), options.buckets, options.ngrams) or [0], label) for text, label in sentences
+    ]
     training = [sample for place, sample in enumerate(samples) if place % 5]
     held_out = samples[::5]
     share = sum(label for _, label in held_out) / len(held_out)
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> float:
         print(f"epoch {epoch}: loss {total / len(training):.3f}, accuracy {found:.3f}")
 
     for text in ("A moving, beautifully acted film.", "It is a dull and clumsy mess."):
-        ids, starts, _ = collate([(hashed_ngrams(tokenize(text), options.buckets), 0)])
+        ids, starts, _ = collate([(hashed_ngrams(tokenize(text), options.buckets, options.ngrams), 0)])
         with facula.no_grad():
             likely = float(model(ids, starts).softmax(1)[0, 1])
         print(f"{likely:.2f} positive: {text}")

@@ -115,6 +115,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--picture", help="a file for the map of where the model looked (needs matplotlib)")
     options = parser.parse_args(arguments)
     facula.manual_seed(0)
+    facula.set_num_threads(1)  # products this small only wait for each other
 
     pairs = [(english(number), german(number)) for number in range(options.highest + 1)]
     order = facula.randperm(len(pairs)).tolist()
