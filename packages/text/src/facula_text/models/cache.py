@@ -92,5 +92,9 @@ def attend(
     if cache is None:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=dropout, enable_gqa=True)
     key, value = cache.append(layer, key, value)
+    heads = key.shape[1]
+    if query.shape[2] == 1 and query.shape[1] > heads:  # queries that share keys stand as if they were several ids
+        shared = query.reshape(len(query), heads, -1, query.shape[3])
+        return F.scaled_dot_product_attention(shared, key, value, cache.mask, dropout).reshape(query.shape)
     causal = cache.mask is None and not cache.length
     return F.scaled_dot_product_attention(query, key, value, cache.mask, dropout, causal, enable_gqa=True)
