@@ -7,6 +7,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import facula
 from facula import Tensor
@@ -99,7 +100,46 @@ def bleu(
     >>> round(bleu(["the cat sat on the mat".split()], [["the cat sat on a mat".split()]]), 4)
     0.5373
     """
-    _same_count("bleu", candidates, references)
+    matches, totals, shortness = _bleu_parts("bleu", candidates, references, max_n)
+    if not matches[0]:
+        return 0.0
+    logs, part = [], 1.0
+    for match, total in zip(matches, totals, strict=True):
+        if not total or not (match or smooth):
+            return 0.0
+        if not match:
+            part /= 2
+        logs.append(math.log((match or part) / total))
+    return shortness * math.exp(sum(logs) / max_n)
+
+
+def bleu_score(
+    candidate_corpus: Sequence[Sequence[str]],
+    references_corpus: Sequence[Sequence[Sequence[str]]],
+    max_n: int = 4,
+    weights: Sequence[float] = (0.25,) * 4,
+) -> float:
+    """torchtext's BLEU: `bleu` without smoothing, where p_n counts `weights[n - 1]`.   ValueError for other than max_n weights.
+
+    >>> from facula_text.metrics import bleu_score
+    >>> candidates = [["My", "full", "pytorch", "test"], ["Another", "Sentence"]]
+    >>> bleu_score(candidates, [[["My", "full", "pytorch", "test"], ["Completely", "Different"]], [["No", "Match"]]])
+    0.8408964152537145
+    """
+    if len(weights) != max_n:
+        raise ValueError(f"bleu_score: expected max_n = {max_n} weights, got {len(weights)}. Give one for each n.")
+    matches, totals, shortness = _bleu_parts("bleu_score", candidate_corpus, references_corpus, max_n)
+    if not all(matches):
+        return 0.0
+    logs = (weight * math.log(match / total) for weight, match, total in zip(weights, matches, totals, strict=True))
+    return shortness * math.exp(sum(logs))
+
+
+def _bleu_parts(
+    owner: str, candidates: Sequence[Any], references: Sequence[Sequence[Any]], max_n: int
+) -> tuple[list[int], list[int], float]:
+    """The n-grams found in a reference and all of them, for each n, and the factor for what is too short."""
+    _same_count(owner, candidates, references)
     matches, totals = [0] * max_n, [0] * max_n
     length = nearest = 0
     for text, texts in zip(candidates, references, strict=True):
@@ -113,16 +153,7 @@ def bleu(
             found = _grams(candidate, n)
             matches[n - 1] += sum((found & most).values())
             totals[n - 1] += sum(found.values())
-    if not matches[0]:
-        return 0.0
-    logs, part = [], 1.0
-    for match, total in zip(matches, totals, strict=True):
-        if not total or not (match or smooth):
-            return 0.0
-        if not match:
-            part /= 2
-        logs.append(math.log((match or part) / total))
-    return min(1.0, math.exp(1 - nearest / length)) * math.exp(sum(logs) / max_n)
+    return matches, totals, min(1.0, math.exp(1 - nearest / length)) if length else 0.0
 
 
 def rouge(candidate: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
