@@ -4,10 +4,6 @@ import json
 import random
 from pathlib import Path
 
-import jiwer
-import sacrebleu
-from rouge_score import rouge_scorer
-
 TEXTS = [
     "The cat sat on the mat.",
     'He said: "It costs $1,000.50 -- or 3,5 % of 20-30 items" (2019-2020)!',
@@ -29,6 +25,10 @@ def changed(words: list[str], draw: random.Random) -> list[str]:
 
 
 def main() -> None:
+    import jiwer
+    import sacrebleu
+    from rouge_score import rouge_scorer
+
     draw = random.Random(0)
     words = "the a cat dog sat ran on under mat house big small quick brown and or over lazy fox river".split()
     corpora, pairs = [], []
