@@ -160,6 +160,16 @@ def test_a_single_row_through_a_linear_layer():
     assert facula.nn.functional.linear(facula.ones(1, 3, 0), facula.ones(4, 0)).tolist() == [[[0.0] * 4] * 3]
 
 
+@pytest.mark.parametrize("rows", [2, 31, 32, 33])
+def test_few_rows_through_a_large_linear_layer(rows):
+    generator = facula.Generator().manual_seed(0)
+    x, weight, bias = (facula.randn(*size, generator=generator) for size in ((rows, 96), (200, 96), (200,)))
+    for shape in ((rows, 96), (1, rows, 96)):
+        out = facula.nn.functional.linear(x.view(shape), weight, bias)
+        assert out.is_contiguous()
+        facula.testing.assert_close(out.view(rows, 200), x @ weight.T + bias, atol=1e-4, rtol=1e-4)
+
+
 def test_plain_keys_read_and_write_as_any_others():
     x = facula.arange(24).view(2, 3, 4)
     assert x[1, :, -1].tolist() == [15, 19, 23]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import runtime_error
 from facula.ops import rules
+
+FEW_ROWS, LARGE_WEIGHT = 32, 1 << 14  # where BLAS spends most of a product on copying the weights
 
 _SHAPES = [
     ((3, 4), (4, 2)),
@@ -109,17 +113,24 @@ def linear(xp, input, weight, bias=None, /):
             out += bias
         return out.reshape((*input.shape[:-1], weight.shape[0]))
     if input.ndim > 2:  # one large product instead of a batch of small ones, worth a copy
-        out = xp.matmul(input.reshape(_product(input.shape[:-1]), input.shape[-1]), weight.T)
+        out = _rows_times(xp, input.reshape(_product(input.shape[:-1]), input.shape[-1]), weight)
         if bias is not None:
             out += bias
         return out.reshape(*input.shape[:-1], *weight.shape[:-1])
-    out = xp.matmul(input, weight.T)
+    out = _rows_times(xp, input, weight)
     if bias is None:
         return out
     if out.ndim:
         out += bias
         return out
     return out + bias
+
+
+def _rows_times(xp, input, weight):
+    """input @ weight.T; few rows by the product the other way around, since BLAS copies its right side and weights are large."""
+    if input.ndim == weight.ndim == 2 and len(input) <= FEW_ROWS and weight.size >= LARGE_WEIGHT and xp is np:
+        return np.ascontiguousarray(np.matmul(weight, input.T).T)
+    return xp.matmul(input, weight.T)
 
 
 def _linear_input(g, weight):
