@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.devices.products import ALONE, product
 from facula.errors import runtime_error
 from facula.ops import rules
+
+FEW_ROWS, LARGE_WEIGHT = 32, 1 << 14  # where BLAS spends most of a product on copying the weights
 
 _SHAPES = [
     ((3, 4), (4, 2)),
@@ -107,16 +111,27 @@ def linear(xp, input, weight, bias=None, /):
     if weight.ndim == 1:
         out = product(input, weight)
         return out if bias is None else out + bias
+    count = len(weight)
+    if (
+        input.ndim > 1 and input.size == input.shape[-1] and input.size
+    ):  # a single row, as where a text is written id by id
+        return product(weight, input.reshape(-1), bias=bias).reshape(*input.shape[:-1], count)
     rows = input
     if input.ndim != 2:  # one large product instead of a batch of small ones, worth a copy
         rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
-    if rows.size * len(weight) <= ALONE:
+    if rows.size * count <= ALONE:
         out = xp.matmul(rows, weight.T)
+        if bias is not None:
+            out += bias
+    elif len(rows) <= FEW_ROWS and weight.size >= LARGE_WEIGHT and xp is np:
+        out = np.ascontiguousarray(
+            product(weight, rows.T).T
+        )  # BLAS copies its right side, which had better be the small one
         if bias is not None:
             out += bias
     else:
         out = product(rows, weight.T, bias=bias)
-    return out if input.ndim == 2 else out.reshape(*input.shape[:-1], len(weight))
+    return out if input.ndim == 2 else out.reshape(*input.shape[:-1], count)
 
 
 def _linear_input(g, weight):

@@ -22,7 +22,10 @@ from facula.ops.kernels.compiled import float32, inline, kernel
 from facula.ops.kernels.workspace import workspace
 
 LEAST_CHANNELS, LEAST_TILES = 16, 32
-SMALL_WEIGHT, TILES_OF_SMALL = 1 << 16, 16  # pairs of channels whose 36 matrices stay in a cache, and the tiles that pay then
+SMALL_WEIGHT, TILES_OF_SMALL = (
+    1 << 16,
+    16,
+)  # pairs of channels whose 36 matrices stay in a cache, and the tiles that pay then
 _FEW = 1 << 18  # numbers in tiles at a time, for the second cache
 _MANY = 1 << 20  # for the third cache, where the fewer sums are to be added up the better
 LANES, COLUMN, TILE = 64, 6 * 64, 36 * 64
