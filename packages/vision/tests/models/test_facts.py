@@ -86,7 +86,7 @@ def test_errors():
 
 
 def test_list_and_get():
-    assert list_models("vgg*", exclude=["*_bn"]) == ["vgg11", "vgg13", "vgg16", "vgg19"]
+    assert list_models(include="vgg*", exclude=["*_bn"]) == ["vgg11", "vgg13", "vgg16", "vgg19"]
     assert get_model_builder("ResNet18") is facula.models.get("resnet18")
     with pytest.raises(Exception, match="resnet18"):
         get_model("resnet81")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula_vision.models.alexnet import AlexNet, alexnet
 from facula_vision.models.convnext import (
     ConvNeXt,
@@ -27,7 +29,7 @@ from facula_vision.models.efficientnet import (
 )
 from facula_vision.models.efficientnet_lite import EfficientNetLite, efficientnet_lite0
 from facula_vision.models.lenet import LeNet, lenet
-from facula_vision.models.lookup import get_model, get_model_builder, list_models
+from facula_vision.models.lookup import get_model, get_model_builder, get_model_weights, get_weight, list_models
 from facula_vision.models.mobilenetv2 import MobileNetV2, mobilenet_v2
 from facula_vision.models.mobilenetv3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
 from facula_vision.models.resnet import (
@@ -56,6 +58,7 @@ from facula_vision.models.vgg import (
     vgg19_bn,
 )
 from facula_vision.models.vision_transformer import VisionTransformer, vit_b_16, vit_b_32, vit_h_14, vit_l_16, vit_l_32
+from facula_vision.models.weights import Weights, WeightsEnum, published, weight_names
 
 __all__ = [
     "VGG",
@@ -70,6 +73,8 @@ __all__ = [
     "ResNet",
     "SqueezeNet",
     "VisionTransformer",
+    "Weights",
+    "WeightsEnum",
     "alexnet",
     "convnext_base",
     "convnext_large",
@@ -93,6 +98,8 @@ __all__ = [
     "efficientnet_v2_s",
     "get_model",
     "get_model_builder",
+    "get_model_weights",
+    "get_weight",
     "lenet",
     "list_models",
     "mobilenet_v2",
@@ -124,3 +131,13 @@ __all__ = [
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in weight_names():
+        return published(name)
+    raise AttributeError(f"module 'facula_vision.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *weight_names()})
