@@ -126,7 +126,7 @@ class DenseNet(nn.Module):
 _OLD = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 
-def _renamed(state: Mapping[str, Any]) -> dict[str, Any]:
+def _renamed(state: Mapping[str, Any], model: DenseNet) -> dict[str, Any]:
     """The published files say `norm.1` for what is `norm1`."""
     return {_OLD.sub(r"\1\2.", key): value for key, value in state.items()}
 

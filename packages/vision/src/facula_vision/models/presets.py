@@ -21,13 +21,14 @@ State = Mapping[str, Any]
 def preset(
     enum: Any = None,
     needs: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
-    adapt: Callable[[State], State] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    adapt: Callable[[State, Any], State] | None = None,
 ) -> Callable[[Callable[..., Model]], Callable[..., Model]]:
     """Give a builder the keywords `weights` and `progress`; `enum` holds what is published for it.
 
     The caller's `weights` may be a member of the enum, its name, an address with a SHA-256 or a file (.pth, .safetensors).
-    A member fixes `num_classes` and what `needs` makes of its meta; ValueError for another choice. `adapt` turns a
-    state_dict of older names into one of today's.
+    A member fixes `num_classes` and what `needs` makes of its meta, ValueError for another choice, and brings its own
+    `defaults`. `adapt` fits a published state_dict to the model, where names changed or parts are left out.
     """
 
     def decorate(build: Callable[..., Model]) -> Callable[..., Model]:
@@ -35,11 +36,11 @@ def preset(
         def builder(*, weights: File | None = None, progress: bool = True, **config: Any) -> Model:
             source = _member(weights, enum)
             if isinstance(source, WeightsEnum):
-                config = _fixed(source, needs, config)
+                config = {**(defaults or {}), **_fixed(source, needs, config)}
             model = build(**config)
             if source is not None:
                 state = read_state_dict(source, enum, progress)
-                model.load_state_dict(adapt(state) if adapt is not None else state)
+                model.load_state_dict(adapt(state, model) if adapt is not None else state)
             return model
 
         builder.weights = enum  # type: ignore[attr-defined]
