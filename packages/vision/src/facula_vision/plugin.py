@@ -35,6 +35,19 @@ _MODELS = {
     "swin_transformer": "swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t",
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
+    "optical_flow.raft": "raft_large raft_small",
+    "segmentation.deeplabv3": "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 deeplabv3_resnet101",
+    "segmentation.fcn": "fcn_resnet50 fcn_resnet101",
+    "segmentation.lraspp": "lraspp_mobilenet_v3_large",
+    "video.resnet": "mc3_18 r2plus1d_18 r3d_18",
+    "video.s3d": "s3d",
+    "video.swin_transformer": "swin3d_b swin3d_s swin3d_t",
+}
+_ROOMS = {  # the tags of each room of models; those outside any classify images
+    "": ("image", "classification"),
+    "optical_flow": ("image", "optical_flow"),
+    "segmentation": ("image", "segmentation"),
+    "video": ("image", "video", "classification"),
 }
 _TRANSFORMS = {
     "compose": "Compose",
@@ -57,8 +70,9 @@ _TRANSFORMS = {
 @hookimpl
 def facula_register_models(registry: Registrar) -> None:
     for family, names in _MODELS.items():
+        tags = _ROOMS[family.rpartition(".")[0]]
         for name in names.split():
-            registry.add(name, f"facula_vision.models.{family}:{name}", tags=("image", "classification"))
+            registry.add(name, f"facula_vision.models.{family}:{name}", tags=tags)
 
 
 @hookimpl
