@@ -53,6 +53,8 @@ ROOMS = {  # of models that classify no single image: the shapes of their inputs
     "r2plus1d_18": [(1, 3, 8, 56, 56)],
     "s3d": [(1, 3, 16, 224, 224)],
     "swin3d_t": [(1, 3, 9, 96, 90)],  # windows shift in time too, and are padded
+    "mvit_v1_b": [(1, 3, 16, 224, 224)],
+    "mvit_v2_s": [(1, 3, 16, 224, 224)],
     "raft_small": [(1, 3, 128, 136)] * 2,
     "raft_large": [(1, 3, 128, 136)] * 2,
 }
