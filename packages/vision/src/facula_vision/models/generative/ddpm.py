@@ -140,7 +140,6 @@ class DDPM(nn.Module):
         found = self.network(self.noisy(input, step, noise), step, labels)
         return nn.functional.mse_loss(found, noise)
 
-    @facula.no_grad()
     def sample(self, shape: Sequence[int], labels: Tensor | None = None) -> Tensor:
         """New pictures -1..1, from noise and back step by step (algorithm 2 of the paper).
 
@@ -148,15 +147,19 @@ class DDPM(nn.Module):
         """
         device = self.beta.device
         x = facula.randn(*shape, device=device)
-        for t in reversed(range(self.steps)):
-            noise = self.network(x, facula.full((shape[0],), t, device=device, dtype=facula.int64), labels)
-            kept, beta = float(self.kept[t]), float(self.beta[t])
-            before = float(self.kept[t - 1]) if t else 1.0
-            clean = ((x - math.sqrt(1 - kept) * noise) / math.sqrt(kept)).clamp(-1, 1)
-            x = (math.sqrt(before) * beta * clean + math.sqrt(1 - beta) * (1 - before) * x) / (1 - kept)
-            if t:
-                x = x + math.sqrt(beta * (1 - before) / (1 - kept)) * facula.randn_like(x)
+        with facula.no_grad():
+            for t in reversed(range(self.steps)):
+                step = facula.full((shape[0],), t, device=device, dtype=facula.int64)
+                x = self.before(x, t, self.network(x, step, labels))
         return x
+
+    def before(self, input: Tensor, t: int, noise: Tensor) -> Tensor:
+        """x_(t - 1), given x_t and the noise that the network found in it.   Shape: (N, C, H, W) twice -> the same."""
+        kept, beta = float(self.kept[t]), float(self.beta[t])
+        earlier = float(self.kept[t - 1]) if t else 1.0
+        clean = ((input - math.sqrt(1 - kept) * noise) / math.sqrt(kept)).clamp(-1, 1)
+        x = (math.sqrt(earlier) * beta * clean + math.sqrt(1 - beta) * (1 - earlier) * input) / (1 - kept)
+        return x + math.sqrt(beta * (1 - earlier) / (1 - kept)) * facula.randn_like(x) if t else x
 
 
 @preset()

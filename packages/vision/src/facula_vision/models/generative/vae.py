@@ -75,12 +75,12 @@ class VAE(nn.Module):
         divergence = -0.5 * (1 + spread - outputs.mean.square() - spread.exp()).sum()
         return (missed + divergence) / len(input)
 
-    @facula.no_grad()
     def sample(self, count: int) -> Tensor:
         """New pictures 0..1, from codes drawn at random.   Shape: (count, *image_shape)."""
         weight = self.mean.weight
         code = facula.randn(count, self.latent_size, dtype=weight.dtype, device=weight.device)
-        return self.decoder(code).sigmoid()
+        with facula.no_grad():
+            return self.decoder(code).sigmoid()
 
 
 @preset()

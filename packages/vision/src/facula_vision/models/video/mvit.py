@@ -230,7 +230,7 @@ class PositionalEncoding(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         x = facula.cat([self.class_token.expand(len(input), 1, -1), input], dim=1)
-        if self.spatial_pos is None:
+        if self.spatial_pos is None or self.temporal_pos is None or self.class_pos is None:
             return x
         places = (self.temporal_pos[:, None] + self.spatial_pos[None]).flatten(0, 1)
         return x + facula.cat([self.class_pos[None], places])
