@@ -15,16 +15,45 @@ _MODELS = {
         "efficientnet_b6 efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s"
     ),
     "efficientnet_lite": "efficientnet_lite0",
+    "googlenet": "googlenet",
+    "inception": "inception_v3",
     "lenet": "lenet",
+    "maxvit": "maxvit_t",
+    "mnasnet": "mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3",
     "mobilenetv2": "mobilenet_v2",
     "mobilenetv3": "mobilenet_v3_large mobilenet_v3_small",
+    "regnet": (
+        "regnet_x_400mf regnet_x_800mf regnet_x_1_6gf regnet_x_3_2gf regnet_x_8gf regnet_x_16gf regnet_x_32gf "
+        "regnet_y_400mf regnet_y_800mf regnet_y_1_6gf regnet_y_3_2gf regnet_y_8gf regnet_y_16gf regnet_y_32gf regnet_y_128gf"
+    ),
     "resnet": (
         "resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d "
         "resnext101_64x4d wide_resnet50_2 wide_resnet101_2"
     ),
+    "shufflenetv2": "shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0",
     "squeezenet": "squeezenet1_0 squeezenet1_1",
+    "swin_transformer": "swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t",
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
+    "generative.dcgan": "dcgan_discriminator dcgan_generator",
+    "generative.ddpm": "ddpm",
+    "generative.unet": "unet",
+    "generative.vae": "vae",
+    "optical_flow.raft": "raft_large raft_small",
+    "segmentation.deeplabv3": "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 deeplabv3_resnet101",
+    "segmentation.fcn": "fcn_resnet50 fcn_resnet101",
+    "segmentation.lraspp": "lraspp_mobilenet_v3_large",
+    "video.mvit": "mvit_v1_b mvit_v2_s",
+    "video.resnet": "mc3_18 r2plus1d_18 r3d_18",
+    "video.s3d": "s3d",
+    "video.swin_transformer": "swin3d_b swin3d_s swin3d_t",
+}
+_ROOMS = {  # the tags of each room of models; those outside any classify images
+    "": ("image", "classification"),
+    "generative": ("image", "generative"),
+    "optical_flow": ("image", "optical_flow"),
+    "segmentation": ("image", "segmentation"),
+    "video": ("image", "video", "classification"),
 }
 _TRANSFORMS = {
     "compose": "Compose",
@@ -47,8 +76,9 @@ _TRANSFORMS = {
 @hookimpl
 def facula_register_models(registry: Registrar) -> None:
     for family, names in _MODELS.items():
+        tags = _ROOMS[family.rpartition(".")[0]]
         for name in names.split():
-            registry.add(name, f"facula_vision.models.{family}:{name}", tags=("image", "classification"))
+            registry.add(name, f"facula_vision.models.{family}:{name}", tags=tags)
 
 
 @hookimpl
