@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from facula.plugins import Registrar, hookimpl
 
 requires_api = ">=1.0,<2"
@@ -26,22 +28,17 @@ _MODELS = {
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
 }
-_TRANSFORMS = {
-    "compose": "Compose",
-    "lambda": "Lambda",
-    "to_tensor": "ToTensor",
-    "pil_to_tensor": "PILToTensor",
-    "to_pil_image": "ToPILImage",
-    "convert_image_dtype": "ConvertImageDtype",
-    "normalize": "Normalize",
-    "resize": "Resize",
-    "center_crop": "CenterCrop",
-    "pad": "Pad",
-    "random_crop": "RandomCrop",
-    "random_horizontal_flip": "RandomHorizontalFlip",
-    "random_vertical_flip": "RandomVerticalFlip",
-    "random_rotation": "RandomRotation",
-}
+_TRANSFORMS = """
+    AugMix AutoAugment CenterCrop ClampBoundingBoxes ClampKeyPoints ColorJitter Compose ConvertBoundingBoxFormat
+    ConvertImageDtype CutMix ElasticTransform FiveCrop GaussianBlur GaussianNoise Grayscale Identity JPEG Lambda
+    LinearTransformation MixUp Normalize PILToTensor Pad RGB RandAugment RandomAdjustSharpness RandomAffine RandomApply
+    RandomAutocontrast RandomChannelPermutation RandomChoice RandomCrop RandomEqualize RandomErasing RandomGrayscale
+    RandomHorizontalFlip RandomInvert RandomIoUCrop RandomOrder RandomPerspective RandomPhotometricDistort RandomPosterize
+    RandomResize RandomResizedCrop RandomRotation RandomShortestSize RandomSolarize RandomVerticalFlip RandomZoomOut Resize
+    SanitizeBoundingBoxes SanitizeKeyPoints ScaleJitter SetClampingMode TenCrop ToDtype ToImage ToPILImage ToPureTensor
+    ToTensor TrivialAugmentWide UniformTemporalSubsample
+"""
+_WORD = re.compile(r"IoU|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 
 
 @hookimpl
@@ -61,5 +58,6 @@ def facula_register_datasets(registry: Registrar) -> None:
 
 @hookimpl
 def facula_register_transforms(registry: Registrar) -> None:
-    for name, attribute in _TRANSFORMS.items():
-        registry.add(name, f"facula_vision.transforms:{attribute}", tags=("image",))
+    for attribute in _TRANSFORMS.split():
+        name = "_".join(_WORD.findall(attribute)).lower()  # RandomIoUCrop is random_iou_crop
+        registry.add(name, f"facula_vision.transforms.v2:{attribute}", tags=("image",))

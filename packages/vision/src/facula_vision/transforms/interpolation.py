@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 import facula
 from facula import Tensor
 
-__all__ = ["InterpolationMode", "resampling_matrix"]
+__all__ = ["InterpolationMode", "as_mode", "nearest_index", "resampling_matrix"]
 
 
 class InterpolationMode(Enum):
@@ -24,6 +25,30 @@ class InterpolationMode(Enum):
     LANCZOS = "lanczos"
 
 
+_PILLOWS = dict(enumerate(["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]))
+
+
+def as_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
+    """The mode by its name or by Pillow's number; ValueError for an unknown one."""
+    if isinstance(interpolation, InterpolationMode):
+        return interpolation
+    name = _PILLOWS.get(interpolation) if isinstance(interpolation, int) else interpolation
+    try:
+        return InterpolationMode(name)
+    except ValueError:
+        names = ", ".join(mode.value for mode in InterpolationMode)
+        raise ValueError(
+            f"Invalid interpolation mode: expected one of {names}, got {interpolation!r}. Choose one of them."
+        ) from None
+
+
+def nearest_index(size: int, out: int, shift: float) -> Tensor:
+    """Which of `size` pixels each of `out` pixels takes, its place counted from its edge (0) or middle (0.5)."""
+    index = np.floor((np.arange(out, dtype=np.float32) + np.float32(shift)) * np.float32(size / out))
+    return facula.from_numpy(index.astype(np.int64).clip(0, size - 1))
+
+
+@functools.lru_cache(maxsize=64)
 def resampling_matrix(size: int, out: int, mode: InterpolationMode, antialias: bool) -> Tensor:
     """The weights by which `out` pixels are made of `size` pixels; each row adds up to 1.
 
