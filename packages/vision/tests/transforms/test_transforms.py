@@ -22,6 +22,7 @@ def test_to_tensor_modes(picture):
     assert (tensor.shape, tensor.dtype) == ((3, 12, 10), facula.float32)
     assert float(tensor[1, 3, 4]) == pytest.approx(100 / 255)
     assert T.ToTensor()(Image.new("1", (2, 2), 1)).tolist() == [[[1.0, 1.0], [1.0, 1.0]]]
+    assert T.ToTensor()(Image.new("1", (2, 2), 1)).dtype == facula.float32
     assert T.ToTensor()(Image.new("I", (2, 1), 70000)).tolist() == [[[70000, 70000]]]
     assert T.ToTensor()(Image.new("F", (1, 1), 0.25)).item() == 0.25
     assert T.ToTensor()(np.ones((4, 5, 2), dtype=np.float64)).dtype == facula.float64

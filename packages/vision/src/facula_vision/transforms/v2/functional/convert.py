@@ -21,16 +21,13 @@ def pil_to_tensor(pic: Any) -> Tensor:
         raise TypeError(
             f"pil_to_tensor: pic should be PIL Image, expected one, got {type(pic)}. Use to_tensor for arrays."
         )
-    array = np.array(pic)
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
-    return _channels_first(array)
+    return _channels_first(np.asarray(pic))
 
 
 def _channels_first(array: np.ndarray) -> Tensor:
-    """(H, W) or (H, W, C) as a tensor (C, H, W)."""
+    """(H, W) or (H, W, C) as a tensor (C, H, W), which shares no memory with a picture."""
     array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return facula.from_numpy(np.ascontiguousarray(array))
+    return facula.from_numpy(np.array(array, order="C"))
 
 
 def to_image(inpt: Any) -> tv_tensors.Image:
@@ -75,6 +72,8 @@ def to_tensor(pic: Any) -> Tensor:
         raise TypeError(
             f"to_tensor: pic should be PIL Image or ndarray, expected one of them, got {type(pic)}. Convert it."
         )
+    if image.dtype == facula.bool:
+        return image.to(facula.get_default_dtype())
     return image.to(facula.get_default_dtype()) / 255 if image.dtype == facula.uint8 else image
 
 
@@ -100,7 +99,7 @@ def to_dtype(inpt: Tensor, dtype: Any = facula.float32, scale: bool = False) -> 
         return (inpt * (facula.iinfo(dtype).max + 1.0 - 1e-3)).to(dtype)
     source = facula.iinfo(inpt.dtype).max
     if dtype.is_floating_point:
-        return inpt.to(dtype) * (1.0 / source) if inpt.requires_grad else inpt.to(dtype).mul_(1.0 / source)
+        return in_place(inpt.to(dtype), "multiply", 1.0 / source)
     down, up = source.bit_length() - facula.iinfo(dtype).max.bit_length(), 0
     if down < 0:
         down, up = 0, -down
@@ -113,6 +112,15 @@ def to_dtype(inpt: Tensor, dtype: Any = facula.float32, scale: bool = False) -> 
 def _plain_dtype(inpt: Tensor, dtype: Any = facula.float32) -> Tensor:
     """Coordinates and the names of a mask are numbers without a range."""
     return inpt.to(dtype)
+
+
+def in_place(fresh: Tensor, operation: str, number: Any) -> Tensor:
+    """An operation of arithmetic on a tensor that nobody else has seen, without another piece of memory for its result."""
+    if fresh.requires_grad or not fresh.is_cpu or (isinstance(number, Tensor) and not number.is_cpu):
+        return getattr(facula, operation)(fresh, number)
+    array = fresh.numpy()
+    getattr(np, operation)(array, number.numpy() if isinstance(number, Tensor) else array.dtype.type(number), out=array)
+    return fresh
 
 
 def convert_image_dtype(image: Any, dtype: Any = facula.float32) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import facula
 import facula.nn.functional as F
 from facula import Tensor
+from facula_vision.transforms.v2.functional.convert import in_place
 from facula_vision.transforms.v2.functional.dispatch import functional
 
 __all__ = ["erase", "gaussian_blur", "gaussian_noise", "jpeg", "normalize", "uniform_temporal_subsample"]
@@ -41,8 +42,7 @@ def normalize(inpt: Tensor, mean: Sequence[float], std: Sequence[float], inplace
     middle, spread = (_per_channel(values, inpt) for values in (mean, std))
     if inplace:
         return inpt.sub_(middle).div_(spread)
-    out = inpt - middle
-    return out / spread if inpt.requires_grad else out.div_(spread)
+    return in_place(inpt - middle, "divide", spread)
 
 
 def _per_channel(values: Any, like: Tensor) -> Tensor:

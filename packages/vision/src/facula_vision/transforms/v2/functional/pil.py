@@ -183,23 +183,9 @@ jpeg = _through_tensor(misc.jpeg.image)
 permute_channels = _through_tensor(color.permute_channels.image)
 
 
-def _by_table(img: Any, table: np.ndarray) -> Any:
-    """Each number replaced by what the table has for it: one pass, where a blend of two pictures takes two."""
-    return img.point(table.tolist() * len(img.getbands()))
-
-
-def _blend_table(level: int, factor: float) -> np.ndarray:
-    """What `Image.blend` makes of each number and of one level: level + factor (number - level), cut to whole numbers."""
-    start = np.float32(level)
-    mixed = start + np.float32(factor) * (np.arange(256, dtype=np.float32) - start)
-    return np.trunc(mixed.clip(0, 255)).astype(int)
-
-
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     color.check_factor("adjust_brightness", brightness_factor)
-    if img.mode not in ("L", "RGB"):
-        return ImageEnhance.Brightness(img).enhance(brightness_factor)
-    return _by_table(img, _blend_table(0, brightness_factor))
+    return ImageEnhance.Brightness(img).enhance(brightness_factor)
 
 
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
@@ -207,8 +193,9 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     if img.mode not in ("L", "RGB"):
         return ImageEnhance.Contrast(img).enhance(contrast_factor)
     counts = np.array((img if img.mode == "L" else img.convert("L")).histogram())
-    level = int((counts * np.arange(256)).sum() / counts.sum() + 0.5)
-    return _by_table(img, _blend_table(level, contrast_factor))
+    level = int((counts @ np.arange(256)) / counts.sum() + 0.5)
+    flat = Image.new(img.mode, img.size, level if img.mode == "L" else (level, level, level))
+    return Image.blend(flat, img, contrast_factor)
 
 
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
@@ -226,8 +213,9 @@ def adjust_hue(img: Any, hue_factor: float) -> Any:
     if img.mode in ("L", "1", "I", "F"):
         return img
     shift = np.array(hue_factor * 255).astype(np.int32).astype(np.uint8)
-    table = ((np.arange(256) + int(shift)) % 256).tolist()
-    return img.convert("HSV").point([*table, *range(256), *range(256)]).convert(img.mode)
+    hue, saturation, value = img.convert("HSV").split()
+    hue = hue.point([(level + int(shift)) % 256 for level in range(256)])
+    return Image.merge("HSV", (hue, saturation, value)).convert(img.mode)
 
 
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
