@@ -28,6 +28,42 @@ _MODELS = {
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
 }
+_DATASETS = {  # what a dataset is for: its names
+    "classification": {
+        "caltech101": "caltech:Caltech101",
+        "caltech256": "caltech:Caltech256",
+        "cifar10": "cifar:CIFAR10",
+        "cifar100": "cifar:CIFAR100",
+        "country211": "listed:Country211",
+        "dataset_folder": "folder:DatasetFolder",
+        "digits": "digits:Digits",
+        "dtd": "listed:DTD",
+        "emnist": "mnist:EMNIST",
+        "eurosat": "listed:EuroSAT",
+        "fake_data": "fake:FakeData",
+        "fashion_mnist": "mnist:FashionMNIST",
+        "fgvc_aircraft": "listed:FGVCAircraft",
+        "flowers102": "matlab:Flowers102",
+        "food101": "listed:Food101",
+        "gtsrb": "listed:GTSRB",
+        "image_folder": "folder:ImageFolder",
+        "imagenet": "imagenet:ImageNet",
+        "kmnist": "mnist:KMNIST",
+        "mnist": "mnist:MNIST",
+        "oxford_iiit_pet": "pets:OxfordIIITPet",
+        "qmnist": "mnist:QMNIST",
+        "rendered_sst2": "listed:RenderedSST2",
+        "semeion": "digit_texts:SEMEION",
+        "stl10": "stl10:STL10",
+        "svhn": "matlab:SVHN",
+        "usps": "digit_texts:USPS",
+    },
+    "faces": {"celeba": "faces:CelebA", "lfw_pairs": "faces:LFWPairs", "lfw_people": "faces:LFWPeople"},
+    "detection": {"coco_detection": "coco:CocoDetection", "voc_detection": "voc:VOCDetection"},
+    "segmentation": {"voc_segmentation": "voc:VOCSegmentation"},
+    "captions": {"coco_captions": "coco:CocoCaptions"},
+    "video": {"kinetics": "kinetics:Kinetics"},
+}
 _TRANSFORMS = """
     AugMix AutoAugment CenterCrop ClampBoundingBoxes ClampKeyPoints ColorJitter Compose ConvertBoundingBoxFormat
     ConvertImageDtype CutMix ElasticTransform FiveCrop GaussianBlur GaussianNoise Grayscale Identity JPEG Lambda
@@ -50,10 +86,9 @@ def facula_register_models(registry: Registrar) -> None:
 
 @hookimpl
 def facula_register_datasets(registry: Registrar) -> None:
-    registry.add("digits", "facula_vision.datasets.digits:Digits", tags=("image", "classification"))
-    registry.add("mnist", "facula_vision.datasets.mnist:MNIST", tags=("image", "classification"))
-    registry.add("fashion_mnist", "facula_vision.datasets.mnist:FashionMNIST", tags=("image", "classification"))
-    registry.add("image_folder", "facula_vision.datasets.folder:ImageFolder", tags=("image", "classification"))
+    for tag, names in _DATASETS.items():
+        for name, address in names.items():
+            registry.add(name, f"facula_vision.datasets.{address}", tags=("image", tag))
 
 
 @hookimpl
