@@ -37,6 +37,7 @@ def inputs(torch, tv_tensors, size=(12, 15), seed=0):
         "image": tv_tensors.Image(tensor(colour)),
         "video": tv_tensors.Video(tensor(pixels(seed + 4, 4, 3, *size))),
         "mask": tv_tensors.Mask(tensor((pixels(seed + 5, *size) // 64).astype(np.uint8))),
+        "masks": tv_tensors.Mask(tensor(pixels(seed + 6, 2, *size) > 90)),
         "points": tv_tensors.KeyPoints(tensor(corners.reshape(5, 2, 2).astype(np.float32) + 0.3), canvas_size=size),
         "xyxy": boxes(corners.astype(np.float32) + 0.25, "XYXY"),
         "xyxy_int": boxes(corners, "XYXY"),
@@ -52,11 +53,11 @@ def inputs(torch, tv_tensors, size=(12, 15), seed=0):
 
 
 SMALL = (12, 15)
-RECORDED = "uint8 float pil mask points xyxy xywh cxcywh xyxy_int video xywhr grey".split()
+RECORDED = "uint8 float pil mask masks points xyxy xywh cxcywh xyxy_int video xywhr grey".split()
 IMAGES = "uint8 float grey batch image video"
 PILLOW = "pil pil_grey"
 BOXES = "xyxy xyxy_int xywh xywh_int cxcywh cxcywh_int"
-ALL = f"{IMAGES} {PILLOW} mask points {BOXES}"
+ALL = f"{IMAGES} {PILLOW} mask masks points {BOXES}"
 EXPANDED = f"points {BOXES} xywhr".split()
 MIRRORED = f"{ALL} xywhr cxcywhr"
 COLOUR = f"{IMAGES} {PILLOW}"

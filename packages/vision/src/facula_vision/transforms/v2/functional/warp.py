@@ -103,6 +103,8 @@ def sampled(image: Tensor, grid: Tensor, mode: str, fill: Any) -> Tensor:
     out = out.reshape(*shape[:-2], *out.shape[-2:])
     if image.is_floating_point():
         return out
+    if image.dtype == facula.bool:
+        return out.round_().to(image.dtype)
     limits = facula.iinfo(image.dtype)
     return out.round_().clamp_(limits.min, limits.max).to(image.dtype)
 
