@@ -310,3 +310,29 @@ BOXES = tv.BoundingBoxes([1, 2, 3, 4], format="xyxy", canvas_size=(8, 9))
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("fill", [None, 0, [0.1, 0.2, 0.3]])
+def test_warps_are_the_same_where_gradients_are_recorded(mode, fill):
+    pixels = facula.rand(2, 3, 12, 9)
+    watched = pixels.clone().requires_grad_()
+    moves = facula.rand(1, 12, 9, 2) * 0.2 - 0.1
+    for warp in (
+        lambda x: F.rotate(x, 20.0, mode, expand=True, fill=fill),
+        lambda x: F.affine(x, 10, [1, 2], 1.1, [3.0, 4.0], mode, fill),
+        lambda x: F.perspective(x, None, None, mode, fill, [1.1, 0.1, -1, 0.05, 0.9, 1, 0.002, 0.003]),
+        lambda x: F.elastic(x, moves, mode, fill),
+    ):
+        out = warp(watched)
+        np.testing.assert_allclose(warp(pixels).numpy(), out.detach().numpy(), atol=1e-5)
+        watched.grad = None
+        out.sum().backward()
+        assert float(watched.grad.abs().sum()) > 0
+    for adjust in (
+        lambda x: F.adjust_brightness(x, 1.3),
+        lambda x: F.adjust_contrast(x, 0.6),
+        lambda x: F.normalize(x, [0.5], [2]),
+    ):
+        np.testing.assert_allclose(adjust(pixels).numpy(), adjust(watched).detach().numpy(), atol=1e-6)
+    assert facula.equal(pixels, watched.detach())  # what came is left alone

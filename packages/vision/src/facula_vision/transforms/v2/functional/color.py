@@ -11,7 +11,7 @@ import numpy as np
 import facula
 import facula.nn.functional as F
 from facula import Tensor
-from facula_vision.transforms.v2.functional.convert import to_dtype
+from facula_vision.transforms.v2.functional.convert import in_place, to_dtype
 from facula_vision.transforms.v2.functional.dispatch import functional
 
 __all__ = [
@@ -46,14 +46,18 @@ def _real(image: Tensor) -> Tensor:
 
 
 def _back(real: Tensor, image: Tensor) -> Tensor:
-    """Real numbers in the range and type of the image."""
-    real = real.clamp(0, top(image))
+    """Real numbers that were computed of the image, in its range and type."""
+    if real.requires_grad or not real.is_cpu:
+        real = real.clamp(0, top(image))
+    else:
+        array = real.numpy()  # nobody else has seen it
+        np.clip(array, 0, top(image), out=array)
     return real if image.is_floating_point() else real.to(image.dtype)
 
 
 def _blend(image: Tensor, other: Tensor, ratio: float) -> Tensor:
     """ratio image + (1 - ratio) other."""
-    return _back(_real(image) * ratio + other * (1.0 - ratio), image)
+    return _back(in_place(_real(image) * ratio, "add", other * (1.0 - ratio)), image)
 
 
 def _luma(image: Tensor) -> Tensor:
