@@ -292,6 +292,33 @@ def semeion(root):
     )
 
 
+def sun397(root):
+    base = root / "SUN397"
+    for name in ("a/abbey/sun_1.jpg", "b/bar/indoor/sun_2.jpg", "a/abbey/sun_3.jpg"):
+        picture(base / name)
+    text(base / "ClassName.txt", "/a/abbey\n/b/bar/indoor\n")
+
+
+def clevr(root):
+    base = root / "clevr" / "CLEVR_v1.0"
+    for part in ("train", "test"):
+        for number in (0, 1):
+            picture(base / "images" / part / f"CLEVR_{part}_{number:06d}.png")
+    scenes = [{"image_filename": f"CLEVR_train_{n:06d}.png", "objects": [{}] * (n + 3)} for n in (1, 0)]
+    text(base / "scenes" / "CLEVR_train_scenes.json", json.dumps({"scenes": scenes}))
+
+
+def imagenette(root):
+    for wnid in ("n03888257", "n01440764"):
+        picture(root / "imagenette2-160" / "val" / wnid / "x.JPEG")
+
+
+def omniglot(root):
+    for letter in ("Latin/character02", "Latin/character01", "Greek/character01"):
+        for number in (1, 2):
+            picture(root / "omniglot-py" / "images_background" / letter / f"0{number}_01.png", mode="L")
+
+
 CASES = [  # class, what writes its files, arguments
     ("CIFAR10", cifar10, dict(train=True)),
     ("CIFAR10", cifar10, dict(train=False)),
@@ -330,6 +357,11 @@ CASES = [  # class, what writes its files, arguments
     ("EuroSAT", lambda root: folders(root, "eurosat", ["2750"]), {}),
     ("USPS", usps, {}),
     ("SEMEION", semeion, {}),
+    ("SUN397", sun397, {}),
+    ("CLEVRClassification", clevr, {}),
+    ("CLEVRClassification", clevr, dict(split="test")),
+    ("Imagenette", imagenette, dict(split="val", size="160px")),
+    ("Omniglot", omniglot, {}),
 ]  # fmt: skip
 
 

@@ -93,6 +93,12 @@ def test_labels_are_what_the_files_say(tmp_path):
     target = datasets.VOCDetection(tmp_path)[1][1]["annotation"]
     assert [one["name"] for one in target["object"]] == ["car"]
     assert target["source"] == {"database": "The VOC2007 Database"}
+    files.sun397(tmp_path)
+    assert [label for _, label in datasets.SUN397(tmp_path)] == [0, 0, 1]
+    files.omniglot(tmp_path)
+    letters = datasets.Omniglot(tmp_path)
+    assert letters._characters == ["Greek/character01", "Latin/character01", "Latin/character02"]
+    assert [label for _, label in letters] == [0, 0, 1, 1, 2, 2]
     assert datasets.EMNIST.classes_split_dict["balanced"][-3:] == ["q", "r", "t"]
 
 

@@ -12,9 +12,21 @@ from facula_vision.datasets.fake import FakeData
 from facula_vision.datasets.folder import DatasetFolder, ImageFolder
 from facula_vision.datasets.imagenet import ImageNet
 from facula_vision.datasets.kinetics import Kinetics
-from facula_vision.datasets.listed import DTD, GTSRB, Country211, EuroSAT, FGVCAircraft, Food101, RenderedSST2
+from facula_vision.datasets.listed import (
+    DTD,
+    GTSRB,
+    SUN397,
+    CLEVRClassification,
+    Country211,
+    EuroSAT,
+    FGVCAircraft,
+    Food101,
+    Imagenette,
+    RenderedSST2,
+)
 from facula_vision.datasets.matlab import SVHN, Flowers102
 from facula_vision.datasets.mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
+from facula_vision.datasets.omniglot import Omniglot
 from facula_vision.datasets.pets import OxfordIIITPet
 from facula_vision.datasets.stl10 import STL10
 from facula_vision.datasets.vision import VisionDataset
@@ -32,8 +44,10 @@ __all__ = [
     "QMNIST",
     "SEMEION",
     "STL10",
+    "SUN397",
     "SVHN",
     "USPS",
+    "CLEVRClassification",
     "Caltech101",
     "Caltech256",
     "CelebA",
@@ -50,9 +64,11 @@ __all__ = [
     "Food101",
     "ImageFolder",
     "ImageNet",
+    "Imagenette",
     "Kinetics",
     "LFWPairs",
     "LFWPeople",
+    "Omniglot",
     "OxfordIIITPet",
     "RenderedSST2",
     "VOCDetection",

@@ -12,7 +12,18 @@ from facula_vision.datasets.download import Resource, extract
 from facula_vision.datasets.folder import ImageFolder, make_dataset
 from facula_vision.datasets.vision import Loader, Transform, VisionDataset, check_choice, missing, pil_loader
 
-__all__ = ["DTD", "GTSRB", "Country211", "EuroSAT", "FGVCAircraft", "Food101", "RenderedSST2"]
+__all__ = [
+    "DTD",
+    "GTSRB",
+    "SUN397",
+    "CLEVRClassification",
+    "Country211",
+    "EuroSAT",
+    "FGVCAircraft",
+    "Food101",
+    "Imagenette",
+    "RenderedSST2",
+]
 
 
 class _Listed(VisionDataset):
@@ -40,7 +51,7 @@ class _Listed(VisionDataset):
                 extract(resource.fetch(self._place(folder)), self._place(folder))
         if not self._is_there(folder):
             raise missing(type(self).__name__, folder)
-        self.samples: list[tuple[str, int]] = self._find(folder)
+        self.samples: list[tuple[str, Any]] = self._find(folder)
         self.targets = [label for _, label in self.samples]
 
     def _place(self, folder: Path) -> Path:
@@ -50,7 +61,7 @@ class _Listed(VisionDataset):
     def _is_there(self, folder: Path) -> bool:
         return folder.is_dir()
 
-    def _find(self, folder: Path) -> list[tuple[str, int]]:
+    def _find(self, folder: Path) -> list[tuple[str, Any]]:
         """The path and label of each picture."""
         raise NotImplementedError
 
@@ -264,3 +275,106 @@ class EuroSAT(ImageFolder):
         if not (base / "2750").is_dir():
             raise missing("EuroSAT", base / "2750")
         super().__init__(base / "2750", transform, target_transform, loader)
+
+
+class SUN397(_Listed):
+    """108,753 pictures of 397 kinds of places. Samples: `(image, label)`, a PIL image of mode "RGB" and an int.
+
+    Source: J. Xiao et al., "SUN Database: Large-scale Scene Recognition from Abbey to Zoo", 2010.
+    """
+
+    base = "SUN397"
+    archives = (
+        Resource("http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz", "8ca2778205c41d23104230ba66911c7a"),
+    )
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
+        download: bool = False,
+        loader: Loader = pil_loader,
+    ) -> None:
+        super().__init__(root, "train", transform, target_transform, download, loader)
+
+    def _find(self, folder: Path) -> list[tuple[str, int]]:
+        names = (folder / "ClassName.txt").read_text().split()
+        labels = self._named([name[3:] for name in names])  # a line is /a/abbey, for the letter it stands under
+        found = []
+        for path in sorted(folder.rglob("sun_*.jpg")):
+            found.append((str(path), labels["/".join(path.relative_to(folder).parts[1:-1])]))
+        return found
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class CLEVRClassification(_Listed):
+    """85,000 pictures of simple solids, labelled by how many there are: split "train", "val" or "test" (no labels).
+
+    Source: J. Johnson et al., "CLEVR", 2016, https://arxiv.org/abs/1612.06890.
+    """
+
+    base = "clevr/CLEVR_v1.0"
+    splits = ("train", "val", "test")
+    archives = (Resource("https://dl.fbaipublicfiles.com/clevr/CLEVR_v1.0.zip", "b11922020e72d0cd9154779b2d3d07d2"),)
+
+    def _find(self, folder: Path) -> list[tuple[str, Any]]:
+        images = sorted((folder / "images" / self._split).glob("*"))
+        if self._split == "test":
+            return [(str(path), None) for path in images]
+        scenes = json.loads((folder / "scenes" / f"CLEVR_{self._split}_scenes.json").read_text())["scenes"]
+        count = {scene["image_filename"]: len(scene["objects"]) for scene in scenes}
+        return [(str(path), count[path.name]) for path in images]
+
+
+class Imagenette(_Listed):
+    """Ten classes of ImageNet that are easy to tell apart: split "train" (9,469) or "val" (3,925), size "full", "320px" or "160px".
+
+    Source: J. Howard, https://github.com/fastai/imagenette.
+    """
+
+    splits = ("train", "val")
+    _sizes: ClassVar[dict[str, tuple[str, str]]] = {
+        "full": ("imagenette2", "fe2fc210e6bb7c5664d602c3cd71e612"),
+        "320px": ("imagenette2-320", "3df6f0d01a2c9592104656642f5e78a3"),
+        "160px": ("imagenette2-160", "e793b78cc4c9e9a4ccc0c1155377a412"),
+    }
+    _names: ClassVar[dict[str, tuple[str, ...]]] = {
+        "n01440764": ("tench", "Tinca tinca"),
+        "n02102040": ("English springer", "English springer spaniel"),
+        "n02979186": ("cassette player",),
+        "n03000684": ("chain saw", "chainsaw"),
+        "n03028079": ("church", "church building"),
+        "n03394916": ("French horn", "horn"),
+        "n03417042": ("garbage truck", "dustcart"),
+        "n03425413": ("gas pump", "gasoline pump", "petrol pump", "island dispenser"),
+        "n03445777": ("golf ball",),
+        "n03888257": ("parachute", "chute"),
+    }
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str = "train",
+        size: str = "full",
+        download: bool = False,
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
+        loader: Loader = pil_loader,
+    ) -> None:
+        name, md5 = self._sizes[check_choice("Imagenette", "size", size, tuple(self._sizes))]
+        self._size = size
+        self.base = name  # type: ignore[misc]
+        address = f"https://s3.amazonaws.com/fast-ai-imageclas/{name}.tgz"
+        self.archives = (Resource(address, md5),)  # type: ignore[misc]
+        super().__init__(root, split, transform, target_transform, download, loader)
+
+    def _find(self, folder: Path) -> list[tuple[str, int]]:
+        part = folder / self._split
+        self.wnids = sorted(path.name for path in part.iterdir() if path.is_dir())
+        self.wnid_to_idx = {wnid: index for index, wnid in enumerate(self.wnids)}
+        self.classes = [self._names[wnid] for wnid in self.wnids]  # type: ignore[misc]
+        self.class_to_idx = {name: index for index, names in enumerate(self.classes) for name in names}
+        return make_dataset(part, self.wnid_to_idx, extensions=".jpeg")
