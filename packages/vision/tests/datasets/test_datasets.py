@@ -159,7 +159,7 @@ def test_coco_masks():
     assert mask_of({"counts": runs, "size": [3, 4]}, 3, 4).tolist() == expected.tolist()
     text = "".join(chr(48 + (n & 31)) for n in [4, 2, 1, 0, 2])  # from the fourth on, less the one two before
     assert mask_of({"counts": text}, 3, 4).tolist() == expected.tolist()
-    assert mask_of([[1, 1, 2, 1, 2, 2, 1, 2]], 3, 4).tolist() == expected.tolist()
+    assert mask_of([[1, 1, 3, 1, 3, 3, 1, 3]], 3, 4).tolist() == expected.tolist()
 
 
 def test_fake_data_is_the_same_each_time():

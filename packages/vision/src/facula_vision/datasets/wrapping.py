@@ -110,7 +110,7 @@ _WRAPPERS: dict[type, tuple[Wrapper, tuple[str, ...], tuple[str, ...]]] = {  # w
     CocoDetection: (
         _coco,
         ("image_id", "boxes", "labels"),
-        ("segmentation", "area", "iscrowd", "image_id", "bbox", "category_id", "id", "boxes", "masks", "labels"),
+        ("segmentation", "area", "iscrowd", "image_id", "bbox", "category_id", "boxes", "masks", "labels"),
     ),
     VOCDetection: (_voc_detection, ("annotation", "boxes", "labels"), ("annotation", "boxes", "labels")),
     VOCSegmentation: (_segmentation, (), ()),
