@@ -9,7 +9,7 @@ import numpy as np
 
 import facula
 from facula import Tensor
-from facula_vision.transforms.interpolation import InterpolationMode, as_mode, nearest_index, resampling_matrix
+from facula_vision.transforms.interpolation import InterpolationMode, as_mode, nearest_index, resample
 from facula_vision.transforms.v2.functional.dispatch import functional
 from facula_vision.transforms.v2.functional.meta import get_size
 
@@ -106,13 +106,12 @@ def resampled(image: Tensor, height: int, width: int, mode: InterpolationMode, a
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         shift = 0.5 if mode is InterpolationMode.NEAREST_EXACT else 0.0
         return image[..., nearest_index(rows, height, shift), :][..., nearest_index(columns, width, shift)]
-    vertical = resampling_matrix(rows, height, mode, antialias).to(image.device)
-    horizontal = resampling_matrix(columns, width, mode, antialias).to(image.device)
+    pixels = image if image.is_floating_point() else image.to(facula.float32)
+    pixels = resample(resample(pixels, -1, width, mode, antialias), -2, height, mode, antialias)
     if image.is_floating_point():
-        return vertical.to(image.dtype) @ image @ horizontal.to(image.dtype).mT
-    pixels = vertical @ image.to(facula.float32) @ horizontal.mT
+        return pixels
     limits = facula.iinfo(image.dtype)
-    return pixels.round_().clamp_(limits.min, limits.max).to(image.dtype)
+    return pixels.round().clamp(limits.min, limits.max).to(image.dtype)
 
 
 def border_of(padding: Any) -> tuple[int, int, int, int]:
