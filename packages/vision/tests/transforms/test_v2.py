@@ -1,5 +1,8 @@
 """Transforms of whole samples: what moves together, what passes through, what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,6 +107,21 @@ def test_containers():
     assert {int(v2.RandomChoice([add, double], p=[0.0, 1.0])(3)) for _ in range(9)} == {6}
     assert sum(v2.RandomApply([add], p=0.3)(0) for _ in range(1000)) == pytest.approx(300, abs=60)
     assert v2.Compose([lambda a, b: (b, a)])(1, 2) == (2, 1)
+
+
+def test_transforms_go_to_other_processes():
+    chain = v2.Compose(
+        [
+            v2.RandAugment(),
+            v2.AugMix(),
+            v2.ColorJitter(0.1),
+            v2.SanitizeBoundingBoxes(),
+            v2.MixUp(num_classes=3),
+            v2.ToImage(),
+        ]
+    )
+    assert repr(pickle.loads(pickle.dumps(chain))) == repr(chain)
+    assert pickle.loads(pickle.dumps(F.resize)) is F.resize is copy.deepcopy(F.resize)
 
 
 def test_fill_by_kind():

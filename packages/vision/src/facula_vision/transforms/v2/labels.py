@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import facula
@@ -13,22 +12,26 @@ from facula_vision import tv_tensors
 from facula_vision.transforms.v2.base import Transform, has_any, integer, is_pil_image, is_pure_tensor, query_size
 from facula_vision.tv_tensors import plain
 
-__all__ = ["CutMix", "MixUp", "labels_by"]
+__all__ = ["CutMix", "MixUp", "check_getter", "labels_of"]
 
 
-def labels_by(labels_getter: Any) -> Callable[[Any], Any]:
-    """The function that finds the labels in a sample; ValueError for something that is none."""
-    if callable(labels_getter):
-        return labels_getter
+def check_getter(labels_getter: Any) -> Any:
+    """What finds the labels in a sample, as it is; ValueError for something that cannot."""
+    if labels_getter is not None and not isinstance(labels_getter, str) and not callable(labels_getter):
+        raise ValueError(
+            f"labels_getter: should either be 'default', a key, a callable or None, got {labels_getter!r}. Pass one of "
+            "them."
+        )
+    return labels_getter
+
+
+def labels_of(inputs: Any, labels_getter: Any) -> Any:
+    """The labels in a sample: by a function, by the key of a dict, or for "default" by a key that names them; None for None."""
     if labels_getter is None:
-        return lambda inputs: None
-    if labels_getter == "default":
-        return _by_name
-    if isinstance(labels_getter, str):
-        return lambda inputs: _target(inputs)[labels_getter]
-    raise ValueError(
-        f"labels_getter: should either be 'default', a key, a callable or None, got {labels_getter!r}. Pass one of them."
-    )
+        return None
+    if callable(labels_getter):
+        return labels_getter(inputs)
+    return _by_name(inputs) if labels_getter == "default" else _target(inputs)[labels_getter]
 
 
 def _target(inputs: Any) -> Any:
@@ -58,7 +61,7 @@ class _Mix(Transform):
         super().__init__()
         self.alpha = float(alpha)
         self.num_classes = num_classes
-        self._labels_getter = labels_by(labels_getter)
+        self._labels_getter = check_getter(labels_getter)
 
     def _lam(self) -> float:
         return float(facula.distributions.Beta(facula.tensor(self.alpha), facula.tensor(self.alpha)).sample().item())
@@ -72,7 +75,7 @@ class _Mix(Transform):
                 f"{type(self).__name__}() does not support PIL images, bounding boxes and masks, expected a batch of "
                 "images and their labels, got some. Use it on batches."
             )
-        labels = self._labels_getter(inputs)
+        labels = labels_of(inputs, self._labels_getter)
         if not isinstance(labels, Tensor):
             raise ValueError(
                 f"{type(self).__name__}: the labels must be a tensor, got {type(labels)} instead. Stack them."

@@ -24,7 +24,7 @@ from facula_vision.transforms.v2.base import (
     query_chw,
     uniform,
 )
-from facula_vision.transforms.v2.labels import labels_by
+from facula_vision.transforms.v2.labels import check_getter, labels_of
 from facula_vision.tv_tensors import BoundingBoxFormat, as_format, plain
 
 __all__ = [
@@ -354,15 +354,14 @@ class _Sanitize(Transform):
 
     def __init__(self, labels_getter: Any) -> None:
         super().__init__()
-        self.labels_getter = labels_getter
-        self._labels_getter = labels_by(labels_getter)
+        self.labels_getter = check_getter(labels_getter)
 
     def _found(self, flat_inputs: list[Any]) -> tuple[Any, Tensor]:
         raise NotImplementedError
 
     def forward(self, *inputs: Any) -> Any:
         inputs = inputs if len(inputs) > 1 else inputs[0]
-        labels = self._labels_getter(inputs)
+        labels = labels_of(inputs, self.labels_getter)
         labels = () if labels is None else (labels,) if isinstance(labels, Tensor) else tuple(labels)
         flat_inputs, spec = tree_flatten(inputs)
         items, valid = self._found(flat_inputs)
