@@ -46,16 +46,21 @@ class Pool:
         recipe = loader._recipe()
         packed: list[Any] = []
         if self._forks:
-            with single_blas():  # what BLAS there is, is looked up here, and not by each worker
-                pass
             packed = list(long_lists(recipe.dataset))
             recipe.dataset = packed_whole(recipe.dataset)
         self._setup = Setup(recipe, loader._is_stream, loader._auto_collation, 0, self.count, self.progress, packed)
         _pools.add(self)
-        self.close = weakref.finalize(self, _shut_down, self.processes, self.channels)
+        self._held = contextlib.ExitStack()
+        self.close = weakref.finalize(self, _shut_down, self.processes, self.channels, self._held)
 
     def start(self) -> None:
-        """Start the workers, unless they run already; each finds its first task when it begins."""
+        """Start the workers, unless they run already; each finds its first task when it begins.
+
+        A fork ends the threads of OpenBLAS, and whoever sets their number starts new ones, which take a processor for some time.
+        So the number is set to one ahead, which workers inherit, and set back when they are gone.
+        """
+        if self._forks and not self.processes:
+            self._held.enter_context(single_blas())
         try:
             for worker in range(len(self.processes), self.count):
                 self._start(worker)
@@ -177,7 +182,7 @@ def _how(exitcode: int | None) -> str:
     return f"exited unexpectedly with code {exitcode}"
 
 
-def _shut_down(processes: list[Any], channels: list[Channel]) -> None:
+def _shut_down(processes: list[Any], channels: list[Channel], held: contextlib.ExitStack) -> None:
     """Ask the workers to end, wait a little, end the rest; afterwards nothing of them is left."""
     for channel in channels:
         with contextlib.suppress(OSError, ValueError):
@@ -193,5 +198,6 @@ def _shut_down(processes: list[Any], channels: list[Channel]) -> None:
         if process.is_alive():
             process.kill()
             process.join()
+    held.close()
     channels.clear()
     processes.clear()

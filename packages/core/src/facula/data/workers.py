@@ -159,6 +159,6 @@ class _Worker:
 
 
 def _one_thread() -> None:
-    """Workers share the processors with each other and with training."""
+    """Workers share the processors with each other and with training; those of a fork find BLAS at one thread already."""
     config.use_threads(1)
     contextlib.ExitStack().enter_context(single_blas())

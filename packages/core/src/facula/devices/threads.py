@@ -41,7 +41,10 @@ class _Blas:
         with self.lock:
             self.holders += 1
             if self.holders == 1:
-                self.before = [(put, get()) for get, put in _libraries()]
+                numbers = [(put, get()) for get, put in _libraries()]
+                self.before = [
+                    (put, count) for put, count in numbers if count > 1
+                ]  # to set it in a child starts threads
                 for put, _ in self.before:
                     put(1)
 
