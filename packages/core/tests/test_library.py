@@ -9,6 +9,8 @@ import facula
 from facula.library import F, Meta, arg, inline, kernel, op, sample
 from facula.testing import check_op
 
+pytest.importorskip("numba")
+
 
 @inline
 def doubled(x):
@@ -53,6 +55,14 @@ def test_its_compiled_loop_runs_and_plain_numpy_agrees(dtype):
     with facula.use_kernels(False):
         assert not double_all.serves(x.numpy())
         assert twice_of_a_package(x).tolist() == expected
+
+
+def test_what_visits_few_numbers_often_is_worth_a_call_too():
+    few = facula.ones(100).numpy()
+    assert not double_all.serves(few)
+    assert double_all.serves(few, work=100 * 100)
+    with facula.use_kernels(False):
+        assert not double_all.serves(few, work=100 * 100)
 
 
 def test_the_room_is_reached_from_the_top():
