@@ -36,7 +36,14 @@ def of_regions(rng):
     yield "roi_align list", "roi_align", {"input": maps, "boxes": listed, "output_size": 2}, ["input"]
     yield "roi_pool", "roi_pool", {"input": maps, "boxes": rois, "output_size": (3, 2), "spatial_scale": 0.5}, ["input"]
     sized = {"input": sensitive, "boxes": rois[1:], "output_size": 2, "spatial_scale": 0.5}
-    yield "ps_roi_pool", "ps_roi_pool", sized, ["input"]
+    yield "ps_roi_pool", "ps_roi_pool", sized, []
+    inner = {**sized, "boxes": np.concatenate([rois[:, :1], rois[:, 1:].clip(0, 12)], axis=1)[1:]}
+    yield (
+        "ps_roi_pool inside",
+        "ps_roi_pool",
+        inner,
+        ["input"],
+    )  # at the border torchvision's backward leaves its forward
     sized = {**sized, "boxes": rois[2:]}
     yield "ps_roi_align", "ps_roi_align", {**sized, "sampling_ratio": 2}, ["input"]
     yield "ps_roi_align adaptive", "ps_roi_align", sized, ["input"]

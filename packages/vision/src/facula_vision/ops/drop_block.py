@@ -29,12 +29,11 @@ def _drop(
         return input
     sizes = input.shape[2:]
     block = min(block_size, *sizes)
-    centres = [n - block + 1 for n in sizes]
-    gamma = p * math.prod(sizes) / (block**rank * math.prod(centres))
-    seeds = facula.empty((*input.shape[:2], *centres), dtype=input.dtype, device=input.device).bernoulli_(gamma)
-    seeds = F.pad(seeds, [block // 2] * (2 * rank), value=0)
+    seats = [n - block + 1 for n in sizes]  # a seed drops itself and block - 1 after it
+    gamma = p * math.prod(sizes) / (block**rank * math.prod(seats))
+    seeds = facula.empty((*input.shape[:2], *seats), dtype=input.dtype, device=input.device).bernoulli_(gamma)
     pool = F.max_pool2d if rank == 2 else F.max_pool3d
-    keep = 1 - pool(seeds, kernel_size=block, stride=1, padding=block // 2)
+    keep = 1 - pool(F.pad(seeds, [block - 1] * (2 * rank)), kernel_size=block, stride=1)
     scale = keep.numel() / (eps + keep.sum())
     return input.mul_(keep).mul_(scale) if inplace else input * keep * scale
 
@@ -64,8 +63,6 @@ def drop_block3d(
 class DropBlock2d(nn.Module):
     """`drop_block2d` while training, the identity in evaluation.   Shape: (N, C, H, W) -> the same."""
 
-    rank = 2
-
     def __init__(self, p: float, block_size: int, inplace: bool = False, eps: float = 1e-06) -> None:
         super().__init__()
         self.p = p
@@ -74,8 +71,7 @@ class DropBlock2d(nn.Module):
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:
-        how = self.p, self.block_size, self.inplace, self.eps, self.training
-        return drop_block2d(input, *how) if self.rank == 2 else drop_block3d(input, *how)
+        return drop_block2d(input, self.p, self.block_size, self.inplace, self.eps, self.training)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p}, block_size={self.block_size}, inplace={self.inplace})"
@@ -84,4 +80,5 @@ class DropBlock2d(nn.Module):
 class DropBlock3d(DropBlock2d):
     """`drop_block3d` while training, the identity in evaluation.   Shape: (N, C, D, H, W) -> the same."""
 
-    rank = 3
+    def forward(self, input: Tensor) -> Tensor:
+        return drop_block3d(input, self.p, self.block_size, self.inplace, self.eps, self.training)

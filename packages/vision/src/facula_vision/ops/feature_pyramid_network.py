@@ -91,15 +91,16 @@ class FeaturePyramidNetwork(nn.Module):
                     nn.init.constant_(layer.bias, 0)
         self.extra_blocks = extra_blocks
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Weights published before a block had parts of its own: `inner_blocks.0.weight` is `inner_blocks.0.0.weight` now."""
+        state_dict, prefix = args[:2]
         for block in ("inner_blocks", "layer_blocks"):
             for index in range(len(self.inner_blocks)):
                 for name in ("weight", "bias"):
                     old = f"{prefix}{block}.{index}.{name}"
                     if old in state_dict:
                         state_dict[f"{prefix}{block}.{index}.0.{name}"] = state_dict.pop(old)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(*args, **kwargs)
 
     def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
         names, maps = list(x), list(x.values())

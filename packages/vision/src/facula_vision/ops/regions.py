@@ -6,6 +6,7 @@ A region is a box in the picture's pixels; `spatial_scale` times it is the box i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import facula
 from facula import Tensor, nn
@@ -22,8 +23,8 @@ __all__ = [
     "roi_pool",
 ]
 
-Boxes = Tensor | Sequence[Tensor]
-Pair = int | Sequence[int]
+Boxes: TypeAlias = "Tensor | Sequence[Tensor]"
+Pair: TypeAlias = int | Sequence[int]
 
 
 def as_pair(size: Pair) -> tuple[int, int]:
@@ -78,7 +79,10 @@ def _taps(start: Tensor, size: Tensor, bins: int, ratio: int, length: int) -> tu
     Each bin reads at `ratio` places (the bin's size rounded up, if it is not positive) between two pixels each; the mean
     over the places is part of the weights. What lies more than a pixel outside counts as 0.
     """
-    counts = facula.full_like(size, ratio) if ratio > 0 else (size / bins).ceil()  # (K,)
+    if ratio > 0:
+        counts = facula.full_like(size, ratio)  # (K,)
+    else:
+        counts = facula.where(size.isfinite(), (size / bins).ceil(), 0.0)
     most = ratio if ratio > 0 else max(int(counts.max()), 1)
     step = facula.arange(most, dtype=size.dtype, device=size.device)
     bin = facula.arange(bins, dtype=size.dtype, device=size.device)[:, None]
@@ -167,7 +171,7 @@ def _ends(start: Tensor, size: Tensor, bins: int, length: int) -> tuple[Tensor, 
     bin = facula.arange(bins, dtype=size.dtype, device=size.device)
     each = (size / bins)[:, None]
     low, high = (bin * each).floor(), ((bin + 1) * each).ceil()
-    return tuple((end + start[:, None]).clamp(0, length).long() for end in (low, high))  # type: ignore[return-value]
+    return tuple((end + start[:, None]).clamp(0, length).long() for end in (low, high))
 
 
 def roi_pool(input: Tensor, boxes: Boxes, output_size: Pair, spatial_scale: float = 1.0) -> Tensor:

@@ -68,8 +68,10 @@ def iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     the list of corners at a fixed length of twice the last one, where corners that fall away become copies.
     """
     pairs = len(boxes1), len(boxes2)
-    shift = boxes2[:, :2].mean(dim=0) if pairs[1] else 0.0  # small numbers keep their last places
-    move = facula.cat([shift, shift.new_zeros(3)]) if pairs[1] else 0.0
+    if 0 in pairs:
+        return boxes1.new_zeros(pairs)
+    shift = boxes2[:, :2].mean(dim=0)  # small numbers keep their last places
+    move = facula.cat([shift, shift.new_zeros(3)])
     polygon = _corners(boxes1 - move)[:, None].expand(*pairs, 4, 2)
     edges = _corners(boxes2 - move)[None].expand(*pairs, 4, 2)
     for k in range(4):

@@ -95,9 +95,35 @@ def roi_spread_op(xp, upper, batch, rows, row_weights, columns, column_weights, 
 
 
 @kernel
+def merge_taps(
+    weights: F[:, :, ::1], places: int64[:, :, ::1], joined: F[:, :, ::1], distinct: int64[:, :, ::1], counts: int64[:, ::1],
+    start: int, stop: int,
+):  # fmt: skip
+    """The distinct places of each bin and the sums of their weights; neighbouring taps read many a row twice."""
+    for k in range(start, stop):
+        for i in range(places.shape[1]):
+            into, where, count = joined[k, i], distinct[k, i], 0
+            for t in range(places.shape[2]):
+                place, weight = places[k, i, t], weights[k, i, t]
+                if weight == ZERO:
+                    continue
+                at = count - 1
+                while at >= 0 and where[at] != place:
+                    at -= 1
+                if at >= 0:
+                    into[at] += weight
+                else:
+                    where[count], into[count] = place, weight
+                    count += 1
+            counts[k, i] = count
+
+
+@kernel
 def sample_regions(
-    x: F[:, :, :, ::1], out: F[:, :, :, ::1], batch: int64[::1], rows: int64[:, :, ::1], row_weights: F[:, :, ::1],
-    columns: int64[:, :, ::1], column_weights: F[:, :, ::1], by_place: int, start: int, stop: int,
+    x: F[:, :, :, ::1], out: F[:, :, :, ::1], batch: int64[::1],
+    rows: int64[:, :, ::1], row_weights: F[:, :, ::1], row_counts: int64[:, ::1],
+    columns: int64[:, :, ::1], column_weights: F[:, :, ::1], column_counts: int64[:, ::1],
+    by_place: int, start: int, stop: int,
 ):  # fmt: skip
     high, wide = out.shape[2], out.shape[3]
     for k in range(start, stop):
@@ -107,20 +133,22 @@ def sample_regions(
                 target = out[k, c, i]
                 for j in range(wide):
                     target[j] = ZERO
-                for s in range(rows.shape[2]):
+                for s in range(row_counts[k, i]):
                     weight, y = row_weights[k, i, s], np.uint64(rows[k, i, s])
                     for j in range(wide):
                         line = x[n, (c * high + i) * wide + j if by_place else c, y]
                         places, weights, total = columns[k, j], column_weights[k, j], ZERO
-                        for t in range(places.size):
+                        for t in range(column_counts[k, j]):
                             total += weights[t] * line[np.uint64(places[t])]
                         target[j] += weight * total
 
 
 @kernel
 def spread_regions(
-    g: F[:, :, :, ::1], slope: F[:, :, :, ::1], batch: int64[::1], rows: int64[:, :, ::1], row_weights: F[:, :, ::1],
-    columns: int64[:, :, ::1], column_weights: F[:, :, ::1], by_place: int, start: int, stop: int,
+    g: F[:, :, :, ::1], slope: F[:, :, :, ::1], batch: int64[::1],
+    rows: int64[:, :, ::1], row_weights: F[:, :, ::1], row_counts: int64[:, ::1],
+    columns: int64[:, :, ::1], column_weights: F[:, :, ::1], column_counts: int64[:, ::1],
+    by_place: int, start: int, stop: int,
 ):  # fmt: skip
     """The channels of the map are shared out, so no two threads write into one place."""
     high, wide = g.shape[2], g.shape[3]
@@ -135,22 +163,25 @@ def spread_regions(
             for at in range(first, last):
                 i, j = at // wide, at % wide
                 places, weights, upper = columns[k, j], column_weights[k, j], g[k, c, i, j]
-                for s in range(rows.shape[2]):
+                for s in range(row_counts[k, i]):
                     line, part = plane[np.uint64(rows[k, i, s])], upper * row_weights[k, i, s]
-                    for t in range(places.size):
+                    for t in range(column_counts[k, j]):
                         line[np.uint64(places[t])] += part * weights[t]
 
 
+def _merged(places, weights, dtype):
+    """One table with distinct places, in the types that the loops read, and their counts."""
+    places, weights = np.ascontiguousarray(places, np.int64), np.ascontiguousarray(weights, dtype)
+    joined, distinct, counts = np.empty_like(weights), np.empty_like(places), np.empty(places.shape[:2], np.int64)
+    merge_taps.share(len(places), 4 * places[0].size, weights, places, joined, distinct, counts)
+    return distinct, joined, counts
+
+
 def _ready(dtype, batch, rows, row_weights, columns, column_weights):
-    """The tables in the types that the loops read."""
-    kinds = np.int64, np.int64, dtype, np.int64, dtype
-    tables = batch, rows, row_weights, columns, column_weights
-    return [np.ascontiguousarray(table, kind) for table, kind in zip(tables, kinds, strict=True)]
-
-
-def _work(tables, high, wide):
-    """The products for one channel of one region."""
-    return high * wide * tables[1].shape[2] * tables[3].shape[2]
+    """All that the loops read of the tables, and the mean number of products for a channel of a region."""
+    down, across = _merged(rows, row_weights, dtype), _merged(columns, column_weights, dtype)
+    work = int(down[2].sum() * across[2].sum() // len(batch) ** 2)
+    return [np.ascontiguousarray(batch, np.int64), *down, *across], work
 
 
 def roi_sample(xp, input, *tables_and_place):
@@ -158,20 +189,18 @@ def roi_sample(xp, input, *tables_and_place):
     if not sample_regions.serves(input) or not len(tables[0]):
         return roi_sample_op.forward(xp, input, *tables, by_place)
     out = np.empty(_sampled_shape(input, *tables, by_place).shape, input.dtype)
-    tables = _ready(input.dtype, *tables)
-    size = out.shape[1] * _work(tables, *out.shape[2:])
-    sample_regions.share(len(out), size, input, out, *tables, int(by_place))
+    tables, work = _ready(input.dtype, *tables)
+    sample_regions.share(len(out), out.shape[1] * work, input, out, *tables, int(by_place))
     return out
 
 
 def roi_spread(xp, upper, *tables_and_rest):
     *tables, size, by_place = tables_and_rest
-    if not spread_regions.serves(upper):
+    if not spread_regions.serves(upper) or not upper.size:
         return roi_spread_op.forward(xp, upper, *tables, size, by_place)
     slope = np.zeros(size, upper.dtype)
-    tables = _ready(upper.dtype, *tables)
-    each = upper.size * _work(tables, 1, 1) // size[1]
-    spread_regions.share(size[1], each, upper, slope, *tables, int(by_place))
+    tables, work = _ready(upper.dtype, *tables)
+    spread_regions.share(size[1], len(upper) * work, upper, slope, *tables, int(by_place))
     return slope
 
 
