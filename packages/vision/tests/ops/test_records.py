@@ -132,7 +132,8 @@ def test_drop_block():
     volume = ops.DropBlock3d(0.3, 2)
     assert 0.1 < (volume(facula.ones(8, 2, 6, 6, 6)) == 0).float().mean().item() < 0.4
     assert repr(volume) == "DropBlock3d(p=0.3, block_size=2, inplace=False)"
-    assert volume.eval()(x) is x
+    cube = facula.ones(1, 1, 3, 3, 3)
+    assert volume.eval()(cube) is cube
     y = facula.ones(2, 1, 8, 8)
     assert ops.drop_block2d(y, 0.5, 3, inplace=True) is y
     with pytest.raises(ValueError, match=r"drop probability has to be between 0 and 1, expected that, got 1.5"):
