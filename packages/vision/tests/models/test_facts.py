@@ -18,17 +18,31 @@ def digest(state):
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def shapes(value):
+    """The shapes in a nest of tensors; of a list, its length and its last shape."""
+    if isinstance(value, dict):
+        return {key: shapes(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return {"count": len(value), "last": shapes(value[-1])}
+    return list(value.shape)
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_names_shapes_and_parameters(name):
+    facts = FACTS[name]
+    options = {"weights_backbone": None} if facts["room"] == "segmentation" else {}
     with facula.device("meta"):
-        model = get_model(name)
+        model = get_model(name, **options).eval()
     state = model.state_dict()
-    assert {
+    found = {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "entries": len(state),
         "digest": digest(state),
-    } == FACTS[name]
-    assert f"{FACTS[name]['parameters']:,}" in get_model_builder(name).__doc__
+    }
+    assert found == {key: facts[key] for key in found}
+    assert f"{facts['parameters']:,}" in get_model_builder(name).__doc__
+    with facula.no_grad():
+        assert shapes(model(*(facula.empty(size, device="meta") for size in facts["inputs"]))) == facts["output"]
 
 
 def test_published_numbers():
@@ -50,6 +64,9 @@ SMALL = {
     "efficientnet_b0": 32,
     "efficientnet_v2_s": 32,
     "convnext_tiny": 32,
+    "shufflenet_v2_x0_5": 32,
+    "mnasnet0_5": 32,
+    "regnet_y_400mf": 32,
 }
 
 
@@ -86,7 +103,7 @@ def test_errors():
 
 
 def test_list_and_get():
-    assert list_models("vgg*", exclude=["*_bn"]) == ["vgg11", "vgg13", "vgg16", "vgg19"]
+    assert list_models(include="vgg*", exclude=["*_bn"]) == ["vgg11", "vgg13", "vgg16", "vgg19"]
     assert get_model_builder("ResNet18") is facula.models.get("resnet18")
     with pytest.raises(Exception, match="resnet18"):
         get_model("resnet81")

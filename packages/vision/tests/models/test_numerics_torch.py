@@ -33,13 +33,23 @@ SIZES = {
     "convnext_small": 64,
     "vit_b_16": 224,
     "vit_b_32": 224,
+    "googlenet": 64,
+    "inception_v3": 96,
+    "shufflenet_v2_x1_0": 64,
+    "mnasnet0_75": 64,
+    "regnet_x_400mf": 64,
+    "regnet_y_400mf": 64,
+    "swin_t": 96,  # the last stages pad their windows
+    "swin_v2_t": 120,
+    "maxvit_t": 224,
 }
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_same_output(name):
     torch.manual_seed(0)
-    source = torchvision.models.get_model(name, weights=None).eval()
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    source = torchvision.models.get_model(name, weights=None, **options).eval()
     for key, value in source.state_dict().items():  # statistics and scales that a mistake in order would show in
         if key.endswith("running_mean"):
             value.normal_(0.0, 0.1)

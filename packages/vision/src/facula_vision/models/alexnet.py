@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
-__all__ = ["AlexNet", "alexnet"]
+__all__ = ["AlexNet", "AlexNet_Weights", "alexnet"]
 
 
 class AlexNet(nn.Module):
@@ -52,6 +53,10 @@ class AlexNet(nn.Module):
         return self.classifier(self.avgpool(self.features(input)).flatten(1))
 
 
-def alexnet(*, weights: File | None = None, **config: Any) -> AlexNet:
-    """AlexNet (61,100,840 parameters); `weights` is a file with its state_dict."""
-    return loaded(AlexNet(**config), weights)
+AlexNet_Weights = published("AlexNet_Weights")
+
+
+@preset(AlexNet_Weights)
+def alexnet(**config: Any) -> AlexNet:
+    """AlexNet (61,100,840 parameters)."""
+    return AlexNet(**config)

@@ -10,10 +10,21 @@ from typing import Any
 
 import facula
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 from facula_vision.ops import Conv2dNormActivation, Permute, StochasticDepth
 
-__all__ = ["ConvNeXt", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny"]
+__all__ = [
+    "ConvNeXt",
+    "ConvNeXt_Base_Weights",
+    "ConvNeXt_Large_Weights",
+    "ConvNeXt_Small_Weights",
+    "ConvNeXt_Tiny_Weights",
+    "convnext_base",
+    "convnext_large",
+    "convnext_small",
+    "convnext_tiny",
+]
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -89,27 +100,41 @@ class ConvNeXt(nn.Module):
         return self.classifier(self.avgpool(self.features(input)))
 
 
-def _convnext(
-    depths: tuple[int, ...], channels: tuple[int, ...], drop: float, weights: File | None, config: dict[str, Any]
-) -> ConvNeXt:
-    return loaded(ConvNeXt(depths, channels, **{"stochastic_depth_prob": drop, **config}), weights)
+def _convnext(depths: tuple[int, ...], channels: tuple[int, ...], drop: float, config: dict[str, Any]) -> ConvNeXt:
+    return ConvNeXt(depths, channels, **{"stochastic_depth_prob": drop, **config})
 
 
-def convnext_tiny(*, weights: File | None = None, **config: Any) -> ConvNeXt:
-    """ConvNeXt-Tiny (28,589,128 parameters); `weights` is a file with its state_dict."""
-    return _convnext((3, 3, 9, 3), (96, 192, 384, 768), 0.1, weights, config)
+ConvNeXt_Tiny_Weights = published("ConvNeXt_Tiny_Weights")
 
 
-def convnext_small(*, weights: File | None = None, **config: Any) -> ConvNeXt:
-    """ConvNeXt-Small (50,223,688 parameters); `weights` is a file with its state_dict."""
-    return _convnext((3, 3, 27, 3), (96, 192, 384, 768), 0.4, weights, config)
+@preset(ConvNeXt_Tiny_Weights)
+def convnext_tiny(**config: Any) -> ConvNeXt:
+    """ConvNeXt-Tiny (28,589,128 parameters)."""
+    return _convnext((3, 3, 9, 3), (96, 192, 384, 768), 0.1, config)
 
 
-def convnext_base(*, weights: File | None = None, **config: Any) -> ConvNeXt:
-    """ConvNeXt-Base (88,591,464 parameters); `weights` is a file with its state_dict."""
-    return _convnext((3, 3, 27, 3), (128, 256, 512, 1024), 0.5, weights, config)
+ConvNeXt_Small_Weights = published("ConvNeXt_Small_Weights")
 
 
-def convnext_large(*, weights: File | None = None, **config: Any) -> ConvNeXt:
-    """ConvNeXt-Large (197,767,336 parameters); `weights` is a file with its state_dict."""
-    return _convnext((3, 3, 27, 3), (192, 384, 768, 1536), 0.5, weights, config)
+@preset(ConvNeXt_Small_Weights)
+def convnext_small(**config: Any) -> ConvNeXt:
+    """ConvNeXt-Small (50,223,688 parameters)."""
+    return _convnext((3, 3, 27, 3), (96, 192, 384, 768), 0.4, config)
+
+
+ConvNeXt_Base_Weights = published("ConvNeXt_Base_Weights")
+
+
+@preset(ConvNeXt_Base_Weights)
+def convnext_base(**config: Any) -> ConvNeXt:
+    """ConvNeXt-Base (88,591,464 parameters)."""
+    return _convnext((3, 3, 27, 3), (128, 256, 512, 1024), 0.5, config)
+
+
+ConvNeXt_Large_Weights = published("ConvNeXt_Large_Weights")
+
+
+@preset(ConvNeXt_Large_Weights)
+def convnext_large(**config: Any) -> ConvNeXt:
+    """ConvNeXt-Large (197,767,336 parameters)."""
+    return _convnext((3, 3, 27, 3), (192, 384, 768, 1536), 0.5, config)

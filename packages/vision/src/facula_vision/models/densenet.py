@@ -5,14 +5,27 @@ Source: G. Huang et al., "Densely Connected Convolutional Networks", https://arx
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import facula
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
-__all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
+__all__ = [
+    "DenseNet",
+    "DenseNet121_Weights",
+    "DenseNet161_Weights",
+    "DenseNet169_Weights",
+    "DenseNet201_Weights",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+]
 
 
 class DenseLayer(nn.Module):
@@ -110,21 +123,45 @@ class DenseNet(nn.Module):
         return self.classifier(nn.functional.adaptive_avg_pool2d(x, (1, 1)).flatten(1))
 
 
-def densenet121(*, weights: File | None = None, **config: Any) -> DenseNet:
-    """DenseNet-121 (7,978,856 parameters); `weights` is a file with its state_dict."""
-    return loaded(DenseNet(32, (6, 12, 24, 16), 64, **config), weights)
+_OLD = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 
-def densenet161(*, weights: File | None = None, **config: Any) -> DenseNet:
-    """DenseNet-161 (28,681,000 parameters); `weights` is a file with its state_dict."""
-    return loaded(DenseNet(48, (6, 12, 36, 24), 96, **config), weights)
+def _renamed(state: Mapping[str, Any], model: DenseNet) -> dict[str, Any]:
+    """The published files say `norm.1` for what is `norm1`."""
+    return {_OLD.sub(r"\1\2.", key): value for key, value in state.items()}
 
 
-def densenet169(*, weights: File | None = None, **config: Any) -> DenseNet:
-    """DenseNet-169 (14,149,480 parameters); `weights` is a file with its state_dict."""
-    return loaded(DenseNet(32, (6, 12, 32, 32), 64, **config), weights)
+DenseNet121_Weights = published("DenseNet121_Weights")
 
 
-def densenet201(*, weights: File | None = None, **config: Any) -> DenseNet:
-    """DenseNet-201 (20,013,928 parameters); `weights` is a file with its state_dict."""
-    return loaded(DenseNet(32, (6, 12, 48, 32), 64, **config), weights)
+@preset(DenseNet121_Weights, adapt=_renamed)
+def densenet121(**config: Any) -> DenseNet:
+    """DenseNet-121 (7,978,856 parameters)."""
+    return DenseNet(32, (6, 12, 24, 16), 64, **config)
+
+
+DenseNet161_Weights = published("DenseNet161_Weights")
+
+
+@preset(DenseNet161_Weights, adapt=_renamed)
+def densenet161(**config: Any) -> DenseNet:
+    """DenseNet-161 (28,681,000 parameters)."""
+    return DenseNet(48, (6, 12, 36, 24), 96, **config)
+
+
+DenseNet169_Weights = published("DenseNet169_Weights")
+
+
+@preset(DenseNet169_Weights, adapt=_renamed)
+def densenet169(**config: Any) -> DenseNet:
+    """DenseNet-169 (14,149,480 parameters)."""
+    return DenseNet(32, (6, 12, 32, 32), 64, **config)
+
+
+DenseNet201_Weights = published("DenseNet201_Weights")
+
+
+@preset(DenseNet201_Weights, adapt=_renamed)
+def densenet201(**config: Any) -> DenseNet:
+    """DenseNet-201 (20,013,928 parameters)."""
+    return DenseNet(32, (6, 12, 48, 32), 64, **config)

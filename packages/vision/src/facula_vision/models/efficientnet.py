@@ -13,11 +13,23 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded, make_divisible
+from facula_vision.models.presets import make_divisible, preset
+from facula_vision.models.weights import published
 from facula_vision.ops import Conv2dNormActivation, SqueezeExcitation, StochasticDepth
 
 __all__ = [
     "EfficientNet",
+    "EfficientNet_B0_Weights",
+    "EfficientNet_B1_Weights",
+    "EfficientNet_B2_Weights",
+    "EfficientNet_B3_Weights",
+    "EfficientNet_B4_Weights",
+    "EfficientNet_B5_Weights",
+    "EfficientNet_B6_Weights",
+    "EfficientNet_B7_Weights",
+    "EfficientNet_V2_L_Weights",
+    "EfficientNet_V2_M_Weights",
+    "EfficientNet_V2_S_Weights",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -184,59 +196,103 @@ def _v2(stages: Sequence[Stage], dropout: float, config: dict[str, Any]) -> Effi
     return EfficientNet(stages, **{"dropout": dropout, "norm_layer": norm, "last_channel": 1280, **config})
 
 
-def efficientnet_b0(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B0 (5,288,548 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v1(1.0, 1.0, 0.2, config), weights)
+EfficientNet_B0_Weights = published("EfficientNet_B0_Weights")
 
 
-def efficientnet_b1(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B1 (7,794,184 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v1(1.0, 1.1, 0.2, config), weights)
+@preset(EfficientNet_B0_Weights)
+def efficientnet_b0(**config: Any) -> EfficientNet:
+    """EfficientNet-B0 (5,288,548 parameters)."""
+    return _v1(1.0, 1.0, 0.2, config)
 
 
-def efficientnet_b2(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B2 (9,109,994 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v1(1.1, 1.2, 0.3, config), weights)
+EfficientNet_B1_Weights = published("EfficientNet_B1_Weights")
 
 
-def efficientnet_b3(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B3 (12,233,232 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v1(1.2, 1.4, 0.3, config), weights)
+@preset(EfficientNet_B1_Weights)
+def efficientnet_b1(**config: Any) -> EfficientNet:
+    """EfficientNet-B1 (7,794,184 parameters)."""
+    return _v1(1.0, 1.1, 0.2, config)
 
 
-def efficientnet_b4(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B4 (19,341,616 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v1(1.4, 1.8, 0.4, config), weights)
+EfficientNet_B2_Weights = published("EfficientNet_B2_Weights")
 
 
-def efficientnet_b5(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B5 (30,389,784 parameters); `weights` is a file with its state_dict."""
+@preset(EfficientNet_B2_Weights)
+def efficientnet_b2(**config: Any) -> EfficientNet:
+    """EfficientNet-B2 (9,109,994 parameters)."""
+    return _v1(1.1, 1.2, 0.3, config)
+
+
+EfficientNet_B3_Weights = published("EfficientNet_B3_Weights")
+
+
+@preset(EfficientNet_B3_Weights)
+def efficientnet_b3(**config: Any) -> EfficientNet:
+    """EfficientNet-B3 (12,233,232 parameters)."""
+    return _v1(1.2, 1.4, 0.3, config)
+
+
+EfficientNet_B4_Weights = published("EfficientNet_B4_Weights")
+
+
+@preset(EfficientNet_B4_Weights)
+def efficientnet_b4(**config: Any) -> EfficientNet:
+    """EfficientNet-B4 (19,341,616 parameters)."""
+    return _v1(1.4, 1.8, 0.4, config)
+
+
+EfficientNet_B5_Weights = published("EfficientNet_B5_Weights")
+
+
+@preset(EfficientNet_B5_Weights)
+def efficientnet_b5(**config: Any) -> EfficientNet:
+    """EfficientNet-B5 (30,389,784 parameters)."""
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
-    return loaded(_v1(1.6, 2.2, 0.4, {"norm_layer": norm, **config}), weights)
+    return _v1(1.6, 2.2, 0.4, {"norm_layer": norm, **config})
 
 
-def efficientnet_b6(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B6 (43,040,704 parameters); `weights` is a file with its state_dict."""
+EfficientNet_B6_Weights = published("EfficientNet_B6_Weights")
+
+
+@preset(EfficientNet_B6_Weights)
+def efficientnet_b6(**config: Any) -> EfficientNet:
+    """EfficientNet-B6 (43,040,704 parameters)."""
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
-    return loaded(_v1(1.8, 2.6, 0.5, {"norm_layer": norm, **config}), weights)
+    return _v1(1.8, 2.6, 0.5, {"norm_layer": norm, **config})
 
 
-def efficientnet_b7(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet-B7 (66,347,960 parameters); `weights` is a file with its state_dict."""
+EfficientNet_B7_Weights = published("EfficientNet_B7_Weights")
+
+
+@preset(EfficientNet_B7_Weights)
+def efficientnet_b7(**config: Any) -> EfficientNet:
+    """EfficientNet-B7 (66,347,960 parameters)."""
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
-    return loaded(_v1(2.0, 3.1, 0.5, {"norm_layer": norm, **config}), weights)
+    return _v1(2.0, 3.1, 0.5, {"norm_layer": norm, **config})
 
 
-def efficientnet_v2_s(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet v2, small (21,458,488 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v2(_V2_S, 0.2, config), weights)
+EfficientNet_V2_S_Weights = published("EfficientNet_V2_S_Weights")
 
 
-def efficientnet_v2_m(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet v2, medium (54,139,356 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v2(_V2_M, 0.3, config), weights)
+@preset(EfficientNet_V2_S_Weights)
+def efficientnet_v2_s(**config: Any) -> EfficientNet:
+    """EfficientNet v2, small (21,458,488 parameters)."""
+    return _v2(_V2_S, 0.2, config)
 
 
-def efficientnet_v2_l(*, weights: File | None = None, **config: Any) -> EfficientNet:
-    """EfficientNet v2, large (118,515,272 parameters); `weights` is a file with its state_dict."""
-    return loaded(_v2(_V2_L, 0.4, config), weights)
+EfficientNet_V2_M_Weights = published("EfficientNet_V2_M_Weights")
+
+
+@preset(EfficientNet_V2_M_Weights)
+def efficientnet_v2_m(**config: Any) -> EfficientNet:
+    """EfficientNet v2, medium (54,139,356 parameters)."""
+    return _v2(_V2_M, 0.3, config)
+
+
+EfficientNet_V2_L_Weights = published("EfficientNet_V2_L_Weights")
+
+
+@preset(EfficientNet_V2_L_Weights)
+def efficientnet_v2_l(**config: Any) -> EfficientNet:
+    """EfficientNet v2, large (118,515,272 parameters)."""
+    return _v2(_V2_L, 0.4, config)

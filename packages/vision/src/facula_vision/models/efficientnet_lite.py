@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
 
 __all__ = ["EfficientNetLite", "efficientnet_lite0"]
 
@@ -91,6 +91,7 @@ class EfficientNetLite(nn.Module):
         return self._fc(self._dropout(x.mean(dim=(2, 3))))
 
 
-def efficientnet_lite0(*, weights: File | None = None, **config: Any) -> EfficientNetLite:
-    """EfficientNet-Lite0 (4,652,008 parameters); `weights` is a file with its state_dict."""
-    return loaded(EfficientNetLite(**config), weights)
+@preset()
+def efficientnet_lite0(**config: Any) -> EfficientNetLite:
+    """EfficientNet-Lite0 (4,652,008 parameters)."""
+    return EfficientNetLite(**config)

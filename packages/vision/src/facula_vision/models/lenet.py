@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from facula import Tensor, nn
+from facula_vision.models.presets import preset
 
 __all__ = ["LeNet", "lenet"]
 
@@ -45,6 +46,7 @@ class LeNet(nn.Module):
         return self.classifier(self.features(input).flatten(1))
 
 
+@preset()
 def lenet(**config: Any) -> LeNet:
     """LeNet-5 for pictures of 28 by 28 pixels: 61,706 parameters."""
     return LeNet(**config)

@@ -7,15 +7,27 @@ The stride of a bottleneck stands at its 3x3 convolution, as in the weights that
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
 __all__ = [
     "BasicBlock",
     "Bottleneck",
+    "ResNeXt50_32X4D_Weights",
+    "ResNeXt101_32X8D_Weights",
+    "ResNeXt101_64X4D_Weights",
     "ResNet",
+    "ResNet18_Weights",
+    "ResNet34_Weights",
+    "ResNet50_Weights",
+    "ResNet101_Weights",
+    "ResNet152_Weights",
+    "Wide_ResNet50_2_Weights",
+    "Wide_ResNet101_2_Weights",
     "resnet18",
     "resnet34",
     "resnet50",
@@ -29,8 +41,11 @@ __all__ = [
 ]
 
 
-def conv3x3(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, groups=groups, bias=False)
+Norm = Callable[..., nn.Module]
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation, groups=groups, bias=False)
 
 
 def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -42,13 +57,33 @@ class BasicBlock(nn.Module):
 
     expansion: ClassVar[int] = 1
 
-    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        inplanes: int,
+        planes: int,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+        dilation: int = 1,
+        norm_layer: Norm | None = None,
+    ) -> None:
         super().__init__()
+        if (groups, base_width) != (1, 64):
+            raise ValueError(
+                f"BasicBlock: BasicBlock only supports groups=1 and base_width=64, expected them, got {groups} and "
+                f"{base_width}. Use Bottleneck for others."
+            )
+        if dilation > 1:
+            raise NotImplementedError(
+                f"BasicBlock: Dilation > 1 not supported in BasicBlock, expected 1, got {dilation}. Use Bottleneck."
+            )
+        norm = norm_layer or nn.BatchNorm2d
         self.conv1 = conv3x3(inplanes, planes, stride)
-        self.bn1 = nn.BatchNorm2d(planes)
+        self.bn1 = norm(planes)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(planes, planes)
-        self.bn2 = nn.BatchNorm2d(planes)
+        self.bn2 = norm(planes)
         self.downsample = downsample
 
     def forward(self, input: Tensor) -> Tensor:
@@ -73,15 +108,18 @@ class Bottleneck(nn.Module):
         downsample: nn.Module | None = None,
         groups: int = 1,
         base_width: int = 64,
+        dilation: int = 1,
+        norm_layer: Norm | None = None,
     ) -> None:
         super().__init__()
+        norm = norm_layer or nn.BatchNorm2d
         width = planes * base_width // 64 * groups
         self.conv1 = conv1x1(inplanes, width)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride, groups)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn1 = norm(width)
+        self.conv2 = conv3x3(width, width, stride, groups, dilation)
+        self.bn2 = norm(width)
         self.conv3 = conv1x1(width, planes * self.expansion)
-        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
+        self.bn3 = norm(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
 
@@ -96,47 +134,61 @@ class ResNet(nn.Module):
     """A 7x7 stem, four stages of residual blocks, the mean over the picture and a linear layer.
 
     `zero_init_residual` starts each block as the identity; `groups` and `width_per_group` are for bottlenecks.
+    `replace_stride_with_dilation` tells for each of the last three stages whether it keeps the size of the picture and
+    widens its convolutions instead.
     Shape: (N, 3, H, W) -> (N, num_classes), for H and W of at least 32 or so.
     """
 
     def __init__(
         self,
         block: type[BasicBlock] | type[Bottleneck],
-        layers: list[int],
+        layers: Sequence[int],
         num_classes: int = 1000,
         zero_init_residual: bool = False,
         groups: int = 1,
         width_per_group: int = 64,
+        replace_stride_with_dilation: Sequence[bool] | None = None,
+        norm_layer: Norm | None = None,
     ) -> None:
         super().__init__()
-        if block is BasicBlock and (groups, width_per_group) != (1, 64):
-            raise ValueError("ResNet: BasicBlock only supports groups=1 and base_width=64. Use Bottleneck for others.")
+        dilated = replace_stride_with_dilation or (False, False, False)
+        if len(dilated) != 3:
+            raise ValueError(
+                "ResNet: replace_stride_with_dilation should be None or a 3-element tuple, expected one, got "
+                f"{replace_stride_with_dilation}. Say yes or no for layer2, layer3 and layer4."
+            )
+        self._norm_layer = norm_layer or nn.BatchNorm2d
         self.inplanes = 64
+        self.dilation = 1
         self.groups = groups
         self.base_width = width_per_group
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.bn1 = self._norm_layer(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.layer1 = self._stage(block, 64, layers[0], stride=1)
-        self.layer2 = self._stage(block, 128, layers[1], stride=2)
-        self.layer3 = self._stage(block, 256, layers[2], stride=2)
-        self.layer4 = self._stage(block, 512, layers[3], stride=2)
+        self.layer2 = self._stage(block, 128, layers[1], stride=2, dilate=dilated[0])
+        self.layer3 = self._stage(block, 256, layers[2], stride=2, dilate=dilated[1])
+        self.layer4 = self._stage(block, 512, layers[3], stride=2, dilate=dilated[2])
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
         self.reset_parameters(zero_init_residual)
 
-    def _stage(self, block: type[BasicBlock] | type[Bottleneck], planes: int, depth: int, stride: int) -> nn.Sequential:
-        outputs = planes * block.expansion
+    def _stage(
+        self, block: type[BasicBlock] | type[Bottleneck], planes: int, depth: int, stride: int, dilate: bool = False
+    ) -> nn.Sequential:
+        before = self.dilation  # the first block still reads the finer picture
+        if dilate:
+            self.dilation, stride = self.dilation * stride, 1
+        outputs, norm = planes * block.expansion, self._norm_layer
         downsample = None
         if stride != 1 or self.inplanes != outputs:
-            downsample = nn.Sequential(conv1x1(self.inplanes, outputs, stride), nn.BatchNorm2d(outputs))
-        widths: dict[str, Any] = {}
-        if block is Bottleneck:
-            widths = {"groups": self.groups, "base_width": self.base_width}
-        first = block(self.inplanes, planes, stride, downsample, **widths)
+            downsample = nn.Sequential(conv1x1(self.inplanes, outputs, stride), norm(outputs))
+        rest = (self.groups, self.base_width)
+        blocks = [block(self.inplanes, planes, stride, downsample, *rest, before, norm)]
+        blocks += [block(outputs, planes, 1, None, *rest, self.dilation, norm) for _ in range(depth - 1)]
         self.inplanes = outputs
-        return nn.Sequential(first, *(block(outputs, planes, **widths) for _ in range(depth - 1)))
+        return nn.Sequential(*blocks)
 
     def reset_parameters(self, zero_init_residual: bool = False) -> None:
         """Convolutions by He's rule over the outputs; the last normalisation of a block to zero if asked for."""
@@ -153,56 +205,96 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def resnet18(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-18 (11,689,512 parameters); `weights` is a file with its state_dict.
+ResNet18_Weights = published("ResNet18_Weights")
+
+
+@preset(ResNet18_Weights)
+def resnet18(**config: Any) -> ResNet:
+    """ResNet-18 (11,689,512 parameters).
 
     >>> from facula_vision.models import resnet18
     >>> sum(p.numel() for p in resnet18(num_classes=10).parameters())
     11181642
     """
-    return loaded(ResNet(BasicBlock, [2, 2, 2, 2], **config), weights)
+    return ResNet(BasicBlock, [2, 2, 2, 2], **config)
 
 
-def resnet34(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-34 (21,797,672 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(BasicBlock, [3, 4, 6, 3], **config), weights)
+ResNet34_Weights = published("ResNet34_Weights")
 
 
-def resnet50(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-50 (25,557,032 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], **config), weights)
+@preset(ResNet34_Weights)
+def resnet34(**config: Any) -> ResNet:
+    """ResNet-34 (21,797,672 parameters)."""
+    return ResNet(BasicBlock, [3, 4, 6, 3], **config)
 
 
-def resnet101(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-101 (44,549,160 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], **config), weights)
+ResNet50_Weights = published("ResNet50_Weights")
 
 
-def resnet152(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-152 (60,192,808 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 8, 36, 3], **config), weights)
+@preset(ResNet50_Weights)
+def resnet50(**config: Any) -> ResNet:
+    """ResNet-50 (25,557,032 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], **config)
 
 
-def resnext50_32x4d(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNeXt-50, 32 groups of 4 channels (25,028,904 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4, **config), weights)
+ResNet101_Weights = published("ResNet101_Weights")
 
 
-def resnext101_32x8d(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNeXt-101, 32 groups of 8 channels (88,791,336 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8, **config), weights)
+@preset(ResNet101_Weights)
+def resnet101(**config: Any) -> ResNet:
+    """ResNet-101 (44,549,160 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 23, 3], **config)
 
 
-def resnext101_64x4d(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNeXt-101, 64 groups of 4 channels (83,455,272 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4, **config), weights)
+ResNet152_Weights = published("ResNet152_Weights")
 
 
-def wide_resnet50_2(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-50 with bottlenecks twice as wide (68,883,240 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=128, **config), weights)
+@preset(ResNet152_Weights)
+def resnet152(**config: Any) -> ResNet:
+    """ResNet-152 (60,192,808 parameters)."""
+    return ResNet(Bottleneck, [3, 8, 36, 3], **config)
 
 
-def wide_resnet101_2(*, weights: File | None = None, **config: Any) -> ResNet:
-    """ResNet-101 with bottlenecks twice as wide (126,886,696 parameters); `weights` is a file with its state_dict."""
-    return loaded(ResNet(Bottleneck, [3, 4, 23, 3], width_per_group=128, **config), weights)
+ResNeXt50_32X4D_Weights = published("ResNeXt50_32X4D_Weights")
+
+
+@preset(ResNeXt50_32X4D_Weights)
+def resnext50_32x4d(**config: Any) -> ResNet:
+    """ResNeXt-50, 32 groups of 4 channels (25,028,904 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4, **config)
+
+
+ResNeXt101_32X8D_Weights = published("ResNeXt101_32X8D_Weights")
+
+
+@preset(ResNeXt101_32X8D_Weights)
+def resnext101_32x8d(**config: Any) -> ResNet:
+    """ResNeXt-101, 32 groups of 8 channels (88,791,336 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8, **config)
+
+
+ResNeXt101_64X4D_Weights = published("ResNeXt101_64X4D_Weights")
+
+
+@preset(ResNeXt101_64X4D_Weights)
+def resnext101_64x4d(**config: Any) -> ResNet:
+    """ResNeXt-101, 64 groups of 4 channels (83,455,272 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4, **config)
+
+
+Wide_ResNet50_2_Weights = published("Wide_ResNet50_2_Weights")
+
+
+@preset(Wide_ResNet50_2_Weights)
+def wide_resnet50_2(**config: Any) -> ResNet:
+    """ResNet-50 with bottlenecks twice as wide (68,883,240 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=128, **config)
+
+
+Wide_ResNet101_2_Weights = published("Wide_ResNet101_2_Weights")
+
+
+@preset(Wide_ResNet101_2_Weights)
+def wide_resnet101_2(**config: Any) -> ResNet:
+    """ResNet-101 with bottlenecks twice as wide (126,886,696 parameters)."""
+    return ResNet(Bottleneck, [3, 4, 23, 3], width_per_group=128, **config)

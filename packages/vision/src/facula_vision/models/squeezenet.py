@@ -10,9 +10,10 @@ from typing import Any
 
 import facula
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
-__all__ = ["Fire", "SqueezeNet", "squeezenet1_0", "squeezenet1_1"]
+__all__ = ["Fire", "SqueezeNet", "SqueezeNet1_0_Weights", "SqueezeNet1_1_Weights", "squeezenet1_0", "squeezenet1_1"]
 
 
 class Fire(nn.Module):
@@ -78,11 +79,19 @@ class SqueezeNet(nn.Module):
         return self.classifier(self.features(input)).flatten(1)
 
 
-def squeezenet1_0(*, weights: File | None = None, **config: Any) -> SqueezeNet:
-    """SqueezeNet 1.0 (1,248,424 parameters); `weights` is a file with its state_dict."""
-    return loaded(SqueezeNet("1_0", **config), weights)
+SqueezeNet1_0_Weights = published("SqueezeNet1_0_Weights")
 
 
-def squeezenet1_1(*, weights: File | None = None, **config: Any) -> SqueezeNet:
-    """SqueezeNet 1.1 (1,235,496 parameters), 2.4 times cheaper than 1.0; `weights` is a file with its state_dict."""
-    return loaded(SqueezeNet("1_1", **config), weights)
+@preset(SqueezeNet1_0_Weights)
+def squeezenet1_0(**config: Any) -> SqueezeNet:
+    """SqueezeNet 1.0 (1,248,424 parameters)."""
+    return SqueezeNet("1_0", **config)
+
+
+SqueezeNet1_1_Weights = published("SqueezeNet1_1_Weights")
+
+
+@preset(SqueezeNet1_1_Weights)
+def squeezenet1_1(**config: Any) -> SqueezeNet:
+    """SqueezeNet 1.1 (1,235,496 parameters), 2.4 times cheaper than 1.0."""
+    return SqueezeNet("1_1", **config)

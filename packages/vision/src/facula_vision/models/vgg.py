@@ -9,9 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
-__all__ = ["VGG", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
+__all__ = [
+    "VGG",
+    "VGG11_BN_Weights",
+    "VGG11_Weights",
+    "VGG13_BN_Weights",
+    "VGG13_Weights",
+    "VGG16_BN_Weights",
+    "VGG16_Weights",
+    "VGG19_BN_Weights",
+    "VGG19_Weights",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+]
 
 _CHANNELS = (64, 128, 256, 512, 512)
 _DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -70,41 +89,73 @@ def _features(depth: int, normalised: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def vgg11(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-11 (132,863,336 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(11, normalised=False), **config), weights)
+VGG11_Weights = published("VGG11_Weights")
 
 
-def vgg11_bn(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-11 with batch normalisation (132,868,840 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(11, normalised=True), **config), weights)
+@preset(VGG11_Weights)
+def vgg11(**config: Any) -> VGG:
+    """VGG-11 (132,863,336 parameters)."""
+    return VGG(_features(11, normalised=False), **config)
 
 
-def vgg13(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-13 (133,047,848 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(13, normalised=False), **config), weights)
+VGG11_BN_Weights = published("VGG11_BN_Weights")
 
 
-def vgg13_bn(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-13 with batch normalisation (133,053,736 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(13, normalised=True), **config), weights)
+@preset(VGG11_BN_Weights)
+def vgg11_bn(**config: Any) -> VGG:
+    """VGG-11 with batch normalisation (132,868,840 parameters)."""
+    return VGG(_features(11, normalised=True), **config)
 
 
-def vgg16(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-16 (138,357,544 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(16, normalised=False), **config), weights)
+VGG13_Weights = published("VGG13_Weights")
 
 
-def vgg16_bn(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-16 with batch normalisation (138,365,992 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(16, normalised=True), **config), weights)
+@preset(VGG13_Weights)
+def vgg13(**config: Any) -> VGG:
+    """VGG-13 (133,047,848 parameters)."""
+    return VGG(_features(13, normalised=False), **config)
 
 
-def vgg19(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-19 (143,667,240 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(19, normalised=False), **config), weights)
+VGG13_BN_Weights = published("VGG13_BN_Weights")
 
 
-def vgg19_bn(*, weights: File | None = None, **config: Any) -> VGG:
-    """VGG-19 with batch normalisation (143,678,248 parameters); `weights` is a file with its state_dict."""
-    return loaded(VGG(_features(19, normalised=True), **config), weights)
+@preset(VGG13_BN_Weights)
+def vgg13_bn(**config: Any) -> VGG:
+    """VGG-13 with batch normalisation (133,053,736 parameters)."""
+    return VGG(_features(13, normalised=True), **config)
+
+
+VGG16_Weights = published("VGG16_Weights")
+
+
+@preset(VGG16_Weights)
+def vgg16(**config: Any) -> VGG:
+    """VGG-16 (138,357,544 parameters)."""
+    return VGG(_features(16, normalised=False), **config)
+
+
+VGG16_BN_Weights = published("VGG16_BN_Weights")
+
+
+@preset(VGG16_BN_Weights)
+def vgg16_bn(**config: Any) -> VGG:
+    """VGG-16 with batch normalisation (138,365,992 parameters)."""
+    return VGG(_features(16, normalised=True), **config)
+
+
+VGG19_Weights = published("VGG19_Weights")
+
+
+@preset(VGG19_Weights)
+def vgg19(**config: Any) -> VGG:
+    """VGG-19 (143,667,240 parameters)."""
+    return VGG(_features(19, normalised=False), **config)
+
+
+VGG19_BN_Weights = published("VGG19_BN_Weights")
+
+
+@preset(VGG19_BN_Weights)
+def vgg19_bn(**config: Any) -> VGG:
+    """VGG-19 with batch normalisation (143,678,248 parameters)."""
+    return VGG(_features(19, normalised=True), **config)

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import facula
 from facula import Tensor, nn
-from facula_vision.models.presets import File, loaded
+from facula_vision.models.presets import preset
+from facula_vision.models.weights import published
 
-__all__ = ["VisionTransformer", "vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32"]
+__all__ = [
+    "ViT_B_16_Weights",
+    "ViT_B_32_Weights",
+    "ViT_H_14_Weights",
+    "ViT_L_16_Weights",
+    "ViT_L_32_Weights",
+    "VisionTransformer",
+    "vit_b_16",
+    "vit_b_32",
+    "vit_h_14",
+    "vit_l_16",
+    "vit_l_32",
+]
 
 _norm = partial(nn.LayerNorm, eps=1e-6)
 
@@ -124,33 +138,56 @@ class VisionTransformer(nn.Module):
         return self.heads(self.encoder(facula.cat([token, patches], dim=1))[:, 0])
 
 
-def _vit(
-    patch: int, layers: int, heads: int, hidden: int, mlp: int, weights: File | None, config: dict[str, Any]
-) -> VisionTransformer:
-    size = config.pop("image_size", 224)
-    return loaded(VisionTransformer(size, patch, layers, heads, hidden, mlp, **config), weights)
+def _vit(patch: int, layers: int, heads: int, hidden: int, mlp: int, config: dict[str, Any]) -> VisionTransformer:
+    size = config.pop("image_size", None) or 224
+    return VisionTransformer(size, patch, layers, heads, hidden, mlp, **config)
 
 
-def vit_b_16(*, weights: File | None = None, **config: Any) -> VisionTransformer:
-    """ViT-Base on patches of 16 pixels (86,567,656 parameters); `weights` is a file with its state_dict."""
-    return _vit(16, 12, 12, 768, 3072, weights, config)
+def _size(meta: Mapping[str, Any]) -> dict[str, int]:
+    """The size of pictures for which the positions were learned."""
+    return {"image_size": meta["min_size"][0]}
 
 
-def vit_b_32(*, weights: File | None = None, **config: Any) -> VisionTransformer:
-    """ViT-Base on patches of 32 pixels (88,224,232 parameters); `weights` is a file with its state_dict."""
-    return _vit(32, 12, 12, 768, 3072, weights, config)
+ViT_B_16_Weights = published("ViT_B_16_Weights")
 
 
-def vit_l_16(*, weights: File | None = None, **config: Any) -> VisionTransformer:
-    """ViT-Large on patches of 16 pixels (304,326,632 parameters); `weights` is a file with its state_dict."""
-    return _vit(16, 24, 16, 1024, 4096, weights, config)
+@preset(ViT_B_16_Weights, needs=_size)
+def vit_b_16(**config: Any) -> VisionTransformer:
+    """ViT-Base on patches of 16 pixels (86,567,656 parameters)."""
+    return _vit(16, 12, 12, 768, 3072, config)
 
 
-def vit_l_32(*, weights: File | None = None, **config: Any) -> VisionTransformer:
-    """ViT-Large on patches of 32 pixels (306,535,400 parameters); `weights` is a file with its state_dict."""
-    return _vit(32, 24, 16, 1024, 4096, weights, config)
+ViT_B_32_Weights = published("ViT_B_32_Weights")
 
 
-def vit_h_14(*, weights: File | None = None, **config: Any) -> VisionTransformer:
-    """ViT-Huge on patches of 14 pixels (632,045,800 parameters); `weights` is a file with its state_dict."""
-    return _vit(14, 32, 16, 1280, 5120, weights, config)
+@preset(ViT_B_32_Weights, needs=_size)
+def vit_b_32(**config: Any) -> VisionTransformer:
+    """ViT-Base on patches of 32 pixels (88,224,232 parameters)."""
+    return _vit(32, 12, 12, 768, 3072, config)
+
+
+ViT_L_16_Weights = published("ViT_L_16_Weights")
+
+
+@preset(ViT_L_16_Weights, needs=_size)
+def vit_l_16(**config: Any) -> VisionTransformer:
+    """ViT-Large on patches of 16 pixels (304,326,632 parameters)."""
+    return _vit(16, 24, 16, 1024, 4096, config)
+
+
+ViT_L_32_Weights = published("ViT_L_32_Weights")
+
+
+@preset(ViT_L_32_Weights, needs=_size)
+def vit_l_32(**config: Any) -> VisionTransformer:
+    """ViT-Large on patches of 32 pixels (306,535,400 parameters)."""
+    return _vit(32, 24, 16, 1024, 4096, config)
+
+
+ViT_H_14_Weights = published("ViT_H_14_Weights")
+
+
+@preset(ViT_H_14_Weights, needs=_size)
+def vit_h_14(**config: Any) -> VisionTransformer:
+    """ViT-Huge on patches of 14 pixels (632,045,800 parameters)."""
+    return _vit(14, 32, 16, 1280, 5120, config)
