@@ -36,6 +36,18 @@ _MODELS = {
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
 }
+_DETECTORS = {
+    "faster_rcnn": (
+        "fasterrcnn_mobilenet_v3_large_320_fpn fasterrcnn_mobilenet_v3_large_fpn fasterrcnn_resnet50_fpn "
+        "fasterrcnn_resnet50_fpn_v2"
+    ),
+    "fcos": "fcos_resnet50_fpn",
+    "keypoint_rcnn": "keypointrcnn_resnet50_fpn",
+    "mask_rcnn": "maskrcnn_resnet50_fpn maskrcnn_resnet50_fpn_v2",
+    "retinanet": "retinanet_resnet50_fpn retinanet_resnet50_fpn_v2",
+    "ssd": "ssd300_vgg16",
+    "ssdlite": "ssdlite320_mobilenet_v3_large",
+}
 _TRANSFORMS = {
     "compose": "Compose",
     "lambda": "Lambda",
@@ -59,6 +71,9 @@ def facula_register_models(registry: Registrar) -> None:
     for family, names in _MODELS.items():
         for name in names.split():
             registry.add(name, f"facula_vision.models.{family}:{name}", tags=("image", "classification"))
+    for family, names in _DETECTORS.items():
+        for name in names.split():
+            registry.add(name, f"facula_vision.models.detection.{family}:{name}", tags=("image", "detection"))
 
 
 @hookimpl
