@@ -50,15 +50,15 @@ class BoxCoder:
 
     def decode(self, rel_codes: Tensor, boxes: list[Tensor]) -> Tensor:
         """Boxes again, for all pictures together.   Shape: (N, 4 C), N boxes in all -> (N, C, 4)."""
-        found = self.decode_single(rel_codes.reshape(sum(len(part) for part in boxes), -1), facula.cat(boxes))
-        return found.reshape(len(found), -1, 4)
+        found = self.decode_single(rel_codes, facula.cat(boxes))
+        return found.reshape(len(found), rel_codes.shape[1] // 4, 4)
 
     def decode_single(self, rel_codes: Tensor, boxes: Tensor) -> Tensor:
         """Boxes again.   Shape: (N, 4 C), (N, 4) -> (N, 4 C)."""
         boxes = boxes.to(rel_codes.dtype)
         weights = facula.tensor(self.weights, dtype=rel_codes.dtype, device=rel_codes.device)
         centres, sides = (part[:, None] for part in _centres(boxes))
-        codes = rel_codes.reshape(len(boxes), -1, 4) / weights
+        codes = rel_codes.reshape(len(boxes), rel_codes.shape[1] // 4, 4) / weights
         centres = codes[..., :2] * sides + centres
         half = 0.5 * codes[..., 2:].clamp(max=self.bbox_xform_clip).exp() * sides
         return facula.cat([centres - half, centres + half], dim=-1).flatten(1)

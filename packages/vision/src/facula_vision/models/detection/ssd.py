@@ -117,7 +117,8 @@ class SSD(OneStage):
         self.box_coder = BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
         if head is None:
             each = anchor_generator.num_anchors_per_location()
-            channels = list(backbone.out_channels) if hasattr(backbone, "out_channels") else channels_of(backbone, size)
+            told: Any = getattr(backbone, "out_channels", None) or channels_of(backbone, size)
+            channels = [told] if isinstance(told, int) else list(told)
             if len(channels) != len(each):
                 raise ValueError(
                     f"SSD: the length of the output channels from the backbone ({len(channels)}) do not match the length of the "
