@@ -162,7 +162,7 @@ def show(model: FCOS, path: Path, rows: int = 3, columns: int = 4, scale: int = 
         view = Image.fromarray(pixels).resize((SIDE * scale,) * 2, Image.Resampling.NEAREST)
         pen = ImageDraw.Draw(view)
         for box, label, score in zip(*(result[name].tolist() for name in ("boxes", "labels", "scores")), strict=True):
-            if score < 0.4:
+            if score < 0.5:
                 continue
             x1, y1, x2, y2 = (scale * n for n in box)
             pen.rectangle((x1, y1, x2, y2), outline=INK[label], width=2)

@@ -27,7 +27,8 @@ CORE = """
     facula.plugins facula.testing facula.errors facula.config facula.registry facula.tree
 """.split()
 PACKAGES = """
-    facula_vision facula_vision.datasets facula_vision.models facula_vision.ops facula_vision.transforms facula_vision.io
+    facula_vision facula_vision.datasets facula_vision.models facula_vision.models.detection facula_vision.ops
+    facula_vision.transforms facula_vision.io
     facula_vision.utils
     facula_text facula_text.datasets facula_text.models facula_text.tokenizers facula_text.generation facula_text.sampling
     facula_text.lora facula_text.metrics facula_text.vocab facula_text.transforms facula_text.samplers

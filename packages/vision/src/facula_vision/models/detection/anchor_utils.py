@@ -131,12 +131,12 @@ class DefaultBoxGenerator(nn.Module):
         found = []
         for k, (rows, columns) in enumerate(grids):
             down, across = (rows, columns) if self.steps is None else (n / self.steps[k] for n in size)
-            y = ((facula.arange(rows, dtype=dtype) + 0.5) / down)[:, None].expand(rows, columns)
-            x = ((facula.arange(columns, dtype=dtype) + 0.5) / across).expand(rows, columns)
+            y = ((facula.arange(rows, dtype=facula.float32) + 0.5) / down)[:, None].expand(rows, columns)
+            x = ((facula.arange(columns, dtype=facula.float32) + 0.5) / across).expand(rows, columns)
             sides = self._wh_pairs[k].clamp(0, 1) if self.clip else self._wh_pairs[k]
             centres = facula.stack([x, y], dim=-1).reshape(-1, 1, 2).expand(-1, len(sides), 2)
-            found.append(facula.cat([centres, sides.to(dtype).expand(*centres.shape)], dim=-1).reshape(-1, 4))
-        return facula.cat(found)
+            found.append(facula.cat([centres, sides.expand(*centres.shape)], dim=-1).reshape(-1, 4))
+        return facula.cat(found).to(dtype)
 
     def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
         height, width = image_list.tensors.shape[-2:]
