@@ -35,18 +35,36 @@ _MODELS = {
     "swin_transformer": "swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t",
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
-}
-_DETECTORS = {
-    "faster_rcnn": (
+    "detection.faster_rcnn": (
         "fasterrcnn_mobilenet_v3_large_320_fpn fasterrcnn_mobilenet_v3_large_fpn fasterrcnn_resnet50_fpn "
         "fasterrcnn_resnet50_fpn_v2"
     ),
-    "fcos": "fcos_resnet50_fpn",
-    "keypoint_rcnn": "keypointrcnn_resnet50_fpn",
-    "mask_rcnn": "maskrcnn_resnet50_fpn maskrcnn_resnet50_fpn_v2",
-    "retinanet": "retinanet_resnet50_fpn retinanet_resnet50_fpn_v2",
-    "ssd": "ssd300_vgg16",
-    "ssdlite": "ssdlite320_mobilenet_v3_large",
+    "detection.fcos": "fcos_resnet50_fpn",
+    "detection.keypoint_rcnn": "keypointrcnn_resnet50_fpn",
+    "detection.mask_rcnn": "maskrcnn_resnet50_fpn maskrcnn_resnet50_fpn_v2",
+    "detection.retinanet": "retinanet_resnet50_fpn retinanet_resnet50_fpn_v2",
+    "detection.ssd": "ssd300_vgg16",
+    "detection.ssdlite": "ssdlite320_mobilenet_v3_large",
+    "generative.dcgan": "dcgan_discriminator dcgan_generator",
+    "generative.ddpm": "ddpm",
+    "generative.unet": "unet",
+    "generative.vae": "vae",
+    "optical_flow.raft": "raft_large raft_small",
+    "segmentation.deeplabv3": "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 deeplabv3_resnet101",
+    "segmentation.fcn": "fcn_resnet50 fcn_resnet101",
+    "segmentation.lraspp": "lraspp_mobilenet_v3_large",
+    "video.mvit": "mvit_v1_b mvit_v2_s",
+    "video.resnet": "mc3_18 r2plus1d_18 r3d_18",
+    "video.s3d": "s3d",
+    "video.swin_transformer": "swin3d_b swin3d_s swin3d_t",
+}
+_ROOMS = {  # the tags of each room of models; those outside any classify images
+    "": ("image", "classification"),
+    "detection": ("image", "detection"),
+    "generative": ("image", "generative"),
+    "optical_flow": ("image", "optical_flow"),
+    "segmentation": ("image", "segmentation"),
+    "video": ("image", "video", "classification"),
 }
 _TRANSFORMS = {
     "compose": "Compose",
@@ -69,11 +87,9 @@ _TRANSFORMS = {
 @hookimpl
 def facula_register_models(registry: Registrar) -> None:
     for family, names in _MODELS.items():
+        tags = _ROOMS[family.rpartition(".")[0]]
         for name in names.split():
-            registry.add(name, f"facula_vision.models.{family}:{name}", tags=("image", "classification"))
-    for family, names in _DETECTORS.items():
-        for name in names.split():
-            registry.add(name, f"facula_vision.models.detection.{family}:{name}", tags=("image", "detection"))
+            registry.add(name, f"facula_vision.models.{family}:{name}", tags=tags)
 
 
 @hookimpl

@@ -27,8 +27,9 @@ def preset(
     """Give a builder the keywords `weights` and `progress`; `enum` holds what is published for it.
 
     The caller's `weights` may be a member of the enum, its name, an address with a SHA-256 or a file (.pth, .safetensors).
-    A member fixes `num_classes` and what `needs` makes of its meta, ValueError for another choice, and brings its own
-    `defaults`. `adapt` fits a published state_dict to the model, where names changed or parts are left out.
+    A member fixes `num_classes` and what `needs` makes of its meta; ValueError for another choice. With any weights,
+    `defaults` are the configuration unless the caller chose otherwise. `adapt` fits a published state_dict to the model,
+    where names changed or parts are left out.
     """
 
     def decorate(build: Callable[..., Model]) -> Callable[..., Model]:
@@ -36,7 +37,9 @@ def preset(
         def builder(*, weights: File | None = None, progress: bool = True, **config: Any) -> Model:
             source = _member(weights, enum)
             if isinstance(source, WeightsEnum):
-                config = {**(defaults or {}), **_fixed(source, needs, config)}
+                config = _fixed(source, needs, config)
+            if source is not None:
+                config = {**(defaults or {}), **config}
             model = build(**config)
             if source is not None:
                 state = read_state_dict(source, enum, progress)
