@@ -21,7 +21,7 @@ def detect():
 
 
 def test_a_short_run_finds_something_and_writes_it_down(detect, tmp_path, capsys):
-    small = ["--pictures", "96", "--epochs", "3", "--batch-size", "8", "--width", "8", "--tested", "16"]
+    small = ["--pictures", "64", "--epochs", "3", "--batch-size", "8", "--width", "8", "--tested", "8"]
     score = detect.main([*small, "--output", str(tmp_path / "out")])
     assert 0.0 <= score <= 1.0
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"detector.safetensors", "found.png"}

@@ -288,6 +288,28 @@ def test_weights_of_older_forms_load():
     assert facula.equal(fresh.conv[3][0].weight, dense.conv[3][0].weight)
 
 
+def test_boxes_of_no_proposals():
+    model = small_detector(rpn_score_thresh=1.1).eval()
+    found = model([facula.rand(3, 64, 64)])
+    assert found[0]["boxes"].shape == (0, 4)
+    assert found[0]["labels"].shape == found[0]["scores"].shape == (0,)
+
+
+def test_masks_without_objects_train():
+    facula.manual_seed(0)
+    backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None)
+    model = detection.MaskRCNN(backbone, 2, min_size=64, max_size=64, rpn_post_nms_top_n_train=20)
+    nothing = {
+        "boxes": facula.zeros(0, 4),
+        "labels": facula.zeros(0, dtype=facula.int64),
+        "masks": facula.zeros(0, 64, 64),
+    }
+    losses = model([facula.rand(3, 64, 64)], [nothing])
+    assert float(losses["loss_mask"]) == 0.0
+    sum(losses.values()).backward()
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
+
+
 def test_published_weights_divide_exactly(monkeypatch):
     from facula_vision.models import presets
 

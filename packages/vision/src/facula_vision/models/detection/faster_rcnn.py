@@ -113,13 +113,13 @@ class FasterRCNN(GeneralizedRCNN):
     targets [{"boxes", "labels"}, ...] four losses while training.
 
     >>> import facula
-    >>> from facula_vision.models.detection import FasterRCNN, AnchorGenerator
+    >>> from facula_vision.models.detection import AnchorGenerator, FasterRCNN
     >>> from facula_vision.ops import MultiScaleRoIAlign
-    >>> backbone = facula.nn.Conv2d(3, 8, 4, stride=4)
+    >>> backbone = facula.nn.Conv2d(3, 8, 4, stride=4)  # it says out_channels; its map is called "0"
     >>> anchors, pool = AnchorGenerator(((16,),), ((1.0,),)), MultiScaleRoIAlign(["0"], 7, 2)
     >>> model = FasterRCNN(backbone, num_classes=2, rpn_anchor_generator=anchors, box_roi_pool=pool, min_size=64)
-    Traceback (most recent call last):
-    ValueError: FasterRCNN: backbone should contain an attribute out_channels, expected one, got a Conv2d...
+    >>> sorted(model.eval()([facula.rand(3, 64, 64)])[0])
+    ['boxes', 'labels', 'scores']
     """
 
     def __init__(
