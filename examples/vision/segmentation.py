@@ -22,16 +22,16 @@ COLOURS = facula.tensor(
 
 
 def shapes(count: int, size: int) -> tuple[Tensor, Tensor]:
-    """Pictures with one shape of each kind, and the kind at each pixel: 0 for none, 1 disc, 2 square, 3 triangle.
+    """Pictures with one shape of each kind in black, white or a pure colour, and the kind at each pixel: 0 for none, 1 disc, 2 square, 3 triangle.
 
     Shape: (count, 3, size, size), (count, size, size).
     """
     rows, columns = facula.meshgrid(facula.arange(size), facula.arange(size), indexing="ij")
     kinds = facula.zeros(count, size, size, dtype=facula.int64)
-    pixels = 0.5 + 0.1 * facula.randn(count, 3, 1, 1).expand(-1, -1, size, size)
+    pixels = facula.full((count, 3, size, size), 0.5)
     for kind in (1, 2, 3):
         centre = (0.2 + 0.6 * facula.rand(2, count, 1, 1)) * size
-        radius = (0.1 + 0.1 * facula.rand(count, 1, 1)) * size
+        radius = (0.14 + 0.1 * facula.rand(count, 1, 1)) * size
         down, right = rows - centre[0], columns - centre[1]
         inside = {
             1: down.square() + right.square() < radius.square(),
@@ -39,7 +39,8 @@ def shapes(count: int, size: int) -> tuple[Tensor, Tensor]:
             3: (down < radius) & (2 * right.abs() < down + radius),
         }[kind]
         kinds = facula.where(inside, kind, kinds)
-        pixels = facula.where(inside[:, None], facula.rand(count, 3, 1, 1), pixels)  # any colour: only the form tells
+        colour = facula.randint(0, 2, (count, 3, 1, 1)).float()  # any colour: only the form tells
+        pixels = facula.where(inside[:, None], colour, pixels)
     return pixels + 0.1 * facula.randn(*pixels.shape), kinds
 
 
@@ -70,8 +71,8 @@ def train(model: UNet, steps: int, size: int, batch: int = 16) -> None:
 def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("segmentation-output"))
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--size", type=int, default=48, help="pixels of a side")
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--size", type=int, default=32, help="pixels of a side")
     parser.add_argument("--width", type=int, default=16, help="channels of the first layer")
     options = parser.parse_args(arguments)
     facula.manual_seed(0)

@@ -45,6 +45,11 @@ def test_names_shapes_and_parameters(name):
         assert shapes(model(*(facula.empty(size, device="meta") for size in facts["inputs"]))) == facts["output"]
 
 
+def test_nothing_is_missing():
+    assert set(FACTS) <= set(list_models())
+    assert len(FACTS) == 97
+
+
 def test_published_numbers():
     """The facts themselves, against numbers in the papers' and libraries' tables."""
     published = {"alexnet": 61_100_840, "vgg16": 138_357_544, "resnet50": 25_557_032, "vit_b_16": 86_567_656}

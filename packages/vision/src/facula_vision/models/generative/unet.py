@@ -69,10 +69,10 @@ class UNet(nn.Module):
         self.pool = nn.MaxPool2d(2)
         self.down = nn.ModuleList([DoubleConv(few, many) for few, many in pairs])
         self.up = nn.ModuleList([Up(many, few) for few, many in reversed(pairs)])
-        self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.head = nn.Conv2d(channels[0], num_classes, kernel_size=1)
 
     def forward(self, input: Tensor) -> Tensor:
         seen = [self.stem(input)]
