@@ -26,8 +26,9 @@ def validation_loss(model: GPT, loader: DataLoader) -> float:
     return total / count
 
 
-def train(model: GPT, data: Sonnets, steps: int, batch_size: int, learning_rate: float, seconds: float) -> None:
-    """AdamW under a warm-up and half a cosine, until the steps or the seconds are over."""
+def train(model: GPT, data: Sonnets, steps: int, batch_size: int, learning_rate: float, seconds: float) -> list[float]:
+    """AdamW under a warm-up and half a cosine, until the steps or the seconds are over; the loss of each step."""
+    losses: list[float] = []
     optimizer = facula.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.1)
     start = time.process_time()
     sampler = RandomSampler(data, replacement=True, num_samples=steps * batch_size)
@@ -43,8 +44,25 @@ def train(model: GPT, data: Sonnets, steps: int, batch_size: int, learning_rate:
         loss.backward()
         facula.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        losses.append(float(loss))
         if step % 100 == 0:
-            print(f"step {step}: loss {float(loss):.3f}, {time.process_time() - start:.0f} s of CPU time")
+            print(f"step {step}: loss {losses[-1]:.3f}, {time.process_time() - start:.0f} s of CPU time", flush=True)
+    return losses
+
+
+def draw(losses: list[float], held_out: float, path: str) -> None:
+    """The loss of each step, its mean over fifty, and what was found on the held-out text in the end."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(losses, color="0.8", label="loss of a step")
+    means = [sum(losses[max(0, step - 49) : step + 1]) / min(step + 1, 50) for step in range(len(losses))]
+    axes.plot(means, label="mean of fifty steps")
+    axes.axhline(held_out, color="C1", linestyle="--", label=f"held-out text: {held_out:.3f}")
+    axes.set(xlabel="step", ylabel="-log p(next character)")
+    axes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def main(arguments: list[str] | None = None) -> float:
@@ -57,16 +75,21 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--sample", type=int, default=400, help="characters to write")
+    parser.add_argument("--threads", type=int, default=1, help="more save time and cost CPU time")
+    parser.add_argument("--picture", help="a file for the curve of the loss (needs matplotlib)")
     options = parser.parse_args(arguments)
     facula.manual_seed(0)
+    facula.set_num_threads(options.threads)
 
     data = Sonnets(options.block_size, stride=1)
     held_out = DataLoader(Sonnets(options.block_size, train=False), 64)
     model = GPT(data.tokenizer.vocab_size, options.block_size, options.layers, 4, options.width, dropout=0.1)
     print(f"{sum(parameter.numel() for parameter in model.parameters())} parameters")
-    train(model, data, options.steps, options.batch_size, options.learning_rate, options.seconds)
+    losses = train(model, data, options.steps, options.batch_size, options.learning_rate, options.seconds)
     loss = validation_loss(model, held_out)
     print(f"validation loss {loss:.3f}")
+    if options.picture:
+        draw(losses, loss, options.picture)
 
     pieces = stream_text(model, data.tokenizer, "Shall I ", options.sample, do_sample=True, temperature=0.8, top_k=20)
     print("Shall I ", end="")

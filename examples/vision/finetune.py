@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
 
     print("all layers")
     model.requires_grad_(True)  # still in eval: so few pictures would make worse statistics than the photos did
-    fit(model, loader, options.epochs, learning_rate=5e-4)
+    fit(model, loader, options.epochs, learning_rate=1e-4)
     whole = accuracy(model, unseen)
     print(f"finetune: accuracy {head:.3f} with a new head, {whole:.3f} with all layers")
     return head, whole

@@ -28,11 +28,12 @@ CORE = """
 """.split()
 PACKAGES = """
     facula_vision facula_vision.datasets facula_vision.models facula_vision.models.detection facula_vision.ops
-    facula_vision.transforms facula_vision.io
-    facula_vision.utils
+    facula_vision.transforms facula_vision.transforms.v2 facula_vision.transforms.v2.functional facula_vision.tv_tensors
+    facula_vision.io facula_vision.utils
     facula_text facula_text.datasets facula_text.models facula_text.tokenizers facula_text.generation facula_text.sampling
     facula_text.lora facula_text.metrics facula_text.vocab facula_text.transforms facula_text.samplers
-    facula_audio facula_audio.functional facula_audio.transforms facula_audio.models facula_audio.io
+    facula_audio facula_audio.functional facula_audio.transforms facula_audio.compliance.kaldi facula_audio.models
+    facula_audio.models.decoder facula_audio.datasets facula_audio.io
     facula_lightning facula_lightning.callbacks facula_lightning.loggers facula_lightning.strategies
 """.split()
 MODULES = (*CORE, *PACKAGES)

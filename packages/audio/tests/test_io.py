@@ -105,14 +105,19 @@ def test_bad_saves_leave_what_was_there(tmp_path, tone):
         (tone.to(facula.float16), {}, "expected uint8, int16, int32, float32 or float64, got float16"),
         (tone, {"encoding": "PCM_S", "bits_per_sample": 7}, "that WAV has, got PCM_S and 7"),
         (tone, {"format": "flac", "encoding": "ULAW"}, "that FLAC has, got ULAW and None"),
-        (tone, {"format": "ogg", "bits_per_sample": 16}, "that OGG has, got None and 16"),
+        (tone, {"format": "ogg", "bits_per_sample": 16}, "that OGG has, got PCM_S and 16"),
         (tone, {"format": "docx"}, "expected a known format, got 'DOCX'"),
     ):
         with pytest.raises(ValueError, match=message):
             facula_audio.save(path, source, 16000, **options)
     with pytest.raises(ValueError, match="expected a known format, got 'none'"):
         facula_audio.save(tmp_path / "name", tone, 16000)
-    with pytest.raises(soundfile.LibsndfileError, match="a.wav"):  # MP3 has no such rate
+    for bad in ({"format": "mp3", "compression": 128}, {"format": "flac", "compression": 9}):
+        with pytest.raises(ValueError, match="expected a compression of 0 to 8 for FLAC or -1 to 10 for OGG, got"):
+            facula_audio.save(path, tone, 16000, **bad)
+    with pytest.raises(
+        RuntimeError, match=r"save: expected a sound that MP3 can hold, got 2 channels at 123 Hz for .*a.wav"
+    ):
         facula_audio.save(path, tone, 123, format="mp3")
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.wav"]

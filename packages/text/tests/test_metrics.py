@@ -1,7 +1,9 @@
 """Metrics against numbers worked out by hand and against slow definitions."""
 
 import itertools
+import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +111,30 @@ def test_one_reference_for_each(metric):
 def test_words_are_needed():
     with pytest.raises(ValueError, match="expected words in the references, got none"):
         word_error_rate(["a"], [""])
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """What sacrebleu, rouge-score and jiwer say (record_metrics.py)."""
+    return json.loads((Path(__file__).parent / "fixtures" / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_bleu_is_sacrebleus(recorded):
+    for corpus in recorded["bleu"]:
+        for smooth, name in ((True, "exp"), (False, "none")):
+            found = bleu(corpus["candidates"], corpus["references"], smooth=smooth)
+            assert 100 * found == pytest.approx(corpus[name], abs=1e-9)
+    raw = recorded["raw"]
+    references = [[one] for one in raw["references"]]
+    assert 100 * bleu(raw["candidates"], references) == pytest.approx(raw["score"], abs=1e-9)
+    for own, other, score in zip(raw["candidates"], references, raw["alone"], strict=True):
+        assert 100 * bleu([own], [other]) == pytest.approx(score, abs=1e-9)
+
+
+def test_rouge_and_error_rates_are_the_librarys(recorded):
+    pairs = recorded["pairs"]
+    for (own, other), scores in zip(pairs, recorded["rouge"], strict=True):
+        assert rouge(own.split(), other.split()) == pytest.approx(scores, abs=1e-9)
+    assert word_error_rate(*zip(*pairs, strict=True)) == pytest.approx(recorded["wer"], abs=1e-12)
+    for (own, other), rate in zip(pairs, recorded["wer_alone"], strict=True):
+        assert word_error_rate([own], [other]) == pytest.approx(rate, abs=1e-12)

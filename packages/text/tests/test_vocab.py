@@ -112,3 +112,36 @@ def test_batches_by_tokens():
 def test_sampler_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_labels(tmp_path):
+    assert transforms.LabelToIndex(["pos", "neg"])("neg") == 1
+    assert transforms.LabelToIndex(["pos", "neg"], sort_names=True)(["neg", "pos"]) == [0, 1]
+    (tmp_path / "labels.txt").write_text("pos\nneg\n")
+    assert transforms.LabelToIndex(label_path=tmp_path / "labels.txt").names == ["pos", "neg"]
+    with pytest.raises(ValueError, match="expected label_names or label_path, got both or neither"):
+        transforms.LabelToIndex()
+    with pytest.raises(KeyError):
+        transforms.LabelToIndex(["pos"])("neg")
+
+
+def test_an_old_program_runs():
+    from facula_text.data.functional import to_map_style_dataset
+    from facula_text.data.metrics import bleu_score
+    from facula_text.data.utils import get_tokenizer
+    from facula_text.functional import to_tensor
+    from facula_text.vocab import build_vocab_from_iterator
+
+    train = [(1, "A fine film."), (2, "A dull, dull film.")]
+    tokenizer = get_tokenizer("basic_english")
+    words = build_vocab_from_iterator((tokenizer(text) for _, text in iter(train)), specials=["<unk>"])
+    words.set_default_index(words["<unk>"])
+    ids = to_tensor([words(tokenizer(text)) for _, text in to_map_style_dataset(iter(train))], padding_value=0)
+    assert ids.shape == (2, 6)
+    assert to_map_style_dataset(train) is train
+    assert len(to_map_style_dataset(iter(train))) == 2
+    weighted = bleu_score([["a", "b", "c"]], [[["a", "b", "d"]]], max_n=2, weights=[0.75, 0.25])
+    assert weighted == pytest.approx((2 / 3) ** 0.75 * (1 / 2) ** 0.25)
+    assert bleu_score([["a", "b", "c"]], [[["x"]]]) == bleu_score([[]], [[["x"]]]) == 0.0
+    with pytest.raises(ValueError, match="expected max_n = 2 weights, got 4"):
+        bleu_score([["a"]], [[["a"]]], max_n=2)

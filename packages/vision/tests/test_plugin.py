@@ -11,7 +11,14 @@ import facula
 def test_names_are_registered():
     assert {"lenet", "resnet18", "resnet34"} <= set(facula.models.names(tag="image"))
     assert {"digits", "mnist", "fashion_mnist", "image_folder"} <= set(facula.datasets.names())
-    assert {"resize", "normalize", "to_tensor"} <= set(facula.transforms.names(tag="image"))
+    assert {"resize", "to_pil_image", "random_iou_crop", "jpeg"} <= set(facula.transforms.names(tag="image"))
+
+
+def test_every_transform_is_registered():
+    from facula_vision.transforms import v2
+
+    kinds = {kind for kind in vars(v2).values() if isinstance(kind, type) and issubclass(kind, v2.Transform)}
+    assert kinds - {v2.Transform} <= {facula.transforms.get(name) for name in facula.transforms.names(tag="image")}
 
 
 @pytest.mark.parametrize("table", ["models", "datasets", "transforms"])

@@ -6,13 +6,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_audio import functional, io, models, transforms
-    from facula_audio.io import AudioMetaData, info, load, save
+    from facula_audio import compliance, datasets, functional, io, models, transforms
+    from facula_audio.io import AudioMetaData, blocks, info, load, save
 
 __version__ = "0.1.0"
-__all__ = ["AudioMetaData", "functional", "info", "io", "load", "models", "save", "transforms"]
+__all__ = [
+    "AudioMetaData",
+    "blocks",
+    "compliance",
+    "datasets",
+    "functional",
+    "info",
+    "io",
+    "load",
+    "models",
+    "save",
+    "transforms",
+]
 
-_OF_IO = ("AudioMetaData", "info", "load", "save")
+_OF_IO = ("AudioMetaData", "blocks", "info", "load", "save")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,6 @@ import threading
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 import facula
 from facula.devices import threads
@@ -20,8 +19,7 @@ def _two_threads():
 
 
 def _blas_threads():
-    ours = {library.filepath for library in threads._libraries()}  # another one (SciPy's) may be loaded later
-    return [library["num_threads"] for library in threadpool_info() if library["filepath"] in ours]
+    return [get() for get, _ in threads._libraries()]  # another one (SciPy's) may be loaded later
 
 
 def test_every_piece_is_done_once():
@@ -99,13 +97,6 @@ def test_a_child_process_has_helpers_of_its_own():
         threads.share(lambda start, stop: seen.append(start), [(i, i + 1) for i in range(50)])
         os._exit(0 if sorted(seen) == list(range(50)) and threads._helpers.count == 1 else 1)
     assert os.waitpid(child, 0)[1] == 0
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_shares_cover_everything_in_order(count):
-    spans = threads.shares(count)
-    assert [i for start, stop in spans for i in range(start, stop)] == list(range(count))
-    assert len(spans) <= 2
 
 
 def test_blockwise_gives_what_the_function_gives():

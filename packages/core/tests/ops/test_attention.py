@@ -163,3 +163,20 @@ ERRORS = [
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_single_query_is_a_row_of_many(causal):
+    generator = np.random.default_rng(0)
+    q, k, v = (facula.from_numpy(generator.standard_normal((2, 3, 7, 4), np.float32)) for _ in range(3))
+    many = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    for row in (0, 3):  # with `is_causal` a single query stands at the first key
+        one = F.scaled_dot_product_attention(q[:, :, row : row + 1], k, v, is_causal=causal)
+        expected = v[:, :, :1] if causal else many[:, :, row : row + 1]
+        np.testing.assert_allclose(one.numpy(), expected.numpy(), atol=1e-6)
+    large = F.scaled_dot_product_attention(q[:, :, :1] * 1e4, k, v)
+    assert bool(facula.isfinite(large).all())
+    assert (
+        F.scaled_dot_product_attention(q[:, :, :1], k[:, :, :0], v[:, :, :0]).tolist()
+        == facula.zeros(2, 3, 1, 4).tolist()
+    )

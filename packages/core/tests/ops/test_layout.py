@@ -134,3 +134,53 @@ def test_fill_and_zero_keep_a_graph_with_zero_gradients():
     y = (x * 2).zero_()
     (y + x).sum().backward()
     assert x.grad.tolist() == [1, 1]
+
+
+def test_pieces_of_what_cannot_be_split():
+    with pytest.raises(RuntimeError, match="split expects at least a 1-dimensional tensor"):
+        facula.tensor(4).split(1)
+    with pytest.raises(
+        RuntimeError, match=r"split_sizes have only non-negative entries, but got split_sizes=\[-1, 5\]"
+    ):
+        facula.ones(4).split([-1, 5])
+    with pytest.raises(RuntimeError, match=r"view: invalid shape dimension -2, got \[-2, -1\]"):
+        facula.ones(4).view(-2, -1)
+    assert [piece.tolist() for piece in facula.arange(5).split([2, 0, 3])] == [[0, 1], [], [2, 3, 4]]
+    assert [piece.tolist() for piece in facula.arange(6).view(2, 3).unbind(1)] == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_a_single_row_through_a_linear_layer():
+    weight, bias = facula.arange(12.0).view(4, 3), facula.arange(4.0)
+    row = facula.tensor([1.0, -1.0, 2.0])
+    expected = facula.nn.functional.linear(facula.stack([row, row]), weight, bias)[0].tolist()
+    for shape in ((3,), (1, 3), (1, 1, 3)):
+        out = facula.nn.functional.linear(row.view(shape), weight, bias)
+        assert out.shape == (*shape[:-1], 4)
+        assert out.flatten().tolist() == expected
+    assert facula.nn.functional.linear(facula.ones(1, 3, 0), facula.ones(4, 0)).tolist() == [[[0.0] * 4] * 3]
+
+
+@pytest.mark.parametrize("rows", [2, 31, 32, 33])
+def test_few_rows_through_a_large_linear_layer(rows):
+    generator = facula.Generator().manual_seed(0)
+    x, weight, bias = (facula.randn(*size, generator=generator) for size in ((rows, 96), (200, 96), (200,)))
+    for shape in ((rows, 96), (1, rows, 96)):
+        out = facula.nn.functional.linear(x.view(shape), weight, bias)
+        assert out.is_contiguous()
+        facula.testing.assert_close(out.view(rows, 200), x @ weight.T + bias, atol=1e-4, rtol=1e-4)
+
+
+def test_plain_keys_read_and_write_as_any_others():
+    x = facula.arange(24).view(2, 3, 4)
+    assert x[1, :, -1].tolist() == [15, 19, 23]
+    assert x[:, 5:, ::2].shape == (2, 0, 2)
+    x[0, 1:, 3] = facula.tensor([-1, -2])
+    assert x[0, :, 3].tolist() == [3, -1, -2]
+    x[:, 0, 0] = 0.5  # a number of another type is cut
+    assert x[:, 0, 0].tolist() == [0, 0]
+    with pytest.raises(IndexError, match="index 3 is out of bounds for dimension 1 with size 3"):
+        x[:, 3]
+    with pytest.raises(ValueError, match="step must be greater than zero"):
+        x[:, ::-1]
+    with pytest.raises(IndexError, match="too many indices for tensor of dimension 3"):
+        x[0, 0, 0, 0]

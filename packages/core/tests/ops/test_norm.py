@@ -106,3 +106,16 @@ def test_an_empty_batch_leaves_the_running_statistics_alone():
     out.sum().backward()
     assert out.shape == (0, 3, 2)
     assert mean.tolist() == weight.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("width", [1, 5, 4096])
+def test_a_single_row_is_normalised_as_one_of_many(width):
+    generator = np.random.default_rng(0)
+    rows, weight, bias = (
+        facula.from_numpy(generator.standard_normal(size, np.float32)) for size in ((3, 1, width), width, width)
+    )
+    many = F.layer_norm(rows, (width,), weight, bias)
+    one = F.layer_norm(rows[1:2], (width,), weight, bias)
+    np.testing.assert_allclose(one.numpy(), many[1:2].numpy(), atol=1e-5)
+    assert F.layer_norm(facula.ones(1, width), (width,)).tolist() == [[0.0] * width]
+    assert F.layer_norm(facula.zeros(1, 0), (0,)).shape == (1, 0)

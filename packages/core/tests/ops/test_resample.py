@@ -20,6 +20,21 @@ def test_pad_modes_against_numpy():
     assert F.pad(t, (-1, -1)).shape == (1, 3, 2)
 
 
+@pytest.mark.parametrize(("mode", "name"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")])
+@pytest.mark.parametrize("pads", [(3, 2), (0, 5), (5, 0)])
+def test_long_dimensions_are_copied_with_edges(mode, name, pads):
+    x = np.random.default_rng(0).standard_normal((2, 3, 50))
+    t = facula.from_numpy(x).requires_grad_()
+    out = F.pad(t, pads, mode)
+    expected = np.pad(x, [(0, 0), (0, 0), pads], name)
+    np.testing.assert_array_equal(out.detach().numpy(), expected)
+    weights = np.arange(expected.size, dtype=np.float64).reshape(expected.shape)
+    (out * facula.from_numpy(weights)).sum().backward()
+    slope = np.zeros(50)
+    np.add.at(slope, np.pad(np.arange(50), pads, name), weights[1, 2])
+    np.testing.assert_allclose(t.grad[1, 2].numpy(), slope)
+
+
 def test_pad_copies():
     t = facula.ones(1, 2)
     assert F.pad(t, (0, 0), "replicate") is not t

@@ -356,3 +356,19 @@ def test_values_that_would_take_forever_to_print_are_refused_quickly():
     ):
         with pytest.raises(RuntimeError, match="load: <stream>: expected"):
             loaded(archive(program))
+
+
+@pytest.mark.parametrize("first", [0, 200])
+def test_arrays_that_python_2_wrote(tmp_path, first):
+    """Its `str` held text and bytes alike; the pixels of CIFAR come so."""
+    pixels = bytes(range(first, first + 6))
+    dtype = b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
+        b"(K\x01K\x02K\x03\x86" + dtype + b"\x89T\x06\x00\x00\x00" + pixels + b"tb"
+    )
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}(U\x04dataq\x01" + array + b"u.")
+        archive.writestr("x/version", "3\n")
+        archive.writestr("x/byteorder", "little")
+    assert facula.load(tmp_path / "x.pt")["data"].tolist() == [list(pixels[:3]), list(pixels[3:])]

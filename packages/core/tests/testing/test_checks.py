@@ -147,6 +147,13 @@ class Items:
         return self.items[i]
 
 
+class Described(Items):
+    """Tensors and texts, made anew for each reading."""
+
+    def __getitem__(self, i):
+        return facula.full((3,), self.items[i]), "words", {"rate": 8, "name": "a"}
+
+
 class Stream:
     def __init__(self, runs):
         self.runs = runs
@@ -175,6 +182,7 @@ def test_right_datasets():
     check_dataset(Items([(facula.zeros(2), 0), (facula.ones(2), 1)]))
     check_dataset(Items([{"x": np.zeros(2), "name": "a"}] * 3))
     check_dataset(Stream([[1, 2], [1, 2]]))
+    check_dataset(Described([0, 1]))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facula_text import (
+        data,
         datasets,
+        functional,
         generation,
         lora,
         metrics,
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "data",
     "datasets",
+    "functional",
     "generate",
     "generation",
     "lora",

@@ -30,25 +30,43 @@ class LanguageModel(Protocol):
 
 
 class Reader:
-    """Logits of what follows growing rows of ids, each read once as long as they fit in the model."""
+    """Growing rows of ids and the logits of what follows; each id is read once as long as the rows fit in the model."""
 
-    def __init__(self, model: LanguageModel, rows: int, longest: int, padding: Tensor | None) -> None:
+    def __init__(self, model: LanguageModel, input: Tensor, longest: int, padding: Tensor | None) -> None:
         self.model = model
-        self.rows = rows
         self.capacity = longest if model.block_size is None else min(longest, model.block_size)
         self.padding = padding
+        self.pieces = [input]
+        self.unread = input
+        self.count = input.shape[1]
         self.cache: Any = None
-        self.read = 0
 
-    def follow(self, ids: Tensor) -> Tensor:
-        """The logits after the last id.   Shape: (B, T) -> (B, vocab)."""
-        cut = max(0, ids.shape[1] - self.capacity)
+    @property
+    def ids(self) -> Tensor:
+        """All ids so far.   Shape: (B, T)."""
+        if len(self.pieces) > 1:
+            self.pieces = [facula.cat(self.pieces, dim=1)]
+        return self.pieces[0]
+
+    def follow(self) -> Tensor:
+        """The logits after the last id.   Shape: (B, vocab)."""
+        cut = max(0, self.count - self.capacity)
         if self.cache is None or cut:
             padding = None if self.padding is None else (self.padding - cut).clamp(min=0)
-            self.cache, self.read = self.model.make_cache(self.rows, self.capacity, padding), cut
-        logits = self.model(ids[:, self.read :], self.cache)
-        self.read = ids.shape[1]
-        return logits[:, -1]
+            self.unread = self.ids[:, cut:]
+            self.cache = self.model.make_cache(len(self.unread), self.capacity, padding)
+        return self.model(self.unread, self.cache)[:, -1]
+
+    def append(self, chosen: Tensor) -> None:
+        """Go on with these ids (B, 1)."""
+        self.pieces.append(chosen)
+        self.unread = chosen
+        self.count += 1
+
+    def select(self, rows: Tensor) -> None:
+        """Continue from other rows, e.g. the best beams."""
+        self.cache.select(rows)
+        self.pieces = [self.ids[rows]]
 
 
 def stream(
@@ -73,23 +91,20 @@ def stream(
     training = model.training
     model.train(False)
     try:
-        ids = input
-        counted = input if attention_mask is None else facula.where(attention_mask.bool(), input, input[:, -1:])
-        reader = Reader(model, len(ids), input.shape[1] + max_new_tokens, padding)
-        ended = facula.zeros(len(ids), 1, dtype=facula.bool, device=ids.device)
+        reader = Reader(model, input, input.shape[1] + max_new_tokens, padding)
+        ended = facula.zeros(len(input), 1, dtype=facula.bool, device=input.device)
         for _ in range(max_new_tokens):
             with facula.no_grad():
-                logits = reader.follow(ids)
+                logits = reader.follow()
                 if repetition_penalty != 1.0:
-                    logits = penalize(logits, counted, repetition_penalty)
+                    logits = penalize(logits, _counted(reader.ids, attention_mask), repetition_penalty)
                 chosen = select(logits, **sampling)
                 if eos_id is not None:
                     chosen = facula.where(ended, eos_id, chosen)
                     ended = ended | (chosen == eos_id)
-                ids = facula.cat([ids, chosen], dim=1)
-                counted = facula.cat([counted, chosen], dim=1)
+                reader.append(chosen)
             yield chosen
-            if bool(ended.all()):
+            if eos_id is not None and bool(ended.all()):
                 return
     finally:
         model.train(training)
@@ -148,17 +163,18 @@ def beam_search(
     model.train(False)
     try:
         with facula.no_grad():
-            ids = input.repeat_interleave(num_beams, 0)  # (B * beams, T)
+            rows, device = batch * num_beams, input.device
             if padding is not None:
                 padding = padding.repeat_interleave(num_beams, 0)
-            reader = Reader(model, len(ids), input.shape[1] + max_new_tokens, padding)
-            first_row = facula.arange(0, len(ids), num_beams, device=ids.device).unsqueeze(1)
-            scores = facula.full((batch, num_beams), -facula.inf, device=ids.device)
+            longest = input.shape[1] + max_new_tokens
+            reader = Reader(model, input.repeat_interleave(num_beams, 0), longest, padding)
+            first_row = facula.arange(0, rows, num_beams, device=device).unsqueeze(1)
+            scores = facula.full((batch, num_beams), -facula.inf, device=device)
             scores[:, 0] = 0.0  # all beams are the same at first
-            lengths = facula.zeros(len(ids), dtype=facula.int64, device=ids.device)
-            ended = facula.zeros(len(ids), dtype=facula.bool, device=ids.device)
+            lengths = facula.zeros(rows, dtype=facula.int64, device=device)
+            ended = facula.zeros(rows, dtype=facula.bool, device=device)
             for _ in range(max_new_tokens):
-                gain = reader.follow(ids).log_softmax(dim=-1)  # (B * beams, vocab)
+                gain = reader.follow().log_softmax(dim=-1)  # (B * beams, vocab)
                 vocab = gain.shape[1]
                 if eos_id is not None:
                     only_end = facula.full_like(gain, -facula.inf)
@@ -166,16 +182,16 @@ def beam_search(
                     gain = facula.where(ended.unsqueeze(1), only_end, gain)
                 total = scores.unsqueeze(2) + gain.view(batch, num_beams, vocab)
                 scores, best = total.view(batch, -1).topk(num_beams, dim=1)
-                rows = (first_row + best // vocab).view(-1)
-                reader.cache.select(rows)
-                ids = facula.cat([ids[rows], (best % vocab).view(-1, 1)], dim=1)
-                lengths = lengths[rows] + (~ended[rows]).to(facula.int64)
+                origin, chosen = (first_row + best // vocab).view(-1), (best % vocab).view(-1, 1)
+                reader.select(origin)
+                reader.append(chosen)
+                lengths = lengths[origin] + (~ended[origin]).to(facula.int64)
                 if eos_id is not None:
-                    ended = ended[rows] | (ids[:, -1] == eos_id)
+                    ended = ended[origin] | (chosen[:, 0] == eos_id)
                     if bool(ended.all()):
                         break
             normalised = scores / lengths.clamp(min=1).view(batch, num_beams) ** length_penalty
-            return ids[first_row.view(-1) + normalised.argmax(dim=1)]
+            return reader.ids[first_row.view(-1) + normalised.argmax(dim=1)]
     finally:
         model.train(training)
 
@@ -221,6 +237,15 @@ def stream_text(
 def _held_back(text: str, stop: str) -> int:
     """How many characters at the end of the text begin the stop string."""
     return next((size for size in range(len(stop) - 1, 0, -1) if text.endswith(stop[:size])), 0)
+
+
+def _counted(ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """The ids of the text so far; what stands where there is filling is the last id that was given, which counts anyhow."""
+    if attention_mask is None:
+        return ids
+    given = attention_mask.shape[1]
+    kept = facula.where(attention_mask.bool(), ids[:, :given], ids[:, given - 1 : given])
+    return facula.cat([kept, ids[:, given:]], dim=1)
 
 
 def _padding(input: Tensor, attention_mask: Tensor | None) -> Tensor | None:

@@ -7,11 +7,22 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import facula
 from facula import Tensor
 
-__all__ = ["bleu", "edit_distance", "exact_match", "perplexity", "rouge", "span_f1", "token_f1", "word_error_rate"]
+__all__ = [
+    "bleu",
+    "bleu_words",
+    "edit_distance",
+    "exact_match",
+    "perplexity",
+    "rouge",
+    "span_f1",
+    "token_f1",
+    "word_error_rate",
+]
 
 
 def perplexity(logits: Tensor, target: Tensor, ignore_index: int = -100) -> float:
@@ -43,17 +54,45 @@ def _same_count(owner: str, candidates: Sequence[object], references: Sequence[o
         )
 
 
+_SIGNS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"([\{-\~\[-\` -\&\(-\+\:-\@\/])", r" \1 "),
+        (r"([^0-9])([\.,])", r"\1 \2 "),  # a point or a comma stands apart, unless it is inside of a number
+        (r"([\.,])([^0-9])", r" \1 \2"),
+        (r"([0-9])(-)", r"\1 \2 "),
+    )
+]
+_ESCAPED = {"<skipped>": "", "-\n": "", "\n": " ", "&quot;": '"', "&amp;": "&", "&lt;": "<", "&gt;": ">"}
+
+
+def bleu_words(text: str) -> list[str]:
+    """The words and signs of a text as the tool mteval-v13a sets them apart, by which published scores are counted.
+
+    >>> from facula_text.metrics import bleu_words
+    >>> bleu_words("It costs 1,000.50, doesn't it?")
+    ['It', 'costs', '1,000.50', ',', "doesn't", 'it', '?']
+    """
+    for escaped, plain in _ESCAPED.items():
+        text = text.replace(escaped, plain)
+    text = f" {text} "
+    for pattern, replacement in _SIGNS:
+        text = pattern.sub(replacement, text)
+    return text.split()
+
+
 def bleu(
-    candidates: Sequence[Sequence[str]],
-    references: Sequence[Sequence[Sequence[str]]],
+    candidates: Sequence[str | Sequence[str]],
+    references: Sequence[Sequence[str | Sequence[str]]],
     max_n: int = 4,
     *,
     smooth: bool = True,
 ) -> float:
     """min(1, exp(1 - r / c)) * (p_1 ... p_n)^(1 / n) of a whole corpus, from 0 to 1; each candidate has references.
 
-    p_n is the share of n-grams found in a reference, no more often than there; c and r are the lengths of the candidates
-    and of the references closest to them. With `smooth`, the k-th count of none counts as 2^-k; without, the score is 0.
+    A text is cut by `bleu_words`, a list of words is taken as it is. p_n is the share of n-grams found in a reference, no
+    more often than there; c and r are the lengths of the candidates and of the references closest to them. With `smooth`,
+    the k-th count of none counts as 2^-k; without, the score is 0.
 
     Source: K. Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", 2002.
 
@@ -61,19 +100,7 @@ def bleu(
     >>> round(bleu(["the cat sat on the mat".split()], [["the cat sat on a mat".split()]]), 4)
     0.5373
     """
-    _same_count("bleu", candidates, references)
-    matches, totals = [0] * max_n, [0] * max_n
-    length = nearest = 0
-    for candidate, several in zip(candidates, references, strict=True):
-        length += len(candidate)
-        nearest += min((abs(len(one) - len(candidate)), len(one)) for one in several)[1]
-        for n in range(1, max_n + 1):
-            most: Counter[tuple[str, ...]] = Counter()
-            for one in several:
-                most |= _grams(one, n)
-            found = _grams(candidate, n)
-            matches[n - 1] += sum((found & most).values())
-            totals[n - 1] += sum(found.values())
+    matches, totals, shortness = _bleu_parts("bleu", candidates, references, max_n)
     if not matches[0]:
         return 0.0
     logs, part = [], 1.0
@@ -83,7 +110,50 @@ def bleu(
         if not match:
             part /= 2
         logs.append(math.log((match or part) / total))
-    return min(1.0, math.exp(1 - nearest / length)) * math.exp(sum(logs) / max_n)
+    return shortness * math.exp(sum(logs) / max_n)
+
+
+def bleu_score(
+    candidate_corpus: Sequence[Sequence[str]],
+    references_corpus: Sequence[Sequence[Sequence[str]]],
+    max_n: int = 4,
+    weights: Sequence[float] = (0.25,) * 4,
+) -> float:
+    """torchtext's BLEU: `bleu` without smoothing, where p_n counts `weights[n - 1]`.   ValueError for other than max_n weights.
+
+    >>> from facula_text.metrics import bleu_score
+    >>> candidates = [["My", "full", "pytorch", "test"], ["Another", "Sentence"]]
+    >>> bleu_score(candidates, [[["My", "full", "pytorch", "test"], ["Completely", "Different"]], [["No", "Match"]]])
+    0.8408964152537145
+    """
+    if len(weights) != max_n:
+        raise ValueError(f"bleu_score: expected max_n = {max_n} weights, got {len(weights)}. Give one for each n.")
+    matches, totals, shortness = _bleu_parts("bleu_score", candidate_corpus, references_corpus, max_n)
+    if not all(matches):
+        return 0.0
+    logs = (weight * math.log(match / total) for weight, match, total in zip(weights, matches, totals, strict=True))
+    return shortness * math.exp(sum(logs))
+
+
+def _bleu_parts(
+    owner: str, candidates: Sequence[Any], references: Sequence[Sequence[Any]], max_n: int
+) -> tuple[list[int], list[int], float]:
+    """The n-grams found in a reference and all of them, for each n, and the factor for what is too short."""
+    _same_count(owner, candidates, references)
+    matches, totals = [0] * max_n, [0] * max_n
+    length = nearest = 0
+    for text, texts in zip(candidates, references, strict=True):
+        candidate, *several = (bleu_words(one) if isinstance(one, str) else one for one in (text, *texts))
+        length += len(candidate)
+        nearest += min((abs(len(one) - len(candidate)), len(one)) for one in several)[1]
+        for n in range(1, max_n + 1):
+            most: Counter[tuple[str, ...]] = Counter()
+            for one in several:
+                most |= _grams(one, n)
+            found = _grams(candidate, n)
+            matches[n - 1] += sum((found & most).values())
+            totals[n - 1] += sum(found.values())
+    return matches, totals, min(1.0, math.exp(1 - nearest / length)) if length else 0.0
 
 
 def rouge(candidate: Sequence[str], reference: Sequence[str]) -> dict[str, float]:

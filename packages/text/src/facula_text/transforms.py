@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import facula
 from facula import Tensor, nn
+from facula_text.files import read_text
 from facula_text.vocab import Vocab
 
-__all__ = ["AddToken", "PadTransform", "Sequential", "StrToIntTransform", "ToTensor", "Truncate", "VocabTransform"]
+__all__ = [
+    "AddToken",
+    "LabelToIndex",
+    "PadTransform",
+    "Sequential",
+    "StrToIntTransform",
+    "ToTensor",
+    "Truncate",
+    "VocabTransform",
+]
 
 
 def _each(function: Callable[[list[Any]], Any], input: Any) -> Any:
@@ -73,6 +84,30 @@ class AddToken(nn.Module):
 
     def forward(self, input: Any) -> Any:
         return _each(lambda row: [self.token, *row] if self.begin else [*row, self.token], input)
+
+
+class LabelToIndex(nn.Module):
+    """Names of labels to their places in a list of them, or in the lines of a file; one name, or a list.
+
+    ValueError for both or neither. KeyError for an unknown name.
+    """
+
+    def __init__(
+        self,
+        label_names: Sequence[str] | None = None,
+        label_path: str | os.PathLike[str] | None = None,
+        sort_names: bool = False,
+    ) -> None:
+        super().__init__()
+        if (label_names is None) == (label_path is None):
+            raise ValueError("LabelToIndex: expected label_names or label_path, got both or neither. Give one of them.")
+        names = read_text(label_path).split("\n") if label_path is not None else list(label_names or ())
+        names = [name for name in names if name]
+        self.names = sorted(names) if sort_names else names
+        self.places = {name: place for place, name in enumerate(self.names)}
+
+    def forward(self, input: Any) -> Any:
+        return self.places[input] if isinstance(input, str) else [self.places[name] for name in input]
 
 
 class ToTensor(nn.Module):

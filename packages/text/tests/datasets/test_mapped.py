@@ -1,5 +1,8 @@
 """Ids in files: the same blocks as in memory, in workers too, and files that are not whole."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -82,3 +85,57 @@ def test_a_failure_leaves_the_old_file(tmp_path):
         write_tokens(tmp_path / "t.ids", ["to", "?!"], CharTokenizer(TEXT))
     assert len(MappedTokens(tmp_path / "t.ids", 4).ids) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["t.ids"]
+
+
+def test_shuffled_and_resumed(tmp_path):
+    write_tokens(tmp_path / "t.ids", [TEXT], CharTokenizer(TEXT))
+
+    def make():
+        return DataLoader(MappedTokens(tmp_path / "t.ids", 6, 2), batch_size=3, shuffle=True)
+
+    facula.manual_seed(0)
+    loader = make()
+    batches = iter(loader)
+    first = [next(batches)[0].tolist() for _ in range(2)]
+    state = facula.random.state_dict(loader=loader)
+    rest = [x.tolist() for x, _ in batches]
+    resumed = make()
+    facula.random.load_state_dict(state, loader=resumed)
+    assert [x.tolist() for x, _ in resumed] == rest
+    rows = sorted(row for batch in first + rest for row in batch)
+    assert rows == sorted(x.tolist() for x, _ in MappedTokens(tmp_path / "t.ids", 6, 2))
+
+
+FLAT = """
+import re, sys
+import facula
+from facula_text.datasets import MappedTokens, write_tokens
+from facula_text.tokenizers import CharTokenizer
+
+def private():
+    return 1024 * int(re.search(r"RssAnon:\\s*(\\d+)", open("/proc/self/status").read())[1])
+
+tokenizer, highest = CharTokenizer("ab"), 0
+before = private()
+def texts():
+    global highest
+    for _ in range(100):
+        yield "ab" * 100_000
+        highest = max(highest, private())
+count = write_tokens(sys.argv[1], texts(), tokenizer)
+data = MappedTokens(sys.argv[1], 1000)
+for index in range(0, len(data), 3):
+    data[index]
+highest = max(highest, private())
+print(count, highest - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_flat(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FLAT, str(tmp_path / "t.ids")], capture_output=True, text=True, check=True
+    )
+    count, grown = map(int, done.stdout.split())
+    assert count == 20_000_000  # 40 MB in the file
+    assert grown < 15e6

@@ -27,6 +27,31 @@ def test_the_published_size_of_gpt2():
     assert model.transformer["h"][0].attn.c_attn.weight.shape == (2304, 768)
 
 
+@pytest.fixture
+def one_thread():
+    threads = facula.get_num_threads()
+    facula.set_num_threads(1)
+    yield
+    facula.set_num_threads(threads)
+
+
+def test_the_published_size_runs_and_generates(one_thread):
+    numbers = np.random.default_rng(0).standard_normal(999_983, np.float32) * np.float32(
+        0.05
+    )  # a prime: no two rows agree
+    with facula.device("meta"):
+        model = facula.models.create("gpt2").eval()
+    weights = {name: np.resize(numbers, value.shape) for name, value in model.state_dict().items()}
+    model.load_state_dict({name: facula.from_numpy(value) for name, value in weights.items()}, assign=True)
+    ids = facula.randint(0, 50257, (1, 6))
+    answer = model.generate(ids, 4)
+    with facula.no_grad():
+        whole, cache = model(answer), model.make_cache(1, 10)
+        parts = [model(answer[:, :6], cache), *(model(answer[:, place : place + 1], cache) for place in range(6, 10))]
+    np.testing.assert_allclose(facula.cat(parts, 1).numpy(), whole.numpy(), atol=1e-5)
+    assert answer[0, 6:].tolist() == whole[0, 5:9].argmax(-1).tolist()
+
+
 def test_keys():
     names = list(GPT(5, 4, n_layer=1, n_head=1, n_embd=4).state_dict())
     assert names == [

@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facula_vision import datasets, io, models, ops, transforms, utils
+    from facula_vision import datasets, io, models, ops, transforms, tv_tensors, utils
 
 __version__ = "0.1.0"
-__all__ = ["datasets", "io", "models", "ops", "transforms", "utils"]
+__all__ = ["datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]
 
 
 def __getattr__(name: str) -> Any:

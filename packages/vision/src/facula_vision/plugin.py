@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from facula.plugins import Registrar, hookimpl
 
 requires_api = ">=1.0,<2"
@@ -66,22 +68,57 @@ _ROOMS = {  # the tags of each room of models; those outside any classify images
     "segmentation": ("image", "segmentation"),
     "video": ("image", "video", "classification"),
 }
-_TRANSFORMS = {
-    "compose": "Compose",
-    "lambda": "Lambda",
-    "to_tensor": "ToTensor",
-    "pil_to_tensor": "PILToTensor",
-    "to_pil_image": "ToPILImage",
-    "convert_image_dtype": "ConvertImageDtype",
-    "normalize": "Normalize",
-    "resize": "Resize",
-    "center_crop": "CenterCrop",
-    "pad": "Pad",
-    "random_crop": "RandomCrop",
-    "random_horizontal_flip": "RandomHorizontalFlip",
-    "random_vertical_flip": "RandomVerticalFlip",
-    "random_rotation": "RandomRotation",
+_DATASETS = {  # what a dataset is for: its names
+    "classification": {
+        "caltech101": "caltech:Caltech101",
+        "caltech256": "caltech:Caltech256",
+        "cifar10": "cifar:CIFAR10",
+        "cifar100": "cifar:CIFAR100",
+        "clevr_classification": "listed:CLEVRClassification",
+        "country211": "listed:Country211",
+        "dataset_folder": "folder:DatasetFolder",
+        "digits": "digits:Digits",
+        "dtd": "listed:DTD",
+        "emnist": "mnist:EMNIST",
+        "eurosat": "listed:EuroSAT",
+        "fake_data": "fake:FakeData",
+        "fashion_mnist": "mnist:FashionMNIST",
+        "fgvc_aircraft": "listed:FGVCAircraft",
+        "flowers102": "matlab:Flowers102",
+        "food101": "listed:Food101",
+        "gtsrb": "listed:GTSRB",
+        "image_folder": "folder:ImageFolder",
+        "imagenet": "imagenet:ImageNet",
+        "imagenette": "listed:Imagenette",
+        "kmnist": "mnist:KMNIST",
+        "mnist": "mnist:MNIST",
+        "omniglot": "omniglot:Omniglot",
+        "oxford_iiit_pet": "pets:OxfordIIITPet",
+        "qmnist": "mnist:QMNIST",
+        "rendered_sst2": "listed:RenderedSST2",
+        "semeion": "digit_texts:SEMEION",
+        "stl10": "stl10:STL10",
+        "sun397": "listed:SUN397",
+        "svhn": "matlab:SVHN",
+        "usps": "digit_texts:USPS",
+    },
+    "faces": {"celeba": "faces:CelebA", "lfw_pairs": "faces:LFWPairs", "lfw_people": "faces:LFWPeople"},
+    "detection": {"coco_detection": "coco:CocoDetection", "voc_detection": "voc:VOCDetection"},
+    "segmentation": {"voc_segmentation": "voc:VOCSegmentation"},
+    "captions": {"coco_captions": "coco:CocoCaptions"},
+    "video": {"kinetics": "kinetics:Kinetics"},
 }
+_TRANSFORMS = """
+    AugMix AutoAugment CenterCrop ClampBoundingBoxes ClampKeyPoints ColorJitter Compose ConvertBoundingBoxFormat
+    ConvertImageDtype CutMix ElasticTransform FiveCrop GaussianBlur GaussianNoise Grayscale Identity JPEG Lambda
+    LinearTransformation MixUp Normalize PILToTensor Pad RGB RandAugment RandomAdjustSharpness RandomAffine RandomApply
+    RandomAutocontrast RandomChannelPermutation RandomChoice RandomCrop RandomEqualize RandomErasing RandomGrayscale
+    RandomHorizontalFlip RandomInvert RandomIoUCrop RandomOrder RandomPerspective RandomPhotometricDistort RandomPosterize
+    RandomResize RandomResizedCrop RandomRotation RandomShortestSize RandomSolarize RandomVerticalFlip RandomZoomOut Resize
+    SanitizeBoundingBoxes SanitizeKeyPoints ScaleJitter SetClampingMode TenCrop ToDtype ToImage ToPILImage ToPureTensor
+    ToTensor TrivialAugmentWide UniformTemporalSubsample
+"""
+_WORD = re.compile(r"IoU|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 
 
 @hookimpl
@@ -94,13 +131,13 @@ def facula_register_models(registry: Registrar) -> None:
 
 @hookimpl
 def facula_register_datasets(registry: Registrar) -> None:
-    registry.add("digits", "facula_vision.datasets.digits:Digits", tags=("image", "classification"))
-    registry.add("mnist", "facula_vision.datasets.mnist:MNIST", tags=("image", "classification"))
-    registry.add("fashion_mnist", "facula_vision.datasets.mnist:FashionMNIST", tags=("image", "classification"))
-    registry.add("image_folder", "facula_vision.datasets.folder:ImageFolder", tags=("image", "classification"))
+    for tag, names in _DATASETS.items():
+        for name, address in names.items():
+            registry.add(name, f"facula_vision.datasets.{address}", tags=("image", tag))
 
 
 @hookimpl
 def facula_register_transforms(registry: Registrar) -> None:
-    for name, attribute in _TRANSFORMS.items():
-        registry.add(name, f"facula_vision.transforms:{attribute}", tags=("image",))
+    for attribute in _TRANSFORMS.split():
+        name = "_".join(_WORD.findall(attribute)).lower()  # RandomIoUCrop is random_iou_crop
+        registry.add(name, f"facula_vision.transforms.v2:{attribute}", tags=("image",))

@@ -10,8 +10,17 @@ from typing import Any
 
 import facula
 from facula import Tensor
+from facula_vision.drawing import draw_bounding_boxes, draw_keypoints, draw_segmentation_masks, flow_to_image
 
-__all__ = ["make_grid", "save_image", "write_atomically"]
+__all__ = [
+    "draw_bounding_boxes",
+    "draw_keypoints",
+    "draw_segmentation_masks",
+    "flow_to_image",
+    "make_grid",
+    "save_image",
+    "write_atomically",
+]
 
 
 def make_grid(

@@ -12,7 +12,7 @@ import facula
 from facula.testing import check_dataset
 from facula_vision import transforms
 from facula_vision.datasets import MNIST, FashionMNIST
-from facula_vision.datasets.download import Resource, sha256_of
+from facula_vision.datasets.download import Resource, checksum_of
 from facula_vision.datasets.idx import read_idx, write_idx
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -56,7 +56,10 @@ def test_idx_refuses_other_types(tmp_path):
         (bytes([0, 0, 8, 1, 0, 0, 0, 5, 1, 2]), r"expected 5 bytes of data for shape \(5,\), got 2 in .*damaged"),
         (bytes([0, 0, 8, 1, 0, 0, 0, 1, 1, 2]), r"expected 1 bytes of data for shape \(1,\), got 2"),
         (bytes([0, 0, 8, 200, 0, 0]), "expected an IDX file"),
-        (gzip.compress(bytes(range(256)), mtime=0)[:100], "expected a whole gzip file, got .* truncated or damaged"),
+        (
+            gzip.compress(bytes(range(256)), mtime=0)[:100],
+            "expected a whole compressed file, got .* truncated or damaged",
+        ),
         (gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 4, 1]), mtime=0), "expected 4 bytes of data"),
     ],
 )
@@ -96,7 +99,7 @@ def test_mnist_wrong_files(tmp_path):
     with pytest.raises(RuntimeError, match="expected as many labels as images, got 3 labels and 4 images"):
         MNIST(tmp_path)
     write_idx(tmp_path / "train-images-idx3-ubyte.gz", facula.zeros(3, dtype=facula.uint8))
-    with pytest.raises(RuntimeError, match="MNIST: expected 3 dimensions of uint8, got 1 of facula.uint8"):
+    with pytest.raises(RuntimeError, match="MNIST: expected 3 dimensions of facula.uint8, got 1 of facula.uint8"):
         MNIST(tmp_path)
 
 
@@ -126,7 +129,7 @@ def test_download_is_checked_and_whole(tmp_path, server, monkeypatch):
     write_part(published, "train", 6)
     write_part(published, "t10k", 3)
     monkeypatch.setattr(MNIST, "mirror", address)
-    monkeypatch.setattr(MNIST, "checksums", {path.name: sha256_of(path) for path in published.iterdir()})
+    monkeypatch.setattr(MNIST, "checksums", {path.name: checksum_of(path) for path in published.iterdir()})
     root = tmp_path / "data"
     assert len(MNIST(root, train=False, download=True)) == 3
     assert sorted(path.name for path in (root / "MNIST/raw").iterdir()) == sorted(MNIST.checksums)
@@ -137,17 +140,19 @@ def test_download_is_checked_and_whole(tmp_path, server, monkeypatch):
 def test_a_wrong_checksum_leaves_nothing(tmp_path, server):
     address, published = server
     (published / "x").write_bytes(b"other")
-    with pytest.raises(RuntimeError, match=r"download: expected SHA-256 0+, got d9298a10.* fetch it from a source"):
+    with pytest.raises(
+        RuntimeError, match=r"download_url_to_file: expected SHA-256 0+\.\.\., got d9298a10.* fetch it from a source"
+    ):
         Resource(address + "x", "0" * 64).fetch(tmp_path / "data")
     assert not list((tmp_path / "data").iterdir())
-    with pytest.raises(RuntimeError, match=r"download: expected to read .*missing, got .*404.* yourself"):
+    with pytest.raises(RuntimeError, match=r"download_url_to_file: expected to read .*missing, got .*404.* yourself"):
         Resource(address + "missing", "0" * 64).fetch(tmp_path / "data")
     assert not list((tmp_path / "data").iterdir())
 
 
 def test_a_whole_file_is_not_fetched_again(tmp_path):
     (tmp_path / "x").write_bytes(b"content")
-    resource = Resource("http://127.0.0.1:9/x", sha256_of(tmp_path / "x"))
+    resource = Resource("http://127.0.0.1:9/x", checksum_of(tmp_path / "x"))
     assert resource.fetch(tmp_path) == tmp_path / "x"
 
 

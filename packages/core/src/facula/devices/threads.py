@@ -12,8 +12,8 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from queue import SimpleQueue
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from facula.config import get_num_threads
 
+_Setter = Callable[[int], object]
 BLOCK = 1 << 15  # numbers of which a few arrays fit a core's cache
 
 
@@ -34,31 +35,41 @@ class _Blas:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.holders = 0
-        self.before: list[tuple[Any, int]] = []
+        self.before: list[tuple[_Setter, int]] = []
 
-    @contextmanager
-    def single(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         with self.lock:
             self.holders += 1
             if self.holders == 1:
-                self.before = [(library, library.num_threads) for library in _libraries()]
-                for library, _ in self.before:
-                    library.set_num_threads(1)
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.holders -= 1
-                if not self.holders:
-                    for library, count in self.before:
-                        library.set_num_threads(count)
+                self.before = [(put, get()) for get, put in _libraries()]
+                for put, _ in self.before:
+                    put(1)
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.holders -= 1
+            if not self.holders:
+                for put, count in self.before:
+                    put(count)
 
 
 @functools.cache
-def _libraries() -> list[Any]:
+def _libraries() -> list[tuple[Callable[[], int], _Setter]]:
+    """For each BLAS in the process, how to ask for its number of threads and how to set it."""
     from threadpoolctl import ThreadpoolController
 
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+    return [_controls(library) for library in ThreadpoolController().select(user_api="blas").lib_controllers]
+
+
+def _controls(library: Any) -> tuple[Callable[[], int], _Setter]:
+    """OpenBLAS's own functions where its threads are its own: threadpoolctl lets only one thread of a process set them."""
+    if library.internal_api == "openblas" and library.threading_layer == "pthreads":
+        for prefix in ("", "scipy_"):
+            for suffix in ("", "64_", "_64"):
+                get = getattr(library.dynlib, f"{prefix}openblas_get_num_threads{suffix}", None)
+                if get is not None:
+                    return get, getattr(library.dynlib, f"{prefix}openblas_set_num_threads{suffix}")
+    return library.get_num_threads, library.set_num_threads
 
 
 class _Job:
@@ -126,7 +137,11 @@ def _help(jobs: SimpleQueue[Callable[[], None]]) -> None:
 _local = _Local()
 _blas = _Blas()
 _helpers = _Helpers()
-single_blas = _blas.single
+
+
+def single_blas() -> _Blas:
+    """While this is entered, BLAS uses one thread."""
+    return _blas
 
 
 def _forget() -> None:
@@ -154,12 +169,16 @@ def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]],
     """
     left = list(pieces)
     threads = min(get_num_threads(), len(left))
-    if threads < 2 or _local.inside:
+    if _local.inside:
         for start, stop in left:
             work(start, stop)
         return
-    job = _Job(work, left)
-    with _blas.single() if blas else nullcontext():
+    with _blas if blas else nullcontext():
+        if threads < 2:
+            for start, stop in left:
+                work(start, stop)
+            return
+        job = _Job(work, left)
         _helpers.call([_in_context(job.drain) if blas else job.drain for _ in range(threads - 1)])
         job.drain()
         job.finished.acquire()
@@ -188,9 +207,3 @@ def blockwise(xp: Any, function: Callable[..., Any], first: Any, *others: Any) -
 def _alike(arrays: tuple[Any, ...]) -> bool:
     first = arrays[0]
     return all(a.flags.c_contiguous and a.shape == first.shape and a.dtype == first.dtype for a in arrays)
-
-
-def shares(n: int) -> list[tuple[int, int]]:
-    """Cut `n` items into one (start, stop) for each thread."""
-    step = -(-n // get_num_threads())
-    return [(i, min(i + step, n)) for i in range(0, n, max(step, 1))]

@@ -8,6 +8,7 @@ from typing import Any
 
 from facula.autograd.op import Op
 from facula.autograd.primitives import clone
+from facula.devices.memory import reuse_freed_memory
 
 FAMILIES = (
     "arithmetic", "unary", "compare", "reduce", "shape", "matmul", "create", "share", "conversion", "index", "join", "gather", "masks", "layout",
@@ -32,6 +33,7 @@ KERNELS = (
     "conv",
     "recurrent",
     "pool",
+    "fourier",
 )  # families with faster forms, in ops/kernels
 
 PUBLIC: dict[str, Any] = {"clone": clone}
@@ -52,6 +54,9 @@ for _family in FAMILIES:
 
 for _family in KERNELS:
     importlib.import_module(f"facula.ops.kernels.cpu.{_family}")
+
+
+reuse_freed_memory()
 
 
 def function(name: str) -> Any:

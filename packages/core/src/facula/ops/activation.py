@@ -119,10 +119,12 @@ def _gelu_estimate(xp, input):
     out = input * input
     out *= 0.044715 * _TANH
     out += _TANH
-    out = xp.tanh(out * input)
+    out *= input
+    xp.tanh(out, out=out)
     out += 1
     out *= 0.5
-    return xp.multiply(out, input)
+    out *= input
+    return out
 
 
 def _gelu_slope(g, input, approximate):

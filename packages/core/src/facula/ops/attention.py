@@ -32,7 +32,19 @@ _HEADS = [
 @op(_attention_shape, onnx=None, samples=_HEADS)
 def attention_op(xp, query, key, value, /, scale, causal):
     """softmax(query @ key.mT * scale) @ value; with `causal` row i sees the keys up to i. What attention without a mask is."""
+    if query.shape[-2] == 1 and not causal and key.shape[-2] and xp is np:
+        return _attend_one(query, key, value, scale)
     return xp.matmul(_weights(xp, query, key, scale, causal), value)
+
+
+def _attend_one(query, key, value, scale):
+    """A single query for each head, as where a text is written id by id: what is divided is the result, not the weights."""
+    scores = np.matmul(query * query.dtype.type(scale), key.swapaxes(-1, -2))
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
+    out = np.matmul(scores, value)
+    out /= np.add.reduce(scores, axis=-1, keepdims=True)
+    return out
 
 
 def _weights(xp, query, key, scale, causal):
@@ -122,25 +134,27 @@ def scaled_dot_product_attention(
     >>> facula.nn.functional.scaled_dot_product_attention(facula.ones(1, 2, 4), facula.ones(1, 3, 4), facula.ones(1, 3, 5)).shape
     facula.Size([1, 2, 5])
     """
-    _check_attention(query, key, value)
+    q, k, v = query.array, key.array, value.array
+    if q.ndim < 2 or q.dtype is not k.dtype or q.dtype is not v.dtype or not q.ndim == k.ndim == v.ndim:
+        _check_attention(query, key, value)
+    q, k, v = q.shape, k.shape, v.shape
+    if q[-1] != k[-1] or k[-2] != v[-2]:
+        _check_attention(query, key, value)
     if is_causal and attn_mask is not None:
         raise runtime_error(
             "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True. Leave one out."
         )
-    if enable_gqa and query.shape[-3] != key.shape[-3]:
-        heads = query.shape[-3]
-        if heads % key.shape[-3] or heads % value.shape[-3]:
+    if enable_gqa and q[-3] != k[-3]:
+        heads = q[-3]
+        if heads % k[-3] or heads % v[-3]:
             raise runtime_error(
                 "scaled_dot_product_attention: Number of heads in key and value must divide the number of heads in "
-                f"query, got {heads} and {key.shape[-3]}. Change the heads."
+                f"query, got {heads} and {k[-3]}. Change the heads."
             )
-        key, value = (
-            key.repeat_interleave(heads // key.shape[-3], -3),
-            value.repeat_interleave(heads // value.shape[-3], -3),
-        )
-    factor = (1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0) if scale is None else scale
-    batch = query.shape[:-2]
-    if attn_mask is None and not dropout_p and not state.interpreters and batch == key.shape[:-2] == value.shape[:-2]:
+        key, value = key.repeat_interleave(heads // k[-3], -3), value.repeat_interleave(heads // v[-3], -3)
+        k, v = key.array.shape, value.array.shape
+    factor = (1 / math.sqrt(q[-1]) if q[-1] else 1.0) if scale is None else scale
+    if attn_mask is None and not dropout_p and not state.interpreters and q[:-2] == k[:-2] == v[:-2]:
         return attention_op(query, key, value, factor, is_causal)  # an interpreter sees the parts
     scores = matmul(query * factor, key.mT)
     mask = _causal(query.shape[-2], key.shape[-2], query.device) if is_causal else attn_mask

@@ -13,7 +13,8 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
-from facula.devices.threads import share, shares
+from facula.devices.products import product
+from facula.devices.threads import ranges, share
 from facula.errors import runtime_error
 from facula.ops.checks import sizes
 
@@ -138,15 +139,15 @@ def _each(xp, work, pieces):
         work(start, stop)
 
 
-def _by_thread(xp, n, each):
-    """One list of chunks for each thread (one in all on a device): which images are added up first is the same each time."""
-    spans = shares(n) if xp is np and n * each > _CACHED else [(0, n)]
+def _groups(xp, n, each, most=8):
+    """Lists of chunks that threads work on at a time (one list on a device): the same for any number of threads."""
+    spans = ranges(n, 1, -(-n // most)) if xp is np and n * each > _CACHED else [(0, n)]
     return [_chunks(*span, each) for span in spans]
 
 
 def _share_chunks(xp, work, n, each):
     """Call work(start, stop) for chunks of images."""
-    _each(xp, work, [chunk for chunks in _by_thread(xp, n, each) for chunk in chunks])
+    _each(xp, work, [chunk for chunks in _groups(xp, n, each) for chunk in chunks])
 
 
 def _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop):
@@ -211,10 +212,10 @@ def _dense(xp, array, weight, stride, dilation, groups, shape):
     def work(start, stop):
         columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
         if stop - start == 1:
-            xp.matmul(matrix, columns, out=out[start].reshape(groups, matrix.shape[1], -1))
+            out[start] = product(matrix, columns).reshape(shape[1:])
             return
-        product = xp.matmul(matrix, columns).reshape(shape[1], stop - start, -1)
-        out[start:stop].reshape(stop - start, shape[1], -1)[...] = product.transpose(1, 0, 2)
+        made = product(matrix, columns).reshape(shape[1], stop - start, -1)
+        out[start:stop].reshape(stop - start, shape[1], -1)[...] = made.transpose(1, 0, 2)
 
     _share_chunks(xp, work, shape[0], array.shape[1] * math.prod(kernel) * math.prod(outs))
     return out
@@ -230,7 +231,7 @@ def _depthwise(xp, array, weight, stride, dilation, shape):
     out, rank = xp.empty(shape, array.dtype), weight.ndim - 2
 
     def work(start, stop):
-        source, target, product = array[start:stop], out[start:stop], None
+        source, target, made = array[start:stop], out[start:stop], None
         for i, at in enumerate(np.ndindex(*weight.shape[2:])):
             view, factor = (
                 source[_offset(at, dilation, stride, shape[2:])],
@@ -239,8 +240,8 @@ def _depthwise(xp, array, weight, stride, dilation, shape):
             if i == 0:
                 xp.multiply(view, factor, out=target)
             else:
-                product = xp.multiply(view, factor, out=product)
-                target += product
+                made = xp.multiply(view, factor, out=made)
+                target += made
 
     _each(xp, work, _images(shape[0], math.prod(shape[1:])))
     return out
@@ -293,7 +294,7 @@ def _fold_back(xp, out, upper, weight, stride, dilation, groups):
     matrix = weight.reshape(groups, weight.shape[0] // groups, -1).transpose(0, 2, 1)
 
     def work(start, stop):
-        columns = xp.matmul(matrix, _across(xp, upper, groups, start, stop)).reshape(
+        columns = product(matrix, _across(xp, upper, groups, start, stop)).reshape(
             channels, *kernel, stop - start, *outs
         )
         target = out[start:stop].swapaxes(0, 1)
@@ -326,13 +327,14 @@ def conv_weight_op(xp, upper, input, /, kernel, stride, padding, dilation, group
                 view = part[_offset(at, dilation, stride, outs)]
                 out[(slice(None), 0, *at)] += xp.einsum("nci,nci->c", flat, view.reshape(flat.shape))
         return out
-    parts = _by_thread(xp, upper.shape[0], channels * math.prod(kernel) * math.prod(outs))
+    most = max(1, min(8, (1 << 22) // math.prod(result)))
+    parts = _groups(xp, upper.shape[0], channels * math.prod(kernel) * math.prod(outs), most)
     totals = [None] * len(parts)
 
     def work(k, _):
         for start, stop in parts[k]:
             columns = _columns(xp, array, kernel, stride, dilation, outs, groups, start, stop)
-            part = xp.matmul(_across(xp, upper, groups, start, stop), columns.transpose(0, 2, 1))
+            part = product(_across(xp, upper, groups, start, stop), columns.transpose(0, 2, 1))
             totals[k] = part if totals[k] is None else totals[k].__iadd__(part)
 
     _each(xp, work, [(k, k + 1) for k in range(len(parts))])

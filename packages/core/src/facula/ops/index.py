@@ -273,6 +273,21 @@ def _checked(indices, positions, shape):
     return indices
 
 
+def _plain(key, shape):
+    """Whether a key is nothing but ints and slices of ints within a shape: NumPy reads such a one as it stands."""
+    if len(key) > len(shape):
+        return False
+    for part, size in zip(key, shape, strict=False):
+        if type(part) is slice:
+            start, stop, step = part.start, part.stop, part.step
+            known = (start is None or type(start) is int) and (stop is None or type(stop) is int)
+            if not (known and (step is None or (type(step) is int and step > 0))):
+                return False
+        elif type(part) is not int or not -size <= part < size:
+            return False
+    return True
+
+
 def _trivial(basic):
     return all(isinstance(k, slice) and k == slice(None) for k in basic)
 
@@ -291,6 +306,8 @@ def getitem(self, key):
         if not -n <= key < n:
             raise index_error(f"index {key} is out of bounds for dimension 0 with size {n}. Use {-n} to {n - 1}.")
         return select_op(self, (key,))
+    if type(key) is tuple and _plain(key, self.array.shape):
+        return select_op(self, key)
     basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     out = select_op(self, basic) if not indices or not _trivial(basic) else self
     if not indices:
@@ -300,7 +317,10 @@ def getitem(self, key):
 
 def setitem(self, key, value):
     """`self[key] = value`, recorded when gradients are.   Shape: `value` broadcasts to the shape of `self[key]`."""
-    basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
+    if type(key) is tuple and _plain(key, self.array.shape):
+        basic, indices, positions = key, (), ()
+    else:
+        basic, indices, positions = _parts(key, self.array.ndim, self.array.shape)
     if not isinstance(value, Tensor):
         value = (
             wrap(np.asarray(value).astype(self.array.dtype)) if type(self.array) is np.ndarray else _beside(value, self)
@@ -330,8 +350,11 @@ def _write_array(target, value):
     while value.ndim > target.ndim and value.shape[0] == 1:
         value = value[0]
     try:
-        with np.errstate(all="ignore"):
+        if value.dtype is target.dtype:
             target[...] = value
+        else:
+            with np.errstate(all="ignore"):
+                target[...] = value
     except ValueError:
         raise runtime_error(
             f"__setitem__: The expanded size of the tensor {target.shape} must match the existing size {value.shape} of the value. Reshape the value."

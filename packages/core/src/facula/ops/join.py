@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from facula import dtypes
@@ -10,7 +12,7 @@ from facula.autograd.primitives import cast
 from facula.autograd.tape import ONE_OF_SEVERAL, one_of_several
 from facula.devices.meta import Meta
 from facula.errors import runtime_error, type_error, value_error
-from facula.ops.index import narrow, select
+from facula.ops.index import narrow, select_op
 from facula.ops.rules import wrap_dim, wrap_size
 from facula.tensors.tensor import Tensor
 
@@ -129,6 +131,11 @@ def split(tensor, split_size_or_sections, dim=0):
     >>> facula.split(facula.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
+    if not tensor.ndim:
+        raise runtime_error(
+            "split: split expects at least a 1-dimensional tensor, got one without dimensions. Give it one with "
+            ".reshape(1)."
+        )
     d = wrap_dim(dim, tensor.ndim)
     n = tensor.shape[d]
     if isinstance(split_size_or_sections, (int, np.integer)):
@@ -137,15 +144,27 @@ def split(tensor, split_size_or_sections, dim=0):
             raise runtime_error(
                 f"split: split_size can only be 0 if dimension size is 0, but got dimension size of {n}. Use a positive size."
             )
-        return one_of_several(tuple(narrow(tensor, d, i, min(size, n - i)) for i in (range(0, n, size) if n else [0])))
+        starts = range(0, n, size) if n else [0]
+        return _pieces(tensor, d, [slice(start, min(start + size, n)) for start in starts])
     sizes = [int(s) for s in split_size_or_sections]
     if sum(sizes) != n:
         raise runtime_error(
             f"split: split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
             f"but got split_sizes={sizes}. Make their sum {n}."
         )
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return one_of_several(tuple(narrow(tensor, d, a, s) for a, s in zip(starts, sizes, strict=True)))
+    if min(sizes, default=0) < 0:
+        raise runtime_error(
+            f"split: split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}. "
+            "Give the size of each piece."
+        )
+    stops = [*itertools.accumulate(sizes)]
+    return _pieces(tensor, d, [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)])
+
+
+def _pieces(tensor, d, places):
+    """The views of a tensor at these ints or slices of a dimension, all within it."""
+    before = (slice(None),) * d
+    return one_of_several(tuple([select_op(tensor, (*before, place)) for place in places]))
 
 
 def chunk(input, chunks, dim=0):
@@ -174,7 +193,7 @@ def unbind(input, dim=0):
     (tensor([1, 2]), tensor([3, 4]))
     """
     d, n = wrap_size(dim, input.shape)
-    return one_of_several(tuple(select(input, d, i) for i in range(n)))
+    return _pieces(input, d, range(n))
 
 
 def _listed(tensors):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
+from facula.devices.products import ALONE, product
 from facula.errors import runtime_error
 from facula.ops import rules
+
+FEW_ROWS, LARGE_WEIGHT = 32, 1 << 14  # where BLAS spends most of a product on copying the weights
 
 _SHAPES = [
     ((3, 4), (4, 2)),
@@ -42,7 +47,7 @@ def matmul(xp, input, other, /):
         raise runtime_error(
             "matmul: \"addmm_impl_cpu_\" not implemented for 'Bool', expected numbers. Convert with .float() first."
         )
-    return xp.matmul(input, other)
+    return product(input, other)
 
 
 def _matmul_input(g, other, shapes):
@@ -50,8 +55,8 @@ def _matmul_input(g, other, shapes):
     if other.ndim == 1:
         return g * other if len(shape) == 1 else g[..., None] * other
     if len(shape) == 1:
-        return ((g[..., None, :] @ other.mT)[..., 0, :]).reshape(-1, shape[0]).sum(0)
-    return g @ other.mT
+        return (product(g[..., None, :], other.mT)[..., 0, :]).reshape(-1, shape[0]).sum(0)
+    return product(g, other.mT)
 
 
 def _matmul_other(g, input, shapes):
@@ -59,10 +64,10 @@ def _matmul_other(g, input, shapes):
     if input.ndim == 1:
         return g * input if len(shape) == 1 else input[:, None] * g[..., None, :]
     if len(shape) == 1:
-        return (input.mT @ g[..., None])[..., 0].reshape(-1, shape[0]).sum(0)
+        return product(input.mT, g[..., None])[..., 0].reshape(-1, shape[0]).sum(0)
     if len(shape) == 2 and input.ndim > 2:
-        return input.reshape(-1, input.shape[-1]).mT @ g.reshape(-1, g.shape[-1])
-    return input.mT @ g
+        return product(input.reshape(-1, input.shape[-1]).mT, g.reshape(-1, g.shape[-1]))
+    return product(input.mT, g)
 
 
 matmul.vjp(input=_matmul_input, other=_matmul_other)
@@ -103,30 +108,42 @@ def linear(xp, input, weight, bias=None, /):
     """input @ weight.T + bias.   Shape: (*, in_features) -> (*, out_features)."""
     if input.dtype is not weight.dtype:
         _same_types("linear", input, weight)
-    if input.ndim > 2:  # one large product instead of a batch of small ones, worth a copy
-        out = xp.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+    if weight.ndim == 1:
+        out = product(input, weight)
+        return out if bias is None else out + bias
+    count = len(weight)
+    if (
+        input.ndim > 1 and input.size == input.shape[-1] and input.size
+    ):  # a single row, as where a text is written id by id
+        return product(weight, input.reshape(-1), bias=bias).reshape(*input.shape[:-1], count)
+    rows = input
+    if input.ndim != 2:  # one large product instead of a batch of small ones, worth a copy
+        rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
+    if rows.size * count <= ALONE:
+        out = xp.matmul(rows, weight.T)
         if bias is not None:
             out += bias
-        return out.reshape(*input.shape[:-1], *weight.shape[:-1])
-    out = xp.matmul(input, weight.T)
-    if bias is None:
-        return out
-    if out.ndim:
-        out += bias
-        return out
-    return out + bias
+    elif len(rows) <= FEW_ROWS and weight.size >= LARGE_WEIGHT and xp is np:
+        out = np.ascontiguousarray(
+            product(weight, rows.T).T
+        )  # BLAS copies its right side, which had better be the small one
+        if bias is not None:
+            out += bias
+    else:
+        out = product(rows, weight.T, bias=bias)
+    return out if input.ndim == 2 else out.reshape(*input.shape[:-1], count)
 
 
 def _linear_input(g, weight):
-    return g[..., None] * weight if weight.ndim == 1 else g @ weight
+    return g[..., None] * weight if weight.ndim == 1 else product(g, weight)
 
 
 def _linear_weight(g, input, shapes):
     if len(shapes[1]) == 1:
         return (g[..., None] * input).reshape(-1, shapes[1][0]).sum(0)
     if input.ndim == 2:
-        return g.mT @ input
-    return g.reshape(-1, g.shape[-1]).mT @ input.reshape(-1, input.shape[-1])
+        return product(g.mT, input)
+    return product(g.reshape(-1, g.shape[-1]).mT, input.reshape(-1, input.shape[-1]))
 
 
 linear.vjp(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.autograd.state import state, whole
 from facula.devices.meta import Meta
+from facula.devices.products import product
 from facula.devices.threads import ranges, share
 from facula.errors import runtime_error, value_error
 from facula.ops.checks import floating
@@ -46,7 +48,9 @@ def _check_normalized(name, input, shape, *parameters):
 
 def fits(input, shape, *parameters):
     """Whether an input ends in `shape`, and parameters are of that shape."""
-    return bool(shape) and input.shape[input.ndim - len(shape) :] == shape and all(p.shape == shape for p in parameters)
+    if not shape or input.shape[input.ndim - len(shape) :] != shape:
+        return False
+    return not parameters or {p.shape for p in parameters} == {shape}
 
 
 def _layer_norm_shape(input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
@@ -69,13 +73,28 @@ def layer_norm_op(xp, input, weight=None, bias=None, /, normalized_shape=(), eps
     shape = normalized_shape
     if not fits(input, shape, *[p for p in (weight, bias) if p is not None]):
         _check_normalized("layer_norm", input, shape, weight, bias)
-    flat = [None if t is None else t.reshape(-1) for t in (weight, bias)]
-    return _unit_rows(xp, _rows(input, shape), *flat, eps).reshape(input.shape)
+    if len(shape) > 1:
+        weight, bias = None if weight is None else weight.reshape(-1), None if bias is None else bias.reshape(-1)
+    elif xp is np and input.size == shape[0]:
+        return _unit_row(input.reshape(-1), weight, bias, eps).reshape(input.shape)
+    return _unit_rows(xp, _rows(input, shape), weight, bias, eps).reshape(input.shape)
 
 
 def _unit_rows(xp, rows, weight, bias, eps):
     out, rstd = _centred(xp, rows, eps)
     out *= rstd
+    return _affine_rows(out, weight, bias)
+
+
+def _unit_row(row, weight, bias, eps):
+    """A single row, as where a text is written id by id: its mean and spread are numbers, which cost less than columns."""
+    n = row.size
+    out = row - row.dot(_shares(n, row.dtype))
+    out *= 1 / np.sqrt(out.dot(out) / max(n, 1) + eps)
+    return _affine_rows(out, weight, bias)
+
+
+def _affine_rows(out, weight, bias):
     if weight is not None:
         out *= weight
     if bias is not None:
@@ -88,19 +107,26 @@ def _centred(xp, rows, eps):
     n = max(rows.shape[1], 1)
     centred = rows - _means(xp, rows, n)
     var = _dots(xp, centred, centred)
-    var /= n
-    var += eps
-    return centred, (1 / xp.sqrt(var))[:, None]
+    return centred, (1 / xp.sqrt(var / n + eps))[:, None]
 
 
 def _means(xp, rows, n):
     """The mean of each row as a product with a vector, which BLAS does in one fast pass."""
-    return (rows @ xp.full(rows.shape[1], 1 / n, rows.dtype))[:, None]
+    shares = _shares(rows.shape[1], rows.dtype) if xp is np else xp.full(rows.shape[1], 1 / n, rows.dtype)
+    return product(rows, shares)[:, None]
+
+
+@functools.lru_cache(maxsize=32)
+def _shares(n, dtype):
+    """1 / n, n times."""
+    shares = np.full(n, 1 / max(n, 1), dtype)
+    shares.flags.writeable = False
+    return shares
 
 
 def _dots(xp, a, b):
     """The dot product of each pair of rows."""
-    return np.linalg.vecdot(a, b) if xp is np else xp.einsum("ij,ij->i", a, b)
+    return np.vecdot(a, b) if xp is np else xp.einsum("ij,ij->i", a, b)
 
 
 def _layer_norm_slope(g, input, weight, shapes, needs, normalized_shape, eps):
@@ -125,7 +151,7 @@ def layer_norm_array(g, input, weight, needs, normalized_shape, eps, xp):
     pieces = ranges(len(rows), rows.shape[1]) if xp is np else [(0, len(rows))]
     slope = xp.empty(rows.shape, rows.dtype) if needs[0] else None
     at_weight = xp.empty((len(pieces), rows.shape[1]), rows.dtype) if needs[1] else None
-    at_bias = (xp.ones(len(upper), upper.dtype) @ upper).reshape(shape) if needs[2] else None
+    at_bias = product(xp.ones(len(upper), upper.dtype), upper).reshape(shape) if needs[2] else None
     flat = None if weight is None else weight.reshape(-1)
     numbers = {piece: k for k, piece in enumerate(pieces)}
 

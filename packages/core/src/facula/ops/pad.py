@@ -9,6 +9,7 @@ from facula.autograd.state import whole
 from facula.devices.meta import Meta
 from facula.errors import not_implemented_error, runtime_error, value_error
 from facula.ops.index import index_op
+from facula.ops.join import cat
 from facula.tensors.tensor import wrap
 
 
@@ -43,9 +44,11 @@ pad_op.vjp(input=lambda g, pads: pad_op(g, tuple((-low, -high) for low, high in 
 pad_op.array_vjp(input=lambda g, pads, xp: pad_op.forward(xp, g, tuple((-low, -high) for low, high in pads), 0.0))
 
 
-def _positions(mode, n, low, high):
-    """Where each element of a padded dimension comes from."""
-    at = np.arange(-low, n + high)
+_LONG = 4  # times the edges from which on the inside of a dimension is worth a copy of its own
+
+
+def _positions(mode, n, low, high, at):
+    """Where the elements of a padded dimension come from, by their places `at` in it, counted from its inside."""
     if mode == "circular":  # what is cropped does not come round again
         first, last = max(-low, 0), n - max(-high, 0)
         return (at - first) % (last - first) + first
@@ -124,8 +127,13 @@ def _around(input, mode, pairs):
     """`input` with elements of its own around it."""
     out = input
     for d, (low, high) in zip(range(input.ndim - len(pairs), input.ndim), pairs, strict=True):
-        if low or high:
-            out = index_op(out, wrap(_positions(mode, input.shape[d], low, high)), positions=(d,))
+        n = input.shape[d]
+        if low < 0 or high < 0 or n < _LONG * (low + high):
+            out = index_op(out, wrap(_positions(mode, n, low, high, np.arange(-low, n + high))), positions=(d,))
+        elif low or high:  # only the edges are looked up, the rest is copied
+            edges = np.arange(-low, 0), np.arange(n, n + high)
+            before, after = (index_op(out, wrap(_positions(mode, n, low, high, at)), positions=(d,)) for at in edges)
+            out = cat([before, out, after], d)
     return out.clone() if out is input else out
 
 

@@ -11,6 +11,7 @@ from facula.autograd.engine import grad
 from facula.autograd.op import op, sample
 from facula.autograd.state import enable_grad, state
 from facula.devices.meta import Meta
+from facula.devices.products import product
 from facula.errors import runtime_error
 from facula.ops.checks import floating
 from facula.ops.dropout import dropout
@@ -70,7 +71,7 @@ def lstm_scan_op(xp, projected, h, c, weight, /):
     gates = xp.empty(projected.shape, projected.dtype)
     turned = xp.ascontiguousarray(weight.T)
     for t in range(steps):
-        now = h @ turned
+        now = product(h, turned)
         now += projected[t]
         gates[t] = _sigmoid(xp, now)
         xp.tanh(now[:, 2 * n : 3 * n], out=gates[t, :, 2 * n : 3 * n])
@@ -94,9 +95,9 @@ def _lstm_slope(g, out, h, c, weight):
         dh = dh + g_hidden[t]
         dc = dc + dh * to_cell[t] + g_cells[t]
         slopes.append((cat([dc, dc, dc, dh], -1) * to_gates[t] + g_gates[t]) * rates[t])
-        dh, dc = slopes[-1] @ weight, dc * f[t]
+        dh, dc = product(slopes[-1], weight), dc * f[t]
     slope = stack(slopes[::-1])
-    return slope, dh, dc, slope.reshape(-1, weight.shape[0]).mT @ starts.reshape(-1, weight.shape[1])
+    return slope, dh, dc, product(slope.reshape(-1, weight.shape[0]).mT, starts.reshape(-1, weight.shape[1]))
 
 
 @lstm_scan_op.array_vjp
@@ -123,8 +124,8 @@ def lstm_array(g, out, h, c, weight, xp):
         if g_gates is not None:
             now += g_gates[t]
         now *= xp.concatenate([i[t] * (1 - i[t]), f[t] * (1 - f[t]), 1 - new[t] * new[t], o[t] * (1 - o[t])], axis=-1)
-        dh, dc = now @ weight, dc * f[t]
-    return slope, dh, dc, slope.reshape(-1, 4 * n).T @ before(xp, h, hidden).reshape(-1, n)
+        dh, dc = product(now, weight), dc * f[t]
+    return slope, dh, dc, product(slope.reshape(-1, 4 * n).T, before(xp, h, hidden).reshape(-1, n))
 
 
 def _gru_shape(projected, h, weight, bias=None):
@@ -148,7 +149,7 @@ def gru_scan_op(xp, projected, h, weight, bias=None, /):
     hidden = xp.empty((steps, batch, n), projected.dtype)
     turned = xp.ascontiguousarray(weight.T)
     for t in range(steps):
-        inner = h @ turned
+        inner = product(h, turned)
         if bias is not None:
             inner += bias
         gates = _sigmoid(xp, inner[:, : 2 * n] + projected[t, :, : 2 * n])
@@ -177,7 +178,7 @@ def _gru_slope(g, projected, h, weight, bias, needs):
 def _gru_array(g, out, projected, h, weight, bias, xp):
     steps, _, n = out.shape
     starts = before(xp, h, out)
-    inner = (starts.reshape(-1, n) @ weight.T).reshape(projected.shape)
+    inner = product(starts.reshape(-1, n), weight.T).reshape(projected.shape)
     if bias is not None:
         inner += bias
     r, z = xp.split(_sigmoid(xp, inner[..., : 2 * n] + projected[..., : 2 * n]), 2, axis=-1)
@@ -193,9 +194,9 @@ def _gru_array(g, out, projected, h, weight, bias, xp):
         slope[t, :, :n], slope[t, :, n : 2 * n], slope[t, :, 2 * n :] = d_new * to_r[t], dh * to_z[t], d_new
         recurrent[t] = slope[t]
         recurrent[t, :, 2 * n :] *= r[t]
-        dh = dh * z[t] + recurrent[t] @ weight
+        dh = dh * z[t] + product(recurrent[t], weight)
     flat = recurrent.reshape(-1, 3 * n)
-    return slope, dh, flat.T @ starts.reshape(-1, n), flat.sum(axis=0)
+    return slope, dh, product(flat.T, starts.reshape(-1, n)), flat.sum(axis=0)
 
 
 def _rnn_shape(projected, h, weight, relu):
@@ -221,7 +222,7 @@ def rnn_scan_op(xp, projected, h, weight, /, relu):
     hidden = xp.empty(projected.shape, projected.dtype)
     turned = xp.ascontiguousarray(weight.T)
     for t in range(len(projected)):
-        h = h @ turned + projected[t]
+        h = product(h, turned) + projected[t]
         h = xp.maximum(h, 0) if relu else xp.tanh(h)
         hidden[t] = h
     return hidden
@@ -246,9 +247,9 @@ def _rnn_array(g, out, h, weight, relu, xp):
     dh = xp.zeros_like(h)
     for t in range(len(out) - 1, -1, -1):
         slope[t] *= g[t] + dh
-        dh = slope[t] @ weight
+        dh = product(slope[t], weight)
     n = out.shape[-1]
-    return slope, dh, slope.reshape(-1, n).T @ before(xp, h, out).reshape(-1, n)
+    return slope, dh, product(slope.reshape(-1, n).T, before(xp, h, out).reshape(-1, n))
 
 
 def _sum(a, b):

@@ -257,8 +257,8 @@ def _arg_extreme(name, doc, onnx):
         if not input.ndim and dim is not None:
             wrap_dim(dim, 0)
             dim = None
-        out = getattr(xp, name)(input, axis=dim, keepdims=keepdim)
-        return out.astype(np.int64) if hasattr(out, "astype") else out
+        out = getattr(input, name)(axis=dim, keepdims=keepdim)
+        return out.astype(np.int64, copy=False) if hasattr(out, "astype") else out
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
     samples = [sample((3, 4), dim=None, keepdim=False), sample((3, 4), dim=1, keepdim=True)]

@@ -35,12 +35,16 @@ def _fitting(shape, numel):
 def infer_size(shape, numel, name="view"):
     """Replace one -1 by the size that makes the count of elements right."""
     if -1 not in shape:
-        if math.prod(shape) != numel or any(n < 0 for n in shape):
+        if math.prod(shape) != numel or min(shape, default=0) < 0:
             raise runtime_error(
                 f"{name}: shape '{list(shape)}' is invalid for input of size {numel}. {_fitting(shape, numel)}."
             )
         return shape
-    known = math.prod(n for n in shape if n != -1)
+    if min(shape) < -1:
+        raise runtime_error(
+            f"{name}: invalid shape dimension {min(shape)}, got {list(shape)}. Use -1 for one unknown size."
+        )
+    known = abs(math.prod(shape))
     if shape.count(-1) > 1:
         raise runtime_error(f"{name}: only one dimension can be inferred, got {list(shape)}. Give all other sizes.")
     if known == 0:
@@ -185,6 +189,9 @@ permute_op.vjp(input=lambda g, dims: permute_op(g, _inverse(dims)))
 permute_op.array_vjp(input=lambda g, dims: g.transpose(_inverse(dims)))
 
 
+_ALL_DIMS = [set(range(n)) for n in range(8)]
+
+
 def permute(input, *dims):
     """A view with the dimensions in the order `dims`.   Shape: (d0, d1, ...) -> the same sizes in the order `dims`.
 
@@ -194,6 +201,8 @@ def permute(input, *dims):
     """
     order = size_of(dims, "permute")
     n = input.array.ndim
+    if n < len(_ALL_DIMS) and set(order) == _ALL_DIMS[n] and len(order) == n:
+        return permute_op(input, order)
     if len(order) != n:
         raise runtime_error(
             f"permute: number of dimensions in the tensor input does not match the length of the desired "

@@ -212,6 +212,10 @@ def _numpy_array(args: tuple[Any, ...]) -> Any:
 
 def set_numpy(array: Any, state: Any) -> None:
     """Give an empty array the shape, type and bytes of its state."""
+    if (
+        isinstance(state, tuple) and len(state) == 5 and isinstance(state[4], str)
+    ):  # Python 2's bytes, if they read as text
+        state = (*state[:4], state[4].encode("utf-8", "surrogatepass"))
     fine = isinstance(state, tuple) and len(state) == 5 and _is_numbers(state[2]) and isinstance(state[4], bytes)
     _expect(fine, "the five parts of a NumPy array", type(state).__name__)
     _, shape, dtype, _, data = state

@@ -205,6 +205,14 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
+def _old_text(data: bytes) -> str | bytes:
+    """What Python 2 called `str`: text where it can be read as such, else bytes."""
+    try:
+        return _text(data)
+    except UnicodeDecodeError:
+        return data
+
+
 def _quoted(p: Program) -> str:
     text = p.line()
     if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
@@ -367,8 +375,8 @@ STEPS: dict[bytes, Callable[[Program], None]] = {
     b"F": _push(lambda p: float(p.line())),
     b"G": _push(lambda p: p.number(">d")),
     b"S": _push(_quoted),
-    b"T": _push(lambda p: _text(p.take(p.number("<i")))),
-    b"U": _push(lambda p: _text(p.take(p.number("<B")))),
+    b"T": _push(lambda p: _old_text(p.take(p.number("<i")))),
+    b"U": _push(lambda p: _old_text(p.take(p.number("<B")))),
     b"B": _push(lambda p: p.take(p.number("<I"))),
     b"C": _push(lambda p: p.take(p.number("<B"))),
     b"\x8e": _push(lambda p: p.take(p.number("<Q"))),

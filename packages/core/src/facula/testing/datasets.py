@@ -12,6 +12,9 @@ from facula.tree import tree_flatten
 def _same(a: Any, b: Any) -> bool:
     if a is b:
         return True
+    if isinstance(a, tuple | list | dict):
+        (first, kind), (second, other) = tree_flatten(a), tree_flatten(b)
+        return kind == other and all(map(_same, first, second))
     try:
         assert_close(a, b, equal_nan=True)
     except AssertionError:

@@ -8,9 +8,11 @@ from facula_text.models.fasttext import FastText, fasttext
 from facula_text.models.gpt import GPT, gpt, gpt2
 from facula_text.models.llama import Llama, llama
 from facula_text.models.recurrent import RecurrentLM, Seq2Seq, recurrent_lm, seq2seq
+from facula_text.models.t5 import T5, t5, t5_small
 
 __all__ = [
     "GPT",
+    "T5",
     "Bert",
     "FastText",
     "KeyValueCache",
@@ -25,4 +27,6 @@ __all__ = [
     "pool",
     "recurrent_lm",
     "seq2seq",
+    "t5",
+    "t5_small",
 ]

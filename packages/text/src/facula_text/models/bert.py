@@ -12,6 +12,7 @@ from typing import Any
 import facula
 from facula import Tensor, nn
 from facula.nn import functional as F
+from facula.serialization import open_checkpoint
 from facula_text.models.checkpoint import Family, load_folder, read_config
 
 __all__ = ["Bert", "bert", "pool"]
@@ -178,7 +179,8 @@ class Bert(nn.Module):
         config = read_config(folder)
         if (act := config.get("hidden_act", config.get("activation", "gelu"))) != "gelu":
             raise ValueError(f"Bert: expected the activation 'gelu', got {act!r}. Choose another checkpoint.")
-        return load_folder(folder, lambda: cls(**shape_of(config)), PUBLISHED)
+        pooled = any("pooler.dense." in name for name in open_checkpoint(folder))  # models with other heads have none
+        return load_folder(folder, lambda: cls(**shape_of(config), pooled=pooled), PUBLISHED)
 
 
 def shape_of(config: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +208,6 @@ def shape_of(config: dict[str, Any]) -> dict[str, Any]:
         "first_position": first,
         "dropout": config.get("hidden_dropout_prob", 0.1),
         "eps": config.get("layer_norm_eps", 1e-12),
-        "pooled": config.get("add_pooling_layer", True),
     }
 
 

@@ -54,9 +54,12 @@ class KeyValueCache:
         self.incoming = time
         device = self.keys[0].device
         rows = facula.arange(self.length, self.length + time, device=device)
+        if self.padding is None and (not self.length or time == 1):  # causal attention, or one id that sees all
+            self.mask = None
+            return rows
         columns = facula.arange(self.length + time, device=device)
         if self.padding is None:
-            self.mask = columns <= rows.unsqueeze(1) if self.length and time > 1 else None
+            self.mask = columns <= rows.unsqueeze(1)
             return rows
         seen = (columns <= rows.unsqueeze(1)) & (columns >= self.padding.view(-1, 1, 1))  # (B, time, length + time)
         self.mask = (seen | (columns == rows.unsqueeze(1))).unsqueeze(1)  # filling sees itself, so that all is finite
@@ -89,5 +92,9 @@ def attend(
     if cache is None:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=dropout, enable_gqa=True)
     key, value = cache.append(layer, key, value)
+    heads = key.shape[1]
+    if query.shape[2] == 1 and query.shape[1] > heads:  # queries that share keys stand as if they were several ids
+        shared = query.reshape(len(query), heads, -1, query.shape[3])
+        return F.scaled_dot_product_attention(shared, key, value, cache.mask, dropout).reshape(query.shape)
     causal = cache.mask is None and not cache.length
     return F.scaled_dot_product_attention(query, key, value, cache.mask, dropout, causal, enable_gqa=True)

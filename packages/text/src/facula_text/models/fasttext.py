@@ -43,6 +43,7 @@ class FastText(nn.Module):
         super().__init__()
         self.embedding = nn.EmbeddingBag(vocab_size, n_embd, mode="mean")
         self.head = nn.Linear(n_embd, classes)
+        nn.init.uniform_(self.embedding.weight, -1 / n_embd, 1 / n_embd)  # small, so that rare words say little
 
     def forward(self, input: Tensor, offsets: Tensor | None = None) -> Tensor:
         return self.head(self.embedding(input, offsets))

@@ -41,12 +41,10 @@ class Attention(nn.Module):
 
     def forward(self, input: Tensor, cache: KeyValueCache | None = None, layer: int = 0) -> Tensor:
         batch, time, width = input.shape
-        q, k, v = (
-            part.view(batch, time, self.n_head, width // self.n_head).transpose(1, 2)
-            for part in self.c_attn(input).split(width, dim=2)
-        )  # (B, heads, T, head_dim)
-        x = attend(q, k, v, cache, layer, self.dropout if self.training else 0.0)
-        return self.resid_dropout(self.c_proj(x.transpose(1, 2).reshape(batch, time, width)))
+        parts = self.c_attn(input).view(batch, time, 3, self.n_head, width // self.n_head)
+        q, k, v = parts.permute(2, 0, 3, 1, 4).unbind()  # (B, heads, T, head_dim)
+        x = attend(q, k, v, cache, layer, self.dropout if self.training else 0.0).transpose(1, 2)
+        return self.resid_dropout(self.c_proj(x.reshape(batch, time, width)))
 
 
 class MLP(nn.Module):

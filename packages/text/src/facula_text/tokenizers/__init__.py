@@ -1,4 +1,4 @@
-"""Tokenizers: byte-pair encoding, WordPiece and Unigram by the `tokenizers` library, and characters."""
+"""Tokenizers: byte-pair encoding, WordPiece and Unigram by the `tokenizers` library, characters and words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from facula_text.tokenizers.bpe import BPETokenizer
 from facula_text.tokenizers.character import CharTokenizer
 from facula_text.tokenizers.library import LibraryTokenizer
 from facula_text.tokenizers.pieces import UnigramTokenizer, WordPieceTokenizer
+from facula_text.tokenizers.words import WordTokenizer
 
 __all__ = [
     "BPETokenizer",
@@ -15,5 +16,6 @@ __all__ = [
     "Tokenizer",
     "UnigramTokenizer",
     "WordPieceTokenizer",
+    "WordTokenizer",
     "pad_ids",
 ]

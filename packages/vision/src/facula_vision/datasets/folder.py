@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from facula_vision.datasets.vision import Transform, VisionDataset
+from facula_vision.datasets.vision import Transform, VisionDataset, pil_loader
 
 __all__ = ["IMG_EXTENSIONS", "DatasetFolder", "ImageFolder", "find_classes", "make_dataset", "pil_loader"]
 
@@ -62,21 +62,6 @@ def make_dataset(
             "Add files, remove the folders, or pass allow_empty=True."
         )
     return samples
-
-
-def pil_loader(path: str | os.PathLike[str]) -> Any:
-    """The picture in a file, as a PIL image of mode "RGB"; RuntimeError names a file that cannot be decoded."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with open(path, "rb") as file, Image.open(file) as image:
-            return image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise RuntimeError(
-            f"pil_loader: expected a picture, got {path} ({error}). Remove or replace the file."
-        ) from error
 
 
 class DatasetFolder(VisionDataset):

@@ -6,6 +6,7 @@ Source: the section "The IDX file format" of the page where Y. LeCun, C. Cortes 
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
 import os
 import struct
@@ -23,7 +24,7 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 
 
 def read_idx(path: str | os.PathLike[str]) -> Tensor:
-    """The tensor in an IDX file, compressed with gzip or not.
+    """The tensor in an IDX file, compressed with gzip or xz, or not.
 
     Shape: as the file says. RuntimeError, naming the file, for one that is not IDX, is truncated or damaged.
     """
@@ -65,12 +66,11 @@ def write_idx(path: str | os.PathLike[str], tensor: Tensor) -> None:
 
 def _content(path: Path) -> bytes:
     raw = path.read_bytes()
-    if raw[:2] != b"\x1f\x8b":
-        return raw
+    unpack = {b"\x1f\x8b": gzip.decompress, b"\xfd7": lzma.decompress}.get(raw[:2])
     try:
-        return gzip.decompress(raw)
-    except (EOFError, OSError, zlib.error) as error:
+        return raw if unpack is None else unpack(raw)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise RuntimeError(
-            f"read_idx: expected a whole gzip file, got {path} ({error}). "
+            f"read_idx: expected a whole compressed file, got {path} ({error}). "
             "The file is truncated or damaged: delete it and fetch it again."
         ) from error

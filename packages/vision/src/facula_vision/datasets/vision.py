@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from facula.utils.data import Dataset
 
-__all__ = ["VisionDataset"]
+__all__ = ["Loader", "Transform", "VisionDataset", "check_choice", "load_picture", "missing", "pil_loader"]
 
 Transform = Callable[[Any], Any]
+Loader = Callable[[str], Any]
+
+
+def check_choice(dataset: str, argument: str, value: Any, choices: Sequence[Any]) -> Any:
+    """The value, or ValueError that lists what it may be."""
+    if value not in choices:
+        names = ", ".join(map(repr, choices))
+        raise ValueError(
+            f"{dataset}: unknown value {value!r} for argument {argument}, expected one of {names}. Choose one."
+        )
+    return value
+
+
+def missing(dataset: str, what: Any, downloadable: bool = True) -> RuntimeError:
+    """The error for files that are not there."""
+    fix = "You can use download=True to download it." if downloadable else "Put it there: it cannot be downloaded."
+    return RuntimeError(f"{dataset}: dataset not found or corrupted, expected {what}. {fix}")
+
+
+def pil_loader(path: str | os.PathLike[str]) -> Any:
+    """The picture in a file, as a PIL image of mode "RGB"; RuntimeError names a file that cannot be decoded."""
+    return load_picture(path).convert("RGB")
+
+
+def load_picture(path: str | os.PathLike[str]) -> Any:
+    """The picture in a file in its own mode; RuntimeError names a file that cannot be decoded."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with open(path, "rb") as file, Image.open(file) as image:
+            image.load()
+            return image.copy()
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise RuntimeError(
+            f"pil_loader: expected a picture, got {path} ({error}). Remove or replace the file."
+        ) from error
 
 
 class VisionDataset(Dataset[Any]):
@@ -46,6 +84,11 @@ class VisionDataset(Dataset[Any]):
         if self.target_transform is not None:
             target = self.target_transform(target)
         return sample, target
+
+    @property
+    def folder(self) -> Path:
+        """The root, or the folder at hand."""
+        return self.root or Path()
 
     def __len__(self) -> int:
         raise NotImplementedError

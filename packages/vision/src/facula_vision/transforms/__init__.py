@@ -1,43 +1,97 @@
-"""Transforms of images, with torchvision's names, parameters and defaults; `functional` holds them as functions."""
+"""Transforms of images, with torchvision's names, parameters and defaults: the first names of those in `v2`.
+
+`functional` holds them as functions.
+"""
 
 from __future__ import annotations
 
-from facula_vision.transforms import functional
-from facula_vision.transforms.conversion import (
+from facula_vision.transforms import functional, v2
+from facula_vision.transforms.interpolation import InterpolationMode
+from facula_vision.transforms.v2 import (
+    AugMix,
+    AutoAugment,
+    AutoAugmentPolicy,
+    CenterCrop,
+    ColorJitter,
     Compose,
     ConvertImageDtype,
+    ElasticTransform,
+    FiveCrop,
+    GaussianBlur,
+    Grayscale,
     Lambda,
+    LinearTransformation,
     Normalize,
-    PILToTensor,
-    ToPILImage,
-    ToTensor,
-)
-from facula_vision.transforms.geometry import (
-    CenterCrop,
     Pad,
+    PILToTensor,
+    RandAugment,
+    RandomAdjustSharpness,
+    RandomAffine,
+    RandomApply,
+    RandomAutocontrast,
+    RandomChoice,
     RandomCrop,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
     RandomHorizontalFlip,
+    RandomInvert,
+    RandomOrder,
+    RandomPerspective,
+    RandomPosterize,
+    RandomResizedCrop,
     RandomRotation,
+    RandomSolarize,
     RandomVerticalFlip,
     Resize,
+    TenCrop,
+    ToPILImage,
+    ToTensor,
+    TrivialAugmentWide,
 )
-from facula_vision.transforms.interpolation import InterpolationMode
 
 __all__ = [
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
     "CenterCrop",
+    "ColorJitter",
     "Compose",
     "ConvertImageDtype",
+    "ElasticTransform",
+    "FiveCrop",
+    "GaussianBlur",
+    "Grayscale",
     "InterpolationMode",
     "Lambda",
+    "LinearTransformation",
     "Normalize",
     "PILToTensor",
     "Pad",
+    "RandAugment",
+    "RandomAdjustSharpness",
+    "RandomAffine",
+    "RandomApply",
+    "RandomAutocontrast",
+    "RandomChoice",
     "RandomCrop",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
+    "RandomOrder",
+    "RandomPerspective",
+    "RandomPosterize",
+    "RandomResizedCrop",
     "RandomRotation",
+    "RandomSolarize",
     "RandomVerticalFlip",
     "Resize",
+    "TenCrop",
     "ToPILImage",
     "ToTensor",
+    "TrivialAugmentWide",
     "functional",
+    "v2",
 ]

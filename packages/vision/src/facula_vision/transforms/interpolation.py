@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 import facula
 from facula import Tensor
 
-__all__ = ["InterpolationMode", "resampling_matrix"]
+__all__ = ["InterpolationMode", "as_mode", "nearest_index", "resample", "resampling_matrix"]
 
 
 class InterpolationMode(Enum):
@@ -22,6 +23,57 @@ class InterpolationMode(Enum):
     BOX = "box"
     HAMMING = "hamming"
     LANCZOS = "lanczos"
+
+
+_PILLOWS = dict(enumerate(["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]))
+
+
+def as_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
+    """The mode by its name or by Pillow's number; ValueError for an unknown one."""
+    if isinstance(interpolation, InterpolationMode):
+        return interpolation
+    name = _PILLOWS.get(interpolation) if isinstance(interpolation, int) else interpolation
+    try:
+        return InterpolationMode(name)
+    except ValueError:
+        names = ", ".join(mode.value for mode in InterpolationMode)
+        raise ValueError(
+            f"Invalid interpolation mode: expected one of {names}, got {interpolation!r}. Choose one of them."
+        ) from None
+
+
+def nearest_index(size: int, out: int, shift: float) -> Tensor:
+    """Which of `size` pixels each of `out` pixels takes, its place counted from its edge (0) or middle (0.5)."""
+    index = np.floor((np.arange(out, dtype=np.float32) + np.float32(shift)) * np.float32(size / out))
+    return facula.from_numpy(index.astype(np.int64).clip(0, size - 1))
+
+
+def resample(image: Tensor, dim: int, out: int, mode: InterpolationMode, antialias: bool) -> Tensor:
+    """`image` with `out` pixels along `dim` (-1 or -2), each made of those near it.
+
+    A pixel needs few of those along its side, so the matrix is multiplied in blocks around its diagonal.
+    """
+    parts = []
+    for low, high, block in _blocks(image.shape[dim], out, mode, antialias):
+        weights = block.to(image.dtype).to(image.device)
+        parts.append(image[..., low:high] @ weights.mT if dim == -1 else weights @ image[..., low:high, :])
+    return parts[0] if len(parts) == 1 else facula.cat(parts, dim)
+
+
+_BLOCK = 32  # pixels made at a time
+
+
+@functools.lru_cache(maxsize=64)
+def _blocks(size: int, out: int, mode: InterpolationMode, antialias: bool) -> list[tuple[int, int, Tensor]]:
+    """(first pixel, end, weights) for each few pixels of the result, from top to bottom of the matrix."""
+    matrix = resampling_matrix(size, out, mode, antialias).numpy()
+    found = []
+    for start in range(0, out, _BLOCK):
+        rows = matrix[start : start + _BLOCK]
+        used = np.nonzero(rows.any(0))[0]
+        low, high = int(used[0]), int(used[-1]) + 1
+        found.append((low, high, facula.from_numpy(rows[:, low:high].copy())))
+    return found
 
 
 def resampling_matrix(size: int, out: int, mode: InterpolationMode, antialias: bool) -> Tensor:

@@ -117,6 +117,11 @@ def available() -> bool:
     return kernels_allowed() and find_spec("numba") is not None
 
 
+def wanted() -> bool:
+    """Whether the program and FACULA_KERNELS ask for faster forms, numba or not."""
+    return _state.on and kernels_allowed()
+
+
 def allowed() -> bool:
     """Whether kernels may run now."""
     return _state.on and available()

@@ -6,8 +6,6 @@ nothing is kept but the operands. Causal tiles leave out the keys that none of t
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from facula.devices.threads import share
@@ -19,6 +17,7 @@ from facula.ops.kernels.vector import ONE, ZERO, exp
 
 TILE = 1 << 16  # scores
 ROWS = 64  # that a tile has at least
+ALONE = 16  # times as many scores make tiles pay where each head has a single row
 
 
 @kernel
@@ -85,11 +84,11 @@ def _tiles(query, key, causal):
 
 def _serves(query, key, *others):
     """Whether tiles pay: enough scores, of NumPy arrays in single precision, contiguous or not."""
-    return (
-        math.prod(query.shape[:-1]) * key.shape[-2] >= compiled.LEAST
-        and all(type(a) is np.ndarray and a.dtype == np.float32 and a.size for a in (query, key, *others))
-        and compiled.allowed()
-    )
+    least = compiled.LEAST * (ALONE if query.shape[-2] == 1 else 1)
+    if query.size // max(query.shape[-1], 1) * key.shape[-2] < least:
+        return False
+    plain = all(type(a) is np.ndarray and a.dtype == np.float32 and a.size for a in (query, key, *others))
+    return plain and compiled.allowed()
 
 
 def _product(left, right):

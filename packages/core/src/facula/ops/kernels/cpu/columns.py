@@ -1,7 +1,7 @@
 """Convolutions of images as matrix products over columns of windows, in loops that copy whole lines.
 
-The columns of some images at a time go into memory that stays in a cache: a row for each channel and place of the kernel,
-a column for each window.
+The columns have a row for each channel and place of the kernel, and a column for each window. Where they are few, those of all
+images are made at once, and threads share every step. Else threads take some images each, whose columns stay in a cache.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 
-from facula.devices.threads import share
+from facula.devices.products import product
+from facula.devices.threads import ranges, share
 from facula.ops.kernels.compiled import F, inline, kernel
 from facula.ops.kernels.workspace import workspace
 
-_ROOM = 1 << 19  # numbers in columns
+_ROOM = 1 << 19  # numbers in the columns of some images
+_WHOLE = 1 << 21  # numbers up to which the columns of all images are made at once
 
 
 @inline
@@ -37,7 +39,7 @@ def gather(
             first, last = span(x0, across, width, cols)
             begin, end = span(y0, down, height, rows)
             for n in range(images):
-                target = columns[(c - start) * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
+                target = columns[c * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
                 source = x[(n * channels + c) * plane : (n * channels + c + 1) * plane]
                 if last - first < cols or end - begin < rows:
                     for i in range(target.size):
@@ -65,7 +67,7 @@ def fold(
                 x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
                 first, last = span(x0, across, width, cols)
                 begin, end = span(y0, down, height, rows)
-                source = columns[(c - start) * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
+                source = columns[c * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
                 for y in range(begin, end):
                     at, into = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
                     for i in range(np.uint64(first), np.uint64(last)):
@@ -78,10 +80,11 @@ class _Plan:
     def __init__(self, dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs):
         self.dtype, self.groups = dtype, groups
         self.rows, self.places = channels * math.prod(kernel), math.prod(outs)
-        step = max(1, min(images, _ROOM // (self.rows * self.places)))
-        self.parts = [(i, min(i + step, images)) for i in range(0, images, step)]
+        each = self.rows * self.places
+        count = 1 if images * each <= _WHOLE else -(-images // max(1, _ROOM // each))
+        self.parts = ranges(images, 1, -(-images // count))
         (top, _), (left, _) = padding
-        self.shape = *size, *kernel, *stride, *dilation, top, left, *outs, 0, channels
+        self.channels, self.shape = channels, (*size, *kernel, *stride, *dilation, top, left, *outs)
 
     def columns(self, images):
         """Memory of this thread for the columns of some images."""
@@ -90,8 +93,12 @@ class _Plan:
     def gather(self, part):
         """The columns of images: (groups, rows of a group, windows)."""
         columns = self.columns(len(part))
-        gather(part.reshape(-1), columns, len(part), *self.shape)
+        gather.share(self.channels, columns.size // self.channels, part.reshape(-1), columns, len(part), *self.shape)
         return columns.reshape(self.groups, self.rows // self.groups, -1)
+
+    def fold(self, columns, part):
+        """Add columns up to images."""
+        fold.share(self.channels, columns.size // self.channels, columns, part.reshape(-1), len(part), *self.shape)
 
     def across(self, part):
         """(images, channels, places) as (groups, channels of a group, images * places)."""
@@ -113,11 +120,10 @@ def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
     def work(start, stop):
         columns, target = plan.gather(input[start:stop]), out[start:stop]
         if stop - start == 1:
-            np.matmul(matrix, columns, out=target.reshape(groups, count // groups, -1))
+            product(matrix, columns, target.reshape(groups, count // groups, -1))
         else:
-            product = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
-            np.matmul(matrix, columns, out=product)
-            target[...] = product.reshape(count, stop - start, -1).swapaxes(0, 1)
+            made = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
+            target[...] = product(matrix, columns, made).reshape(count, stop - start, -1).swapaxes(0, 1)
         if bias is not None:
             target += bias[:, None]
 
@@ -134,8 +140,8 @@ def input_slope(g, weight, size, stride, padding, dilation, groups):
 
     def work(start, stop):
         columns = plan.columns(stop - start)
-        np.matmul(matrix, plan.across(g[start:stop]), out=columns.reshape(groups, plan.rows // groups, -1))
-        fold(columns, slope[start:stop].reshape(-1), stop - start, *plan.shape)
+        product(matrix, plan.across(g[start:stop]), columns.reshape(groups, plan.rows // groups, -1))
+        plan.fold(columns, slope[start:stop])
 
     share(work, plan.parts)
     return slope
@@ -153,7 +159,7 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
         part = workspace("part", *shape, dtype=g.dtype)
         for i, (start, stop) in enumerate(plan.parts[k::sums]):
             columns = plan.gather(input[start:stop])
-            np.matmul(plan.across(g[start:stop]), columns.swapaxes(1, 2), out=part if i else totals[k])
+            product(plan.across(g[start:stop]), columns.swapaxes(1, 2), part if i else totals[k])
             if i:
                 totals[k] += part
 

@@ -2,7 +2,7 @@
 
 | images and sequences | algorithm |
 |---|---|
-| 3 x 3, stride 1, from 16 channels and 32 tiles on | Winograd |
+| 3 x 3, stride 1, from 16 channels on and 32 tiles (16 with a small weight) | Winograd |
 | one channel in and one out for each group | sums of shifted lines |
 | any other kernel of more than one number | columns |
 | 1 x 1, stride 1, no padding, no groups, also of volumes | a product for each image |

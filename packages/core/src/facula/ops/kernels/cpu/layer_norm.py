@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from facula.ops.kernels import compiled
 from facula.ops.kernels.compiled import float32, kernel
 from facula.ops.kernels.rows import squares, total
 from facula.ops.kernels.vector import ZERO
@@ -77,7 +78,8 @@ def _all(size, dtype, value, parameter):
 def layer_norm(xp, input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
     """The forward of `layer_norm_op` as one loop over rows."""
     given = [p for p in (weight, bias) if p is not None]
-    if not layer_norm_rows.serves(input, *given) or not fits(input, normalized_shape, *given):
+    enough = input.size >= compiled.LEAST and layer_norm_rows.serves(input, *given)
+    if not enough or not fits(input, normalized_shape, *given):
         return layer_norm_op.forward(xp, input, weight, bias, normalized_shape, eps)
     size = math.prod(normalized_shape)
     rows, out = input.reshape(-1, size), np.empty_like(input)

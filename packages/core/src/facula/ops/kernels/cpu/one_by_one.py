@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from facula.devices.products import product
 from facula.devices.threads import share
 
 
@@ -14,10 +15,10 @@ def _flat(array):
 
 
 def _each(matrix, images, size):
-    """matrix @ image for every image; images are shared out, and one alone is BLAS's to share."""
+    """matrix @ image for every image; images are shared out, and of one alone the rows or columns."""
     out = np.empty((len(images), len(matrix), images.shape[2]), images.dtype)
     if len(images) == 1:
-        np.matmul(matrix, images[0], out=out[0])
+        product(matrix, images[0], out[0])
     else:
         share(lambda i, j: np.matmul(matrix, images[i:j], out=out[i:j]), [(i, i + 1) for i in range(len(images))])
     return out.reshape(len(images), len(matrix), *size)
@@ -43,9 +44,9 @@ def weight_slope(g, input, kernel):
     totals, upper, lower = np.empty((groups, count, channels), g.dtype), _flat(g), _flat(input).swapaxes(1, 2)
 
     def work(k, _):
-        np.matmul(upper[k], lower[k], out=totals[k])
+        product(upper[k], lower[k], totals[k])
         for n in range(k + groups, images, groups):
-            totals[k] += upper[n] @ lower[n]
+            totals[k] += product(upper[n], lower[n])
 
     share(work, [(k, k + 1) for k in range(groups)])
     for part in totals[1:]:

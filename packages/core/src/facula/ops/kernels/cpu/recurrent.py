@@ -2,16 +2,22 @@
 
 Arrays hold the rows of all steps, and a loop runs over those of one: so its arguments are prepared once for a sequence. It is cut
 into loops of few arrays each, since among many the compiler would not prove that none overlaps another.
+
+Threads take some sequences of the batch each, from the first step to the last: they need not wait for each other.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from facula.devices.products import product
+from facula.devices.threads import ranges, share
 from facula.ops import recurrent
 from facula.ops.kernels.compiled import float32, kernel
 from facula.ops.kernels.vector import ONE, sigmoid, tanh
 from facula.ops.recurrent import lstm_scan_op
+
+_TOGETHER = 16  # sequences that a thread works on
 
 
 @kernel
@@ -45,7 +51,7 @@ def lstm_back(
     """A step back: the gradients of the gates before activation; dc becomes that of the step before."""
     batch, n = c.shape
     for row in range(start, stop):
-        a, s, cell, d, h = gates[row], slope[row], cells[row], dc[row - start], dh[row - start]
+        a, s, cell, d, h = gates[row], slope[row], cells[row], dc[row % batch], dh[row % batch]
         old = cells[row - batch] if row >= batch else c[row]
         a1, a2, a3, s1, s2, s3 = a[n:], a[2 * n :], a[3 * n :], s[n:], s[2 * n :], s[3 * n :]
         if g_hidden.size > 0:
@@ -75,11 +81,18 @@ def lstm(xp, projected, h, c, weight):
     lstm_scan_op.rule.shape(projected, h, c, weight)
     steps, batch, n = len(projected), *h.shape
     hidden, cells = np.empty((steps, batch, n), np.float32), np.empty((steps, batch, n), np.float32)
-    gates, turned = np.empty_like(projected), np.ascontiguousarray(weight.T)
+    gates = np.empty_like(projected)
     run = lstm_step.prepare(*_rows(projected, c, gates, cells, hidden))
-    for t in range(steps):
-        np.matmul(hidden[t - 1] if t else h, turned, out=gates[t])
-        run(t * batch, (t + 1) * batch)
+    weights = _blocks(weight.T)
+
+    def work(start, stop):
+        before = h[start:stop]
+        for t in range(steps):
+            np.matmul(before, weights, out=_across(gates[t, start:stop], weights))
+            run(t * batch + start, t * batch + stop)
+            before = hidden[t, start:stop]
+
+    share(work, ranges(batch, 1, _TOGETHER))
     return hidden, cells, gates
 
 
@@ -93,10 +106,29 @@ def lstm_slope(g, out, h, c, weight, xp):
     upper = [none if x is None else x for x in (g_hidden, g_cells)]
     dh, dc = np.zeros((batch, n), np.float32), np.zeros((batch, n), np.float32)
     run = lstm_back.prepare(*_rows(gates, c, cells, *upper, slope, dh, dc))
-    for t in range(len(hidden) - 1, -1, -1):
-        run(t * batch, (t + 1) * batch)
-        np.matmul(slope[t], weight, out=dh)
+    weights = _blocks(weight)
+
+    def work(start, stop):
+        for t in range(len(hidden) - 1, -1, -1):
+            run(t * batch + start, t * batch + stop)
+            np.matmul(slope[t, start:stop], weights, out=_across(dh[start:stop], weights))
+
+    share(work, ranges(batch, 1, _TOGETHER))
     return slope, dh, dc, _from_states(slope, h, hidden)
+
+
+def _blocks(matrix):
+    """(K, N) as (blocks, K, columns): products of a few rows with so few columns need no copies inside of BLAS."""
+    rows, columns = matrix.shape
+    count = 1
+    while columns % (2 * count) == 0 and columns >= 128 * count and _TOGETHER * rows * columns > count << 19:
+        count *= 2
+    return np.ascontiguousarray(matrix.reshape(rows, count, -1).swapaxes(0, 1))
+
+
+def _across(out, blocks):
+    """Where the products with blocks of columns lie in the whole product."""
+    return out.reshape(len(out), len(blocks), -1).swapaxes(0, 1)
 
 
 def _rows(*arrays):
@@ -105,8 +137,8 @@ def _rows(*arrays):
 
 def _from_states(slope, first, hidden):
     """The gradient of the weights that the states were multiplied with, each step's from the state before it."""
-    made = slope[1:].reshape(-1, slope.shape[2]).T @ hidden[:-1].reshape(-1, hidden.shape[2])
-    made += slope[0].T @ first
+    made = product(slope[1:].reshape(-1, slope.shape[2]).T, hidden[:-1].reshape(-1, hidden.shape[2]))
+    made += product(slope[0].T, first)
     return made
 
 

@@ -13,6 +13,8 @@ Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", 201
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from facula.devices.threads import ranges, share
@@ -20,6 +22,10 @@ from facula.ops.kernels.compiled import float32, inline, kernel
 from facula.ops.kernels.workspace import workspace
 
 LEAST_CHANNELS, LEAST_TILES = 16, 32
+SMALL_WEIGHT, TILES_OF_SMALL = (
+    1 << 16,
+    16,
+)  # pairs of channels whose 36 matrices stay in a cache, and the tiles that pay then
 _FEW = 1 << 18  # numbers in tiles at a time, for the second cache
 _MANY = 1 << 20  # for the third cache, where the fewer sums are to be added up the better
 LANES, COLUMN, TILE = 64, 6 * 64, 36 * 64
@@ -290,12 +296,13 @@ def suits(kernel, stride, dilation, groups, channels, outs, *arrays):
 
     `channels`: of the input and the output; `outs`: (images, height, width) of the output.
     """
+    least = TILES_OF_SMALL if math.prod(channels) <= SMALL_WEIGHT else LEAST_TILES
     return (
         tuple(kernel) == (3, 3)
         and tuple(stride) == tuple(dilation) == (1, 1)
         and groups == 1
         and min(channels) >= LEAST_CHANNELS
-        and outs[0] * -(-outs[1] // 4) * -(-outs[2] // 4) >= LEAST_TILES
+        and outs[0] * -(-outs[1] // 4) * -(-outs[2] // 4) >= least
         and input_tiles.serves(*arrays)
     )
 

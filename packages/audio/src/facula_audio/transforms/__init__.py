@@ -1,0 +1,78 @@
+"""Transforms of sound as modules, with torchaudio's names, parameters and defaults."""
+
+from facula_audio.transforms.beamforming import MVDR, PSD, RTFMVDR, SoudenMVDR
+from facula_audio.transforms.features import (
+    LFCC,
+    MFCC,
+    AmplitudeToDB,
+    ComputeDeltas,
+    InverseMelScale,
+    Loudness,
+    MelScale,
+    MelSpectrogram,
+    SlidingWindowCmn,
+    Vad,
+)
+from facula_audio.transforms.losses import RNNTLoss
+from facula_audio.transforms.masking import FrequencyMasking, SpecAugment, TimeMasking
+from facula_audio.transforms.spectral import (
+    GriffinLim,
+    InverseSpectrogram,
+    PitchShift,
+    SpectralCentroid,
+    Spectrogram,
+    TimeStretch,
+)
+from facula_audio.transforms.waveform import (
+    AddNoise,
+    Convolve,
+    Deemphasis,
+    Fade,
+    FFTConvolve,
+    MuLawDecoding,
+    MuLawEncoding,
+    Preemphasis,
+    Resample,
+    Speed,
+    SpeedPerturbation,
+    Vol,
+)
+
+__all__ = [
+    "LFCC",
+    "MFCC",
+    "MVDR",
+    "PSD",
+    "RTFMVDR",
+    "AddNoise",
+    "AmplitudeToDB",
+    "ComputeDeltas",
+    "Convolve",
+    "Deemphasis",
+    "FFTConvolve",
+    "Fade",
+    "FrequencyMasking",
+    "GriffinLim",
+    "InverseMelScale",
+    "InverseSpectrogram",
+    "Loudness",
+    "MelScale",
+    "MelSpectrogram",
+    "MuLawDecoding",
+    "MuLawEncoding",
+    "PitchShift",
+    "Preemphasis",
+    "RNNTLoss",
+    "Resample",
+    "SlidingWindowCmn",
+    "SoudenMVDR",
+    "SpecAugment",
+    "SpectralCentroid",
+    "Spectrogram",
+    "Speed",
+    "SpeedPerturbation",
+    "TimeMasking",
+    "TimeStretch",
+    "Vad",
+    "Vol",
+]

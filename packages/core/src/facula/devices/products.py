@@ -1,0 +1,93 @@
+"""Matrix products of NumPy arrays, cut into pieces that our own threads share; BLAS does each piece on one thread.
+
+The threads of OpenBLAS wait in a busy loop for milliseconds after a product, and take the processor from whatever comes next.
+How it cuts a product depends on how many they are, and with that the last bits of the result. Here the cuts depend on the
+shapes alone, so that results are the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facula.devices.threads import ranges, share, single_blas
+
+__all__ = ["ALONE", "product"]
+
+ALONE = 1 << 13  # multiplications that BLAS does on one thread by itself, for a matrix and a vector ...
+ALONE_BY_MATRIX = 1 << 18  # ... and for two matrices
+WORTH = 1 << 22  # multiplications that are worth waking another thread for
+WORTH_BY_VECTOR = (
+    1 << 20
+)  # the same by a vector, which takes longer, since every number of the matrix is read for one of them
+LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
+
+
+def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
+    """a @ b + bias: shared out if both are NumPy arrays of floating-point numbers, else whatever `@` is; `out` is for arrays alone."""
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or a.dtype.kind not in "fc" or not a.ndim or not b.ndim:
+        return a @ b if bias is None else a @ b + bias
+    count = a.size * b.shape[-1] if b.ndim > 1 else a.size
+    flat = out is None or out.flags.c_contiguous
+    if flat and a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and count > ALONE_BY_MATRIX:  # one, not a stack
+        rows = None if out is None else out.reshape(-1, out.shape[-1])
+        return product(a.reshape(-1, a.shape[-1]), b, rows, bias).reshape(*a.shape[:-1], b.shape[-1])
+    by_vector = a.ndim == 1 or b.ndim == 1 or a.shape[-2] == 1 or b.shape[-1] == 1
+    if count <= (ALONE if by_vector else ALONE_BY_MATRIX):
+        out = np.matmul(a, b, out=out)
+    else:
+        with single_blas():
+            if count >= WORTH_BY_VECTOR and a.ndim == 2 and b.ndim == 1 and out is None:
+                out = np.empty(len(a), a.dtype)
+                share(lambda i, j: np.matmul(a[i:j], b, out=out[i:j]), ranges(len(a), len(b), WORTH_BY_VECTOR // 2))
+            elif count >= WORTH and a.ndim == b.ndim == 2:
+                return _matrices(a, b, np.empty((len(a), b.shape[1]), a.dtype) if out is None else out, bias)
+            elif count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
+                out = _stacks(a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype) if out is None else out, count)
+            else:
+                out = np.matmul(a, b, out=out)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _matrices(a: Any, b: Any, out: Any, bias: Any) -> Any:
+    """Pieces of rows or of columns, of whichever there are more; each adds the bias while its results are in the cache."""
+    rows, columns = out.shape
+    if bias is not None and bias.size != columns:
+        bias = np.broadcast_to(bias, columns)
+
+    def by_rows(start: int, stop: int) -> None:
+        part = np.matmul(a[start:stop], b, out=out[start:stop])
+        if bias is not None:
+            part += bias
+
+    def by_columns(start: int, stop: int) -> None:
+        part = np.matmul(a, b[:, start:stop], out=out[:, start:stop])
+        if bias is not None:
+            part += bias[start:stop]
+
+    share(by_rows if rows >= columns else by_columns, _pieces(max(rows, columns)))
+    return out
+
+
+def _pieces(n: int) -> list[tuple[int, int]]:
+    """Two, four, eight or sixteen pieces, more than two only if each has at least `LEAST`."""
+    count = 2
+    while n >= 2 * count * LEAST and count < 16:
+        count *= 2
+    return ranges(n, 1, -(-n // count))
+
+
+def _stacks(a: Any, b: Any, out: Any, count: int) -> Any:
+    """Matrices one by one: each product is the same wherever it is done."""
+    several = b.ndim > 2
+    if len(a) == 1:
+        product(a[0], b[0] if several else b, out[0])
+    else:
+        share(
+            lambda i, j: np.matmul(a[i:j], b[i:j] if several else b, out=out[i:j]),
+            ranges(len(a), count // len(a), WORTH // 2),
+        )
+    return out
