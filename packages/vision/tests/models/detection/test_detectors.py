@@ -16,7 +16,8 @@ facts = runpy.run_path(str(HERE.with_name("record_detectors.py")))["facts"]
 
 
 def test_all_are_registered():
-    assert set(FACTS) == set(list_models(module=detection)) == set(facula.models.names(tag="detection"))
+    both = set(facula.models.names(tag="image")) & set(facula.models.names(tag="detection"))
+    assert set(FACTS) == set(list_models(module=detection)) == both
 
 
 @pytest.mark.parametrize("name", FACTS)
