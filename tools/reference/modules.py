@@ -21,14 +21,15 @@ CORE = """
     facula.nn.attention.flex_attention facula.nn.grad facula.nn.parallel
     facula.autograd facula.autograd.functional facula.autograd.forward_ad facula.autograd.graph facula.func facula.distributions
     facula.optim facula.optim.lr_scheduler facula.optim.swa_utils
-    facula.utils.data facula.multiprocessing facula.hub
+    facula.utils.data facula.multiprocessing facula.hub facula.library
     facula.utils.dlpack facula.utils.checkpoint facula.utils.hooks facula.utils.flop_counter facula.serialization facula.array_api
     facula.amp facula.amp.policy facula.cpu facula.cuda facula.distributed facula.onnx facula.profiler facula.quantization
     facula.plugins facula.testing facula.errors facula.config facula.registry facula.tree
 """.split()
 PACKAGES = """
-    facula_vision facula_vision.datasets facula_vision.models facula_vision.ops facula_vision.transforms facula_vision.transforms.v2
-    facula_vision.transforms.v2.functional facula_vision.tv_tensors facula_vision.io facula_vision.utils
+    facula_vision facula_vision.datasets facula_vision.models facula_vision.models.detection facula_vision.ops
+    facula_vision.transforms facula_vision.transforms.v2 facula_vision.transforms.v2.functional facula_vision.tv_tensors
+    facula_vision.io facula_vision.utils
     facula_text facula_text.datasets facula_text.models facula_text.tokenizers facula_text.generation facula_text.sampling
     facula_text.lora facula_text.metrics facula_text.vocab facula_text.transforms facula_text.samplers
     facula_audio facula_audio.functional facula_audio.transforms facula_audio.compliance.kaldi facula_audio.models

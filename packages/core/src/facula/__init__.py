@@ -17,7 +17,7 @@ for _t in _dtypes.ALL:
 globals().update(_dtypes.ALIASES)
 
 _MODULES = """
-    amp array_api autograd cpu cuda data devices distributed distributions fft func graph hub linalg masked
+    amp array_api autograd cpu cuda data devices distributed distributions fft func graph hub library linalg masked
     multiprocessing nn onnx ops optim plugins profiler quantization random return_types serialization signal sparse
     special testing utils version
 """.split()

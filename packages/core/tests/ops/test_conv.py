@@ -188,3 +188,11 @@ ERRORS = [
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_no_images_have_gradients_too(kernel):
+    x, weight = facula.zeros(0, 3, 4, 4, requires_grad=True), facula.rand(2, 3, kernel, kernel, requires_grad=True)
+    F.conv2d(x, weight).sum().backward()
+    assert x.grad.shape == (0, 3, 4, 4)
+    assert facula.equal(weight.grad, facula.zeros_like(weight))

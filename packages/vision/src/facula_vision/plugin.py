@@ -37,6 +37,16 @@ _MODELS = {
     "swin_transformer": "swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t",
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32",
+    "detection.faster_rcnn": (
+        "fasterrcnn_mobilenet_v3_large_320_fpn fasterrcnn_mobilenet_v3_large_fpn fasterrcnn_resnet50_fpn "
+        "fasterrcnn_resnet50_fpn_v2"
+    ),
+    "detection.fcos": "fcos_resnet50_fpn",
+    "detection.keypoint_rcnn": "keypointrcnn_resnet50_fpn",
+    "detection.mask_rcnn": "maskrcnn_resnet50_fpn maskrcnn_resnet50_fpn_v2",
+    "detection.retinanet": "retinanet_resnet50_fpn retinanet_resnet50_fpn_v2",
+    "detection.ssd": "ssd300_vgg16",
+    "detection.ssdlite": "ssdlite320_mobilenet_v3_large",
     "generative.dcgan": "dcgan_discriminator dcgan_generator",
     "generative.ddpm": "ddpm",
     "generative.unet": "unet",
@@ -52,6 +62,7 @@ _MODELS = {
 }
 _ROOMS = {  # the tags of each room of models; those outside any classify images
     "": ("image", "classification"),
+    "detection": ("image", "detection"),
     "generative": ("image", "generative"),
     "optical_flow": ("image", "optical_flow"),
     "segmentation": ("image", "segmentation"),

@@ -4,7 +4,15 @@ import pytest
 
 import facula
 from facula import nn
-from facula_vision.ops import Conv2dNormActivation, SqueezeExcitation, StochasticDepth, stochastic_depth
+from facula_vision.ops import (
+    MLP,
+    Conv2dNormActivation,
+    Conv3dNormActivation,
+    FrozenBatchNorm2d,
+    SqueezeExcitation,
+    StochasticDepth,
+    stochastic_depth,
+)
 
 
 def test_stochastic_depth_by_rows():
@@ -52,3 +60,30 @@ def test_conv_norm_activation():
     assert layer[0].bias is None
     assert layer(facula.zeros(1, 2, 8, 8)).shape == (1, 6, 4, 4)
     assert Conv2dNormActivation(2, 6, norm_layer=None, activation_layer=None)[0].bias is not None
+
+
+def test_conv_norm_activation_of_volumes_and_other_kernels():
+    assert Conv3dNormActivation(2, 3)(facula.zeros(1, 2, 4, 5, 6)).shape == (1, 3, 4, 5, 6)
+    assert Conv2dNormActivation(2, 3, kernel_size=(3, 5), dilation=(1, 2))[0].padding == (1, 4)
+    assert Conv2dNormActivation(2, 3, inplace=True)[2].inplace
+    assert not Conv2dNormActivation(2, 3)[2].inplace
+
+
+def test_mlp():
+    layers = MLP(2, [3, 4], norm_layer=nn.LayerNorm, dropout=0.5)
+    assert [type(part) for part in layers] == [nn.Linear, nn.LayerNorm, nn.ReLU, nn.Dropout, nn.Linear, nn.Dropout]
+    assert layers(facula.zeros(5, 2)).shape == (5, 4)
+    assert MLP(2, [3, 4], inplace=True, bias=False)[1].inplace
+
+
+def test_frozen_batch_norm_is_batch_norm_in_evaluation():
+    facula.manual_seed(0)
+    source, frozen = nn.BatchNorm2d(3), FrozenBatchNorm2d(3)
+    for value in source.state_dict().values():
+        if value.is_floating_point():
+            value.uniform_(0.5, 1.5)
+    frozen.load_state_dict(source.state_dict())
+    x = facula.randn(2, 3, 4, 5)
+    assert facula.allclose(frozen(x), source.eval()(x), atol=1e-6)
+    assert not list(frozen.parameters())
+    assert repr(frozen) == "FrozenBatchNorm2d(3, eps=1e-05)"

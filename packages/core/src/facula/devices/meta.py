@@ -29,21 +29,26 @@ class Meta:
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The count of elements."""
         return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
+        """The bytes of one element."""
         return self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
+        """The bytes that an array of it would take."""
         return self.size * self.itemsize
 
     def copy(self) -> Meta:
+        """The same shape, type and strides once more."""
         return Meta(self.shape, self.dtype, self.strides)
 
     def __repr__(self) -> str:

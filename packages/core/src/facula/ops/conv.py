@@ -261,7 +261,7 @@ def conv_input_op(xp, upper, weight, /, size, stride, padding, dilation, groups)
     kernel, n, outs = weight.shape[2:], upper.shape[0], upper.shape[2:]
     channels = weight.shape[1] * groups
     if _is_pointwise(kernel, stride, padding) and groups == 1 and tuple(outs) == tuple(size):
-        out = xp.matmul(weight.reshape(weight.shape[0], -1).T, upper.reshape(n, upper.shape[1], -1))
+        out = xp.matmul(weight.reshape(weight.shape[0], -1).T, upper.reshape(n, upper.shape[1], math.prod(outs)))
         return out.reshape(n, channels, *size)
     reach = tuple(d + low + high for d, (low, high) in zip(size, padding, strict=True))
     whole = tuple(

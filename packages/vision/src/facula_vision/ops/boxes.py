@@ -9,6 +9,9 @@ import math
 
 import facula
 from facula import Tensor
+from facula_vision.ops.kernels.suppression import suppressed_op
+from facula_vision.ops.rotated import convert as _rotated_convert
+from facula_vision.ops.rotated import iou as _rotated_iou
 
 __all__ = [
     "batched_nms",
@@ -19,29 +22,39 @@ __all__ = [
     "complete_box_iou",
     "distance_box_iou",
     "generalized_box_iou",
+    "masks_to_boxes",
     "nms",
     "remove_small_boxes",
 ]
 
 _FORMS = ("xyxy", "xywh", "cxcywh")
+_ROTATED = ("xywhr", "cxcywhr", "xyxyxyxy")
 
 
 def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     """Boxes in another form: corners "xyxy", corner and size "xywh", or centre and size "cxcywh".
 
-    Shape: (..., 4) -> the same. ValueError for another form.
+    Rotated boxes are "xywhr", "cxcywhr" (with an angle in degrees, counter-clockwise) or four corners "xyxyxyxy".
+    Shape: (..., 4) -> the same; (..., 5) or (..., 8) for rotated ones. ValueError for another form, NotImplementedError
+    between upright and rotated ones.
 
     >>> import facula
     >>> from facula_vision.ops import box_convert
     >>> box_convert(facula.tensor([[2.0, 2.0, 6.0, 10.0]]), "xyxy", "cxcywh").tolist()
     [[4.0, 6.0, 4.0, 8.0]]
     """
-    if in_fmt not in _FORMS or out_fmt not in _FORMS:
-        raise ValueError(
-            f"box_convert: expected forms among {_FORMS}, got {in_fmt!r} and {out_fmt!r}. Use one of them."
+    known = _FORMS + _ROTATED
+    if in_fmt not in known or out_fmt not in known:
+        raise ValueError(f"box_convert: expected forms among {known}, got {in_fmt!r} and {out_fmt!r}. Use one of them.")
+    if (in_fmt in _ROTATED) != (out_fmt in _ROTATED):
+        raise NotImplementedError(
+            f"box_convert: expected both forms upright or both rotated, got {in_fmt!r} and {out_fmt!r}. "
+            "Add or drop the angle first."
         )
     if in_fmt == out_fmt:
         return boxes.clone()
+    if in_fmt in _ROTATED:
+        return _rotated_convert(boxes, in_fmt, out_fmt)
     a, b, c, d = boxes.unbind(-1)
     if in_fmt == "xywh":
         a, b, c, d = a, b, a + c, b + d
@@ -54,21 +67,48 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     return facula.stack([a, b, c, d], dim=-1)
 
 
-def box_area(boxes: Tensor) -> Tensor:
-    """The areas of boxes.   Shape: (N, 4) -> (N,)."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+def _sides(boxes: Tensor, fmt: str) -> Tensor:
+    """Width and height.   Shape: (N, 4) -> (N, 2)."""
+    return boxes[..., 2:] - boxes[..., :2] if fmt == "xyxy" else boxes[..., 2:]
 
 
-def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """The intersection over the union of each box of one set with each of the other.   Shape: (N, 4), (M, 4) -> (N, M).
+def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
+    """The areas of boxes in one of the upright forms.   Shape: (N, 4) -> (N,). ValueError for another form."""
+    if fmt not in _FORMS:
+        raise ValueError(f"box_area: expected a form among {_FORMS}, got {fmt!r}. Convert the boxes first.")
+    wide, high = _sides(boxes, fmt).unbind(-1)
+    return wide * high
+
+
+def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
+    """The intersection over the union of each box of one set with each of the other.
+
+    Rotated boxes ("xywhr", "cxcywhr", "xyxyxyxy") get no gradient. ValueError for another form.
+    Shape: (N, 4), (M, 4) -> (N, M).
 
     >>> import facula
     >>> from facula_vision.ops import box_iou
     >>> box_iou(facula.tensor([[0.0, 0.0, 2.0, 2.0]]), facula.tensor([[1.0, 0.0, 3.0, 2.0]])).tolist()
     [[0.3333333432674408]]
     """
+    if fmt in _ROTATED:
+        with facula.no_grad():
+            return _rotated_iou(_as_rotated(boxes1, fmt), _as_rotated(boxes2, fmt))
+    if fmt not in _FORMS:
+        raise ValueError(f"box_iou: expected a form among {_FORMS + _ROTATED}, got {fmt!r}. Convert the boxes first.")
+    if fmt != "xyxy":
+        boxes1, boxes2 = box_convert(boxes1, fmt, "xyxy"), box_convert(boxes2, fmt, "xyxy")
     overlap, union = _overlap_and_union(boxes1, boxes2)
     return overlap / union
+
+
+def _as_rotated(boxes: Tensor, fmt: str) -> Tensor:
+    width = 8 if fmt == "xyxyxyxy" else 5
+    if boxes.dim() != 2 or boxes.shape[1] != width:
+        raise RuntimeError(
+            f"box_iou: expected boxes (N, {width}) of the form {fmt!r}, got {tuple(boxes.shape)}. Reshape them."
+        )
+    return boxes if fmt == "cxcywhr" else _rotated_convert(boxes, fmt, "cxcywhr")
 
 
 def _overlap_and_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,7 +159,7 @@ def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """The indices of the boxes that overlap no kept box of a higher score by more than `iou_threshold`, best first.
 
-    Shape: (N, 4), (N,) -> (K,), int64. ValueError for other shapes.
+    Shape: (N, 4), (N,) -> (K,), int64. RuntimeError for other shapes and for two types.
 
     >>> import facula
     >>> from facula_vision.ops import nms
@@ -127,19 +167,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     >>> nms(boxes, facula.tensor([0.5, 0.9, 0.1]), iou_threshold=0.5).tolist()
     [1, 2]
     """
-    if boxes.dim() != 2 or boxes.shape[1] != 4 or tuple(scores.shape) != (len(boxes),):
-        raise ValueError(
-            f"nms: expected boxes (N, 4) and scores (N,), got {tuple(boxes.shape)} and {tuple(scores.shape)}. "
-            "Reshape them."
-        )
-    with facula.no_grad():
-        left = scores.argsort(descending=True, stable=True)
-        kept = []
-        while len(left):
-            kept.append(left[:1])
-            rest = left[1:]
-            left = rest[~(box_iou(boxes[left[:1]], boxes[rest])[0] > iou_threshold)]
-        return facula.cat(kept) if kept else facula.empty(0, dtype=facula.int64, device=boxes.device)
+    _check(boxes, scores)
+    return _kept(boxes, scores, facula.zeros_like(scores), iou_threshold)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
@@ -147,12 +176,52 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
 
     Shape: (N, 4), (N,), (N,) -> (K,), int64.
     """
-    keep = facula.zeros(len(boxes), dtype=facula.bool, device=boxes.device)
-    for label in idxs.unique():
-        members = facula.where(idxs == label)[0]
-        keep[members[nms(boxes[members], scores[members], iou_threshold)]] = True
-    found = facula.where(keep)[0]
-    return found[scores[found].argsort(descending=True, stable=True)]
+    _check(boxes, scores)
+    if not len(boxes):
+        return facula.empty(0, dtype=facula.int64, device=boxes.device)
+    return _kept(boxes, scores, idxs.unique(return_inverse=True)[1], iou_threshold)
+
+
+def _check(boxes: Tensor, scores: Tensor) -> None:
+    if boxes.dim() != 2 or boxes.shape[1] != 4 or tuple(scores.shape) != (len(boxes),):
+        raise RuntimeError(
+            f"nms: expected boxes (N, 4) and scores (N,), got {tuple(boxes.shape)} and {tuple(scores.shape)}. "
+            "Reshape them."
+        )
+    if boxes.dtype != scores.dtype:
+        raise RuntimeError(
+            f"nms: dets should have the same type as scores, expected {boxes.dtype}, got {scores.dtype}. Convert one."
+        )
+
+
+def _kept(boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float) -> Tensor:
+    """What no better box of the same label suppresses, best first."""
+    with facula.no_grad():
+        order = scores.detach().argsort(descending=True, stable=True)
+        sorted_boxes = boxes.detach()[order]
+        return order[~suppressed_op(sorted_boxes, labels[order].to(boxes.dtype), iou_threshold=iou_threshold)]
+
+
+def masks_to_boxes(masks: Tensor) -> Tensor:
+    """The least box around the nonzero pixels of each mask; zeros for an empty one.   Shape: (N, H, W) -> (N, 4), float32.
+
+    >>> import facula
+    >>> from facula_vision.ops import masks_to_boxes
+    >>> mask = facula.zeros(1, 4, 5)
+    >>> mask[0, 1:3, 2:5] = 1
+    >>> masks_to_boxes(mask).tolist()
+    [[2.0, 1.0, 4.0, 2.0]]
+    """
+    if not masks.numel():
+        return facula.zeros((0, 4), device=masks.device)
+    full = masks != 0
+    ends = []
+    for hit in (full.any(dim=1), full.any(dim=2)):  # (N, W), (N, H)
+        first = hit.int().argmax(dim=1)
+        last = hit.shape[1] - 1 - hit.flip(1).int().argmax(dim=1)
+        ends.append(facula.where(hit.any(dim=1), facula.stack([first, last]), 0))
+    (x1, x2), (y1, y2) = ends
+    return facula.stack([x1, y1, x2, y2], dim=1).to(facula.float32)
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:

@@ -3,20 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import facula
+import facula.nn.functional as F
 from facula import Tensor, nn
 
-__all__ = ["Conv2dNormActivation", "Permute", "SqueezeExcitation", "StochasticDepth", "stochastic_depth"]
+__all__ = [
+    "MLP",
+    "Conv2dNormActivation",
+    "Conv3dNormActivation",
+    "ConvNormActivation",
+    "FrozenBatchNorm2d",
+    "Permute",
+    "SqueezeExcitation",
+    "StochasticDepth",
+    "stochastic_depth",
+]
 
 Maker = Callable[..., nn.Module]
+Size = int | tuple[int, ...]
 
 
-class Conv2dNormActivation(nn.Sequential):
+class ConvNormActivation(nn.Sequential):
     """A convolution, a normalisation and an activation, of which the last two may be left out with None.
 
-    `padding` keeps the size at stride 1 unless it is given; `bias` stands where no normalisation follows.
-    Shape: (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride).
+    `padding` keeps the size at stride 1 unless it is given; `bias` stands where no normalisation follows. `inplace` is
+    handed to the activation unless it is None; writing in place saves no memory here and costs time.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size = 3,
+        stride: Size = 1,
+        padding: Size | str | None = None,
+        groups: int = 1,
+        norm_layer: Maker | None = nn.BatchNorm2d,
+        activation_layer: Maker | None = nn.ReLU,
+        dilation: Size = 1,
+        inplace: bool | None = None,
+        bias: bool | None = None,
+        conv_layer: Maker = nn.Conv2d,
+    ) -> None:
+        layers: list[nn.Module] = [
+            conv_layer(
+                in_channels,
+                out_channels,
+                kernel_size,
+                stride,
+                _same_padding(kernel_size, dilation) if padding is None else padding,
+                dilation=dilation,
+                groups=groups,
+                bias=norm_layer is None if bias is None else bias,
+            )
+        ]
+        if norm_layer is not None:
+            layers.append(norm_layer(out_channels))
+        if activation_layer is not None:
+            layers.append(activation_layer() if inplace is None else activation_layer(inplace=inplace))
+        super().__init__(*layers)
+        self.out_channels = out_channels
+
+
+def _same_padding(kernel_size: Size, dilation: Size) -> Size:
+    """What keeps the size at stride 1."""
+    if isinstance(kernel_size, int) and isinstance(dilation, int):
+        return (kernel_size - 1) // 2 * dilation
+    rank = len(kernel_size) if not isinstance(kernel_size, int) else len(dilation)  # type: ignore[arg-type]
+    sizes = (kernel_size,) * rank if isinstance(kernel_size, int) else kernel_size
+    steps = (dilation,) * rank if isinstance(dilation, int) else dilation
+    return tuple((k - 1) // 2 * d for k, d in zip(sizes, steps, strict=True))
+
+
+class Conv2dNormActivation(ConvNormActivation):
+    """`ConvNormActivation` of images.   Shape: (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride).
 
     >>> import facula
     >>> from facula_vision.ops import Conv2dNormActivation
@@ -28,33 +90,108 @@ class Conv2dNormActivation(nn.Sequential):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        padding: int | None = None,
+        kernel_size: Size = 3,
+        stride: Size = 1,
+        padding: Size | str | None = None,
         groups: int = 1,
         norm_layer: Maker | None = nn.BatchNorm2d,
         activation_layer: Maker | None = nn.ReLU,
-        dilation: int = 1,
+        dilation: Size = 1,
+        inplace: bool | None = None,
         bias: bool | None = None,
     ) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(
-                in_channels,
-                out_channels,
-                kernel_size,
-                stride,
-                (kernel_size - 1) // 2 * dilation if padding is None else padding,
-                dilation=dilation,
-                groups=groups,
-                bias=norm_layer is None if bias is None else bias,
-            )
-        ]
-        if norm_layer is not None:
-            layers.append(norm_layer(out_channels))
-        if activation_layer is not None:
-            layers.append(activation_layer())
+        where = in_channels, out_channels, kernel_size, stride, padding, groups
+        super().__init__(*where, norm_layer, activation_layer, dilation, inplace, bias, nn.Conv2d)
+
+
+class Conv3dNormActivation(ConvNormActivation):
+    """`ConvNormActivation` of volumes and videos.   Shape: (N, in_channels, D, H, W) -> (N, out_channels, ...)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size = 3,
+        stride: Size = 1,
+        padding: Size | str | None = None,
+        groups: int = 1,
+        norm_layer: Maker | None = nn.BatchNorm3d,
+        activation_layer: Maker | None = nn.ReLU,
+        dilation: Size = 1,
+        inplace: bool | None = None,
+        bias: bool | None = None,
+    ) -> None:
+        where = in_channels, out_channels, kernel_size, stride, padding, groups
+        super().__init__(*where, norm_layer, activation_layer, dilation, inplace, bias, nn.Conv3d)
+
+
+class MLP(nn.Sequential):
+    """Linear layers of `hidden_channels`, with normalisation and activation between them and dropout behind each.
+
+    Shape: (*, in_channels) -> (*, hidden_channels[-1]).
+
+    >>> from facula_vision.ops import MLP
+    >>> [type(layer).__name__ for layer in MLP(2, [3, 4])]
+    ['Linear', 'ReLU', 'Dropout', 'Linear', 'Dropout']
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: list[int],
+        norm_layer: Maker | None = None,
+        activation_layer: Maker | None = nn.ReLU,
+        inplace: bool | None = None,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        how = {} if inplace is None else {"inplace": inplace}
+        layers: list[nn.Module] = []
+        for k, channels in enumerate(hidden_channels):
+            layers.append(nn.Linear(in_channels, channels, bias=bias))
+            if k < len(hidden_channels) - 1:
+                if norm_layer is not None:
+                    layers.append(norm_layer(channels))
+                if activation_layer is not None:
+                    layers.append(activation_layer(**how))
+            layers.append(nn.Dropout(dropout, **how))
+            in_channels = channels
         super().__init__(*layers)
-        self.out_channels = out_channels
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """(x - running_mean) / sqrt(running_var + eps) * weight + bias, where none of the four is ever trained.
+
+    Shape: (N, num_features, H, W) -> the same. A state_dict of `nn.BatchNorm2d` fits.
+
+    >>> from facula_vision.ops import FrozenBatchNorm2d
+    >>> list(FrozenBatchNorm2d(3).state_dict())
+    ['weight', 'bias', 'running_mean', 'running_var']
+    """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", facula.ones(num_features))
+        self.register_buffer("bias", facula.zeros(num_features))
+        self.register_buffer("running_mean", facula.zeros(num_features))
+        self.register_buffer("running_var", facula.ones(num_features))
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        state_dict, prefix = args[:2]
+        state_dict.pop(f"{prefix}num_batches_tracked", None)
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.weight.shape[0]}, eps={self.eps})"
 
 
 class SqueezeExcitation(nn.Module):

@@ -57,11 +57,14 @@ class Kernel:
         self._loaded: dict[Any, Callable[[tuple[Any, ...]], Run]] = {}
         kernels.append(self)
 
-    def serves(self, *arrays: Any) -> bool:
-        """Whether it can run on these: contiguous NumPy arrays of one of its types, large enough to be worth it."""
+    def serves(self, *arrays: Any, work: int | None = None) -> bool:
+        """Whether it can run on these: contiguous NumPy arrays of one of its types, large enough to be worth it.
+
+        `work` is the count of numbers that it visits, where that is not the size of the first array.
+        """
         first = arrays[0]
         return (
-            first.size >= LEAST
+            (first.size if work is None else work) >= LEAST
             and first.dtype in self.floats
             and all(type(a) is np.ndarray and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
             and allowed()

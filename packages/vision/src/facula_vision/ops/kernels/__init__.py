@@ -1,0 +1,1 @@
+"""Records of the operators that are not composed of others: plain forms for every device, compiled loops for the CPU."""
