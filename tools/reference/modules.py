@@ -60,12 +60,13 @@ def is_own(module: ModuleType, name: str) -> bool:
 
 
 def members(thing: type) -> list[str]:
-    """The public functions and properties that a class defines itself."""
+    """The public functions and properties that a class defines itself; what a tensor can do is told on the page of Tensor."""
     kinds = (property, classmethod, staticmethod)
+    told = vars(Tensor) if issubclass(thing, Tensor) and thing is not Tensor else {}
     return [
         name
         for name, value in vars(thing).items()
-        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, kinds))
+        if not name.startswith("_") and name not in told and (inspect.isfunction(value) or isinstance(value, kinds))
     ]
 
 

@@ -70,6 +70,8 @@ class Functional:
 
     def add(self, kind: str, kernel: Kernel) -> None:
         """Take `kernel` for plain tensors that show `kind`."""
+        if not kernel.__doc__:
+            kernel.__doc__ = f"The kernel of `{self.__name__}` for plain tensors that show {kind.replace('_', ' ')}."
         self.kernels[kind] = kernel
         self.table[KINDS[kind]] = functools.partial(
             self._by_name if kind in ("mask", "bounding_boxes", "keypoints") else _wrapped, kernel
