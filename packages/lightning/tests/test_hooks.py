@@ -1,6 +1,7 @@
 import facula_lightning as lightning
+from facula_lightning.attributes import overridden
 from facula_lightning.callbacks.callback import Callback
-from facula_lightning.hooks import Hooks, overridden
+from facula_lightning.hooks import Hooks
 from facula_lightning.module import LightningModule
 
 SILENT = {"on_exception"}
@@ -22,7 +23,7 @@ def recording(base, names, called, prefix=""):
 
 MODULE_HOOKS = [
     name
-    for name in vars(LightningModule)
+    for name in dir(LightningModule)
     if name.startswith("on_")
     or name
     in {

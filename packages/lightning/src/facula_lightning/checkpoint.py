@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning import storage
 from facula_lightning.hparams import plain
 from facula_lightning.optimizers import SchedulerConfig
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["EXTENSION", "dump", "find", "read", "restore_training", "restore_weights"]
 
@@ -21,7 +19,7 @@ EXTENSION = ".ckpt.safetensors"
 _FORMAT = 1
 
 
-def dump(trainer: Trainer, weights_only: bool = False) -> dict[str, Any]:
+def dump(trainer: pl.Trainer, weights_only: bool = False) -> dict[str, Any]:
     """The state of the run as nested dicts of tensors and plain values."""
     module = trainer.module
     assert module is not None
@@ -80,7 +78,7 @@ def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     return checkpoint
 
 
-def find(trainer: Trainer, ckpt_path: str | Path) -> str | None:
+def find(trainer: pl.Trainer, ckpt_path: str | Path) -> str | None:
     """The file that "last", "best" or a path means for this trainer; None, with a warning, for no last one yet."""
     keeper = trainer.checkpoint_callback
     if ckpt_path == "best":
@@ -108,14 +106,14 @@ def find(trainer: Trainer, ckpt_path: str | Path) -> str | None:
     return os.fspath(ckpt_path)
 
 
-def restore_weights(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_weights(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Put the checkpoint's weights into the module."""
     module = trainer.module
     trainer.hooks("on_load_checkpoint", checkpoint)
     module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
 
 
-def restore_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_callbacks(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Give every callback its state; a warning names states that nobody takes."""
     states = dict(checkpoint.get("callbacks", {}))
     for callback in trainer.callbacks:
@@ -131,7 +129,7 @@ def restore_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
         )
 
 
-def restore_training(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_training(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Optimizers, schedulers, counters and random state, so that the run goes on where it was."""
     if "optimizer_states" not in checkpoint:
         raise KeyError(

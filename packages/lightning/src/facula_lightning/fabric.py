@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from facula_lightning.batches import to_device
 from facula_lightning.loops.loaders import shared
 from facula_lightning.precision import Precision
 from facula_lightning.seed import seed_everything
+from facula_lightning.strategies import Processes
 
 __all__ = ["Fabric"]
 
 
-class Fabric:
+class Fabric(Processes):
     """Devices, processes, precision, loggers and checkpoints for a raw training loop.
 
     >>> fabric = Fabric(accelerator="cpu")
@@ -42,10 +43,8 @@ class Fabric:
         self.strategy = connect.strategy(strategy, accelerator, devices, num_nodes)
         self.device = self.strategy.root_device
         self.precision = Precision(precision, self.device.type)
-        self.callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
+        self.callbacks = connect.listed(callbacks)
         self.loggers = connect.loggers(loggers or False, ".")
-        self.world_size, self.global_rank = self.strategy.world_size, self.strategy.global_rank
-        self.local_rank, self.is_global_zero = self.strategy.local_rank, self.strategy.is_global_zero
         self.use_distributed_sampler = True
 
     seed_everything = staticmethod(seed_everything)
@@ -94,8 +93,6 @@ class Fabric:
 
     def no_backward_sync(self, module: Any, enabled: bool = True) -> AbstractContextManager[Any]:
         """A block whose gradients are only accumulated."""
-        from contextlib import nullcontext
-
         return self.strategy.no_sync() if enabled else nullcontext()
 
     def all_reduce(self, value: Any, reduce_op: str = "mean") -> float:

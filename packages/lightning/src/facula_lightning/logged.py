@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning.batches import batch_size
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.metrics.metric import Metric
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["Logged", "Metrics", "Results"]
 
@@ -150,7 +148,7 @@ class Results:
 class Metrics:
     """All that has been logged: what the running loops collect, and what finished epochs left behind."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: pl.Trainer) -> None:
         self.trainer = trainer
         self.hook: str | None = None
         self.training = Results()
@@ -167,6 +165,16 @@ class Metrics:
         if self.epoch_ended:
             seen.update(self.active.reduced(audience))
         return seen
+
+    def monitored(self, owner: str, name: str, strict: bool = True) -> float | None:
+        """The newest value of a name that `owner` watches; None for one that was not logged, if it is not `strict`."""
+        known = self.seen_by(2)
+        if name in known or not strict:
+            return known.get(name)
+        raise MisconfigurationException(
+            f"{owner}: expected a logged value named {name!r} to monitor, got {', '.join(sorted(known)) or 'nothing logged yet'}. "
+            f"Call self.log({name!r}, value) in the module."
+        )
 
     def finish(self, results: Results) -> dict[str, float]:
         """Keep the reductions of a finished epoch; returns those that loggers want."""

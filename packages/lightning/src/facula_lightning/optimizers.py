@@ -5,14 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
 from facula.optim import Optimizer
 from facula_lightning.exceptions import MisconfigurationException
-
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["LightningOptimizer", "SchedulerConfig", "configure"]
 
@@ -38,7 +35,7 @@ class SchedulerConfig:
 class LightningOptimizer:
     """An optimizer whose steps the trainer counts: what `self.optimizers()` returns in manual optimization."""
 
-    def __init__(self, optimizer: Any, trainer: Trainer) -> None:
+    def __init__(self, optimizer: Any, trainer: pl.Trainer) -> None:
         self.optimizer = optimizer
         self._trainer = trainer
 
@@ -66,7 +63,7 @@ class LightningOptimizer:
         return f"Lightning{self.optimizer!r}"
 
 
-def configure(module: LightningModule) -> tuple[list[Any], list[SchedulerConfig]]:
+def configure(module: pl.LightningModule) -> tuple[list[Any], list[SchedulerConfig]]:
     """The optimizers and schedulers of a module, from any of the forms that `configure_optimizers` may return."""
     given = module.configure_optimizers()
     if given is None:
@@ -89,7 +86,7 @@ def configure(module: LightningModule) -> tuple[list[Any], list[SchedulerConfig]
     return optimizers, schedulers
 
 
-def _normalize(module: LightningModule, given: Any) -> tuple[list[Any], list[SchedulerConfig]]:
+def _normalize(module: pl.LightningModule, given: Any) -> tuple[list[Any], list[SchedulerConfig]]:
     if isinstance(given, Optimizer):
         return [given], []
     if isinstance(given, Mapping):

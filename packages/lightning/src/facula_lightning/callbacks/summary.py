@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning.batches import first_tensor
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.module import evaluated
 from facula_lightning.tables import human, text_table
 
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["LayerRow", "ModelSummary", "summarize"]
+__all__ = ["LayerRow", "ModelSummary", "RichModelSummary", "summarize"]
 
 
 class LayerRow:
@@ -42,9 +40,22 @@ class ModelSummary(Callback):
             raise ValueError(f"ModelSummary: expected max_depth to be -1 or more, got {max_depth}. Use -1 for all.")
         self.max_depth = max_depth
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and self.max_depth != 0:
-            pl_module.print(format_summary(pl_module, summarize(pl_module, self.max_depth)))
+            self.show(pl_module, format_summary(pl_module, summarize(pl_module, self.max_depth)))
+
+    def show(self, pl_module: Any, text: str) -> None:
+        """Print the summary."""
+        pl_module.print(text)
+
+
+class RichModelSummary(ModelSummary):
+    """The summary in a frame, by rich."""
+
+    def show(self, pl_module: Any, text: str) -> None:
+        from rich import console, panel
+
+        console.Console().print(panel.Panel(text, title=type(pl_module).__name__, expand=False))
 
 
 def summarize(module: Any, max_depth: int = 1, example: Any = None) -> list[LayerRow]:
@@ -75,16 +86,12 @@ def _measure(module: Any, example: Any, rows: list[tuple[LayerRow, Any]]) -> Non
         return hook
 
     handles = [layer.register_forward_hook(watch(row)) for row, layer in rows]
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
     try:
-        with facula.no_grad():
+        with evaluated(module), facula.no_grad():
             module(*example) if isinstance(example, tuple) else module(example)
     finally:
         for handle in handles:
             handle.remove()
-        for part, training in modes:
-            part.training = training
 
 
 def format_summary(module: Any, rows: list[LayerRow]) -> str:

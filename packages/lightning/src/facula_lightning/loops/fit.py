@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.loops.combined import CombinedLoader
@@ -21,10 +22,6 @@ from facula_lightning.loops.loaders import (
     transfer,
 )
 from facula_lightning.metrics.metric import Metric
-from facula_lightning.optimizers import SchedulerConfig
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["FitLoop"]
 
@@ -37,7 +34,7 @@ class FitLoop:
     draws the batches that were done once more.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: pl.Trainer) -> None:
         self.trainer = trainer
         self.epoch = 0
         self.batch = 0  # batches done in this epoch
@@ -153,6 +150,11 @@ class FitLoop:
                 "Pass an int, e.g. 100."
             )
         return max(1, int(self.count * interval))
+
+    @property
+    def logs(self) -> bool:
+        """Whether the newest batch belongs to a step that loggers hear of."""
+        return not self.accumulating and self.stepped % self.trainer.log_every_n_steps == 0
 
     @property
     def done(self) -> bool:
@@ -274,7 +276,7 @@ class FitLoop:
             if last:
                 self._step_schedulers("epoch", self.epoch + 1, plateau=False)
         hooks("on_train_batch_end", outputs, batch, index)
-        if not accumulating and self.stepped % trainer.log_every_n_steps == 0 and trainer.loggers:
+        if trainer.loggers and self.logs:
             trainer.log_metrics(metrics.training.newest(1), self.stepped - 1)
         hooks.judge("on_train_batch_end", outputs, batch, index)
         return False
@@ -313,22 +315,10 @@ class FitLoop:
                 continue
             metric = None
             if config.monitor is not None:
-                metric = self._monitored(config)
+                metric = self.trainer.metrics.monitored("lr_scheduler", config.monitor, config.strict)
                 if metric is None:
                     continue
             self.trainer.module.lr_scheduler_step(config.scheduler, metric)
-
-    def _monitored(self, config: SchedulerConfig) -> float | None:
-        known = self.trainer.metrics.seen_by(2)
-        assert config.monitor is not None
-        if config.monitor in known:
-            return known[config.monitor]
-        if config.strict:
-            raise MisconfigurationException(
-                f"lr_scheduler: expected a logged value named {config.monitor!r} to monitor, "
-                f"got {', '.join(sorted(known)) or 'nothing logged yet'}. Log it with self.log, or set 'strict': False."
-            )
-        return None
 
 
 def _in_order(loader: Any) -> Any:

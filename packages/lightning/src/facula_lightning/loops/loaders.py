@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.hooks import overridden
 from facula_lightning.module import LightningModule
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["Batches", "find", "length", "limited", "remade", "set_state", "shared", "state_of", "transfer"]
 
 
-def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
+def find(trainer: pl.Trainer, given: Any, stage: str) -> Any | None:
     """The loaders of a stage (train, val, test, predict): those given, else the data module's, else the module's."""
     if given is not None:
         return given
@@ -39,7 +37,7 @@ def remade(loader: Any, sampler: Any) -> Any:
     return type(loader)(loader.dataset, sampler=sampler, **{name: getattr(loader, name) for name in names})
 
 
-def shared(trainer: Trainer, loader: Any) -> Any:
+def shared(trainer: pl.Trainer, loader: Any) -> Any:
     """The loader of this process's share; one with a sampler of the user's own stays as it is."""
     from facula.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler
 
@@ -82,7 +80,7 @@ def limited(loader: Any, limit: float, name: str) -> float:
     return count
 
 
-def transfer(trainer: Trainer) -> Callable[[Any, int], Any] | None:
+def transfer(trainer: pl.Trainer) -> Callable[[Any, int], Any] | None:
     """How batches reach the device; None where they are there already and nobody wants to change them."""
     module = trainer.module
     assert module is not None

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.hooks import overridden
 from facula_lightning.module import LightningModule
 from facula_lightning.optimizers import LightningOptimizer
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
 __all__ = ["Optimization"]
 
@@ -26,7 +24,7 @@ class Optimization:
     weight and divided by the sum of weights over batches and processes: the gradient of the mean over everything.
     """
 
-    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
+    def __init__(self, trainer: pl.Trainer, module: LightningModule) -> None:
         self.trainer = trainer
         self.module = module
         self.hooks = trainer.hooks
