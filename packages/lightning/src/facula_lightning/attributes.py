@@ -5,8 +5,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-__all__ = ["follows", "overridden"]
-
 
 def overridden(thing: Any, name: str, base: type) -> bool:
     """Whether `thing` defines its own `name` instead of what `base` defines."""

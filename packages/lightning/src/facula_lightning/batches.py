@@ -8,8 +8,6 @@ from typing import Any
 
 import facula
 
-__all__ = ["batch_size", "first_tensor", "map_tensors", "to_device"]
-
 
 def first_tensor(batch: Any) -> Any | None:
     """The first tensor in nested containers, or None."""

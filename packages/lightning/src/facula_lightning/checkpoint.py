@@ -13,8 +13,6 @@ from facula_lightning import storage
 from facula_lightning.hparams import plain
 from facula_lightning.optimizers import SchedulerConfig
 
-__all__ = ["EXTENSION", "dump", "find", "read", "restore_training", "restore_weights"]
-
 EXTENSION = ".ckpt.safetensors"
 _FORMAT = 1
 
@@ -72,8 +70,7 @@ def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         found = ", ".join(list(checkpoint)[:5]) if isinstance(checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
-            f"checkpoint: expected one that a Trainer wrote, got {path} with {found}. "
-            "Load plain weights with module.load_state_dict(facula.load(path))."
+            f"checkpoint: expected one that a Trainer wrote, got {path} with {found}. Load plain weights with module.load_state_dict(facula.load(path))."
         )
     return checkpoint
 
@@ -133,8 +130,7 @@ def restore_training(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Optimizers, schedulers, counters and random state, so that the run goes on where it was."""
     if "optimizer_states" not in checkpoint:
         raise KeyError(
-            "Trainer.fit: expected a checkpoint of a whole run, got one that holds weights only. "
-            "Load it with load_from_checkpoint and fit without ckpt_path."
+            "Trainer.fit: expected a checkpoint of a whole run, got one that holds weights only. Load it with load_from_checkpoint and fit without ckpt_path."
         )
     configs: list[SchedulerConfig] = trainer.lr_scheduler_configs
     for things, key in ((trainer.optimizers, "optimizer_states"), ([c.scheduler for c in configs], "lr_schedulers")):

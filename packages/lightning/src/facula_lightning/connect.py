@@ -120,8 +120,7 @@ def _device(accelerator: str, devices: Any) -> Any:
     indices = devices if isinstance(devices, list) else [0]
     if len(indices) != 1 or (isinstance(devices, int) and devices not in (1, -1)):
         raise MisconfigurationException(
-            f"Trainer: expected one device in one process, got devices={devices!r}. "
-            "Start several processes with mpiexec instead."
+            f"Trainer: expected one device in one process, got devices={devices!r}. Start several processes with mpiexec instead."
         )
     return facula.device(f"cuda:{indices[0]}")
 
@@ -141,8 +140,7 @@ def loggers(given: Any, folder: str) -> list[Any]:
     for one in found:
         if not hasattr(one, "log_metrics"):
             raise TypeError(
-                f"Trainer: expected logger to be a Logger, a list of them, True or False, got {type(one).__name__}. "
-                "Pass e.g. CSVLogger('logs')."
+                f"Trainer: expected logger to be a Logger, a list of them, True or False, got {type(one).__name__}. Pass e.g. CSVLogger('logs')."
             )
     return found
 
@@ -184,8 +182,7 @@ def ordered(found: list[Callback]) -> list[Callback]:
         stateful = one.kept or overridden(one, "state_dict", Callback)
         if keys.setdefault(one.state_key, one) is not one and stateful:
             raise RuntimeError(
-                f"Trainer: expected callbacks with different state_key, got {one.state_key!r} twice. "
-                "Give them different arguments, or define state_key."
+                f"Trainer: expected callbacks with different state_key, got {one.state_key!r} twice. Give them different arguments, or define state_key."
             )
     return sorted(found, key=lambda one: isinstance(one, ModelCheckpoint))
 

@@ -10,9 +10,6 @@ from facula_lightning.batches import to_device
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hparams import HyperparametersMixin
 
-__all__ = ["DataHooks", "LightningDataModule", "undefined"]
-
-
 _GIVEN = {"training_step": "the loss", "configure_optimizers": "e.g. facula.optim.Adam(self.parameters())"}
 
 
@@ -21,8 +18,7 @@ def undefined(owner: Any, method: str, caller: str = "") -> MisconfigurationExce
     name, returns = type(owner).__name__, f" and return {_GIVEN[method]}" if method in _GIVEN else ""
     taken = "self, batch, batch_idx" if method.endswith("_step") else "self"
     return MisconfigurationException(
-        f"{caller or f'{name}.{method}'}: expected {name} to define {method}, got none. "
-        f"Write def {method}({taken}) in {name}{returns}."
+        f"{caller or f'{name}.{method}'}: expected {name} to define {method}, got none. Write def {method}({taken}) in {name}{returns}."
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MisconfigurationException", "choice"]
-
 
 class MisconfigurationException(Exception):
     """A module, callback or argument of the Trainer does not fit the others; the message says what to write."""

@@ -15,8 +15,6 @@ from facula_lightning.precision import Precision
 from facula_lightning.seed import seed_everything
 from facula_lightning.strategies import Processes
 
-__all__ = ["Fabric"]
-
 
 class Fabric(Processes):
     """Devices, processes, precision, loggers and checkpoints for a raw training loop.

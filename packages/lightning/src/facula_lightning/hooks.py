@@ -11,8 +11,6 @@ from facula_lightning.attributes import overridden
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.module import LightningModule
 
-__all__ = ["Hooks"]
-
 _JUDGED = ("on_train_batch_end", "on_train_epoch_end")
 
 

@@ -8,8 +8,6 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["AttributeDict", "HyperparametersMixin", "accepted", "plain"]
-
 
 class AttributeDict(dict[str, Any]):
     """A dict whose keys are attributes too.

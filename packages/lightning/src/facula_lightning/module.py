@@ -15,8 +15,6 @@ from facula_lightning.datamodule import DataHooks, undefined
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hparams import HyperparametersMixin, accepted
 
-__all__ = ["LightningModule", "evaluated"]
-
 
 @contextmanager
 def evaluated(
@@ -73,8 +71,7 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
         """The trainer that runs this module."""
         if self._trainer is None:
             raise RuntimeError(
-                f"{type(self).__name__}: expected to be attached to a Trainer, got none. "
-                "Pass the module to Trainer.fit, validate, test or predict first."
+                f"{type(self).__name__}: expected to be attached to a Trainer, got none. Pass the module to Trainer.fit, validate, test or predict first."
             )
         return self._trainer
 
@@ -201,8 +198,7 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
         """`loss.backward()` for manual optimization, with hooks and precision taken care of."""
         if self.automatic_optimization:
             raise MisconfigurationException(
-                f"manual_backward: expected manual optimization, got automatic in {type(self).__name__}. "
-                "Set self.automatic_optimization = False in __init__."
+                f"manual_backward: expected manual optimization, got automatic in {type(self).__name__}. Set self.automatic_optimization = False in __init__."
             )
         self.trainer.optimization.backward(loss, *args, **kwargs)
 
@@ -289,8 +285,7 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
         sample = self.example_input_array if input_sample is None else input_sample
         if sample is None:
             raise ValueError(
-                f"to_onnx: expected an input to trace {type(self).__name__} with, got none. "
-                "Pass input_sample, or set self.example_input_array."
+                f"to_onnx: expected an input to trace {type(self).__name__} with, got none. Pass input_sample, or set self.example_input_array."
             )
         with evaluated(self):
             facula.onnx.export(self, sample if isinstance(sample, tuple) else (sample,), file_path, **kwargs)

@@ -11,12 +11,7 @@ import facula_lightning as pl
 from facula.optim import Optimizer
 from facula_lightning.exceptions import MisconfigurationException
 
-__all__ = ["LightningOptimizer", "SchedulerConfig", "configure"]
-
-_FORMS = (
-    "an optimizer, a list of optimizers, lists of optimizers and of schedulers, a dict with 'optimizer' and "
-    "'lr_scheduler', a list of such dicts, or None"
-)
+_FORMS = "an optimizer, a list of optimizers, lists of optimizers and of schedulers, a dict with 'optimizer' and 'lr_scheduler', a list of such dicts, or None"
 
 
 @dataclass

@@ -10,8 +10,6 @@ from typing import Any
 
 from facula_lightning.tables import text_table
 
-__all__ = ["AdvancedProfiler", "Profiler", "SimpleProfiler", "profiler"]
-
 
 class Profiler:
     """Measures actions (hooks, steps) by name; a subclass defines `start`, `stop` and `summary`.

@@ -10,8 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Report"]
-
 _STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --page: #f4f6f9; --ink: #1c2330; --faint: #5d6779;
   --line: #dfe4ec; --strong: #2563c9; }

@@ -11,8 +11,6 @@ import numpy as np
 
 import facula
 
-__all__ = ["isolate_rng", "seed_everything"]
-
 _LARGEST = 2**32 - 1
 
 

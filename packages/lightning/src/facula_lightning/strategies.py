@@ -9,8 +9,6 @@ from typing import Any
 import facula
 from facula_lightning.attributes import follows
 
-__all__ = ["DDPStrategy", "Processes", "SingleDeviceStrategy"]
-
 _LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK")
 
 

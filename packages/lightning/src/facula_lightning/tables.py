@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["human", "metrics_table", "print_metrics", "text_table"]
-
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Columns of equal width under a header and a line; the columns in `right` are set flush right.

@@ -32,8 +32,6 @@ from facula_lightning.seed import isolate_rng
 from facula_lightning.strategies import Processes
 from facula_lightning.tables import print_metrics
 
-__all__ = ["Trainer"]
-
 
 def _is(stage: str, text: str) -> Any:
     """A property: whether the trainer is at a stage."""

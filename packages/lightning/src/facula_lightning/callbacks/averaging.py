@@ -10,8 +10,6 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.optimizers import SchedulerConfig
 from facula_lightning.seed import isolate_rng
 
-__all__ = ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]
-
 
 class WeightAveraging(Callback):
     """Keeps an average of the weights, validates with it, and leaves it in the module when training ends.
@@ -78,11 +76,7 @@ class WeightAveraging(Callback):
 
 
 class EMAWeightAveraging(WeightAveraging):
-    """average = decay * average + (1 - decay) * weights, every `update_every_n_steps` optimizer steps.
-
-    >>> EMAWeightAveraging(decay=0.99).decay
-    0.99
-    """
+    """average = decay * average + (1 - decay) * weights, every `update_every_n_steps` optimizer steps."""
 
     def __init__(self, decay: float = 0.999, update_every_n_steps: int = 1, update_starting_at_step: int = 0) -> None:
         super().__init__()

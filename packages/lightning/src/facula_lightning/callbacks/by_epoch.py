@@ -11,8 +11,6 @@ import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.exceptions import MisconfigurationException
 
-__all__ = ["BackboneFinetuning", "BaseFinetuning", "GradientAccumulationScheduler"]
-
 
 def multiplicative(epoch: int) -> float:
     """Twice the rate each epoch."""
@@ -101,8 +99,7 @@ class BackboneFinetuning(BaseFinetuning):
     def freeze_before_training(self, pl_module: Any) -> None:
         if not isinstance(getattr(pl_module, "backbone", None), facula.nn.Module):
             raise MisconfigurationException(
-                f"BackboneFinetuning: expected {type(pl_module).__name__} to have a layer named backbone, got none. "
-                "Assign self.backbone in __init__."
+                f"BackboneFinetuning: expected {type(pl_module).__name__} to have a layer named backbone, got none. Assign self.backbone in __init__."
             )
         self.freeze(pl_module.backbone, self.train_bn)
 
@@ -128,8 +125,7 @@ class GradientAccumulationScheduler(Callback):
     def __init__(self, scheduling: dict[int, int]) -> None:
         if not scheduling or any(epoch < 0 or count < 1 for epoch, count in scheduling.items()):
             raise MisconfigurationException(
-                f"GradientAccumulationScheduler: expected epochs from 0 with counts from 1, got {scheduling}. "
-                "Pass e.g. {0: 8, 4: 1}."
+                f"GradientAccumulationScheduler: expected epochs from 0 with counts from 1, got {scheduling}. Pass e.g. {{0: 8, 4: 1}}."
             )
         self.scheduling = dict(sorted({0: 1, **scheduling}.items()))
 
@@ -140,8 +136,7 @@ class GradientAccumulationScheduler(Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.accumulate_grad_batches != 1:
             raise MisconfigurationException(
-                "GradientAccumulationScheduler: expected Trainer(accumulate_grad_batches=1), "
-                f"got {trainer.accumulate_grad_batches}. Set one of them."
+                f"GradientAccumulationScheduler: expected Trainer(accumulate_grad_batches=1), got {trainer.accumulate_grad_batches}. Set one of them."
             )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 import facula_lightning as pl
 from facula.errors import unknown
 
-__all__ = ["Callback", "LambdaCallback"]
-
 
 class Callback:
     """Code that runs at chosen moments of a run; a subclass defines the hooks it needs.

@@ -17,8 +17,6 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.checkpoint import EXTENSION
 from facula_lightning.exceptions import MisconfigurationException, choice
 
-__all__ = ["ModelCheckpoint", "OnExceptionCheckpoint"]
-
 _FIELD = re.compile(r"\{([^{}:]+)(:[^{}]*)?\}")
 
 
@@ -89,8 +87,7 @@ class ModelCheckpoint(Callback):
     def state_key(self) -> str:
         return (
             f"ModelCheckpoint(monitor={self.monitor!r}, mode={self.mode!r}, "
-            f"every_n_train_steps={self.every_n_train_steps}, every_n_epochs={self.every_n_epochs}, "
-            f"train_time_interval={self.train_time_interval})"
+            f"every_n_train_steps={self.every_n_train_steps}, every_n_epochs={self.every_n_epochs}, train_time_interval={self.train_time_interval})"
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -15,8 +15,6 @@ from facula_lightning.batches import batch_size
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.exceptions import MisconfigurationException, choice
 
-__all__ = ["DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor"]
-
 
 class _Monitor(Callback):
     """A callback that has nothing to do without a logger."""
@@ -34,9 +32,6 @@ class LearningRateMonitor(_Monitor):
 
     `logging_interval` is "step", "epoch", or None for the interval of each scheduler. `log_momentum` and
     `log_weight_decay` add those.
-
-    >>> LearningRateMonitor("step").logging_interval
-    'step'
     """
 
     logging_interval: str | None = None

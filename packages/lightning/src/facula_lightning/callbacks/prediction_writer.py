@@ -7,8 +7,6 @@ from typing import Any
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.exceptions import choice
 
-__all__ = ["BasePredictionWriter"]
-
 
 class BasePredictionWriter(Callback):
     """Hears of predictions: define `write_on_batch_end` or `write_on_epoch_end`; `write_interval` chooses batch or epoch."""

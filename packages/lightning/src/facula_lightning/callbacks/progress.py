@@ -12,8 +12,6 @@ import facula_lightning as pl
 from facula.errors import missing
 from facula_lightning.callbacks.callback import Callback
 
-__all__ = ["LineProgressBar", "MovingBar", "ProgressBar", "RichProgressBar", "TQDMProgressBar", "default_progress_bar"]
-
 _STAGES = {"validate": "Validating", "test": "Testing", "predict": "Predicting", "sanity": "Sanity check"}
 
 
@@ -39,11 +37,7 @@ class ProgressBar(Callback):
 
 
 class LineProgressBar(ProgressBar):
-    """One line an epoch, for logs and pipes.
-
-    >>> LineProgressBar().state_key
-    'LineProgressBar'
-    """
+    """One line an epoch, for logs and pipes."""
 
     def __init__(self) -> None:
         self._started = 0.0
@@ -150,9 +144,6 @@ class RichProgressBar(MovingBar):
 
     They are redrawn `refresh_rate` times a second, by a thread, so that it costs the loop next to nothing; `leave` keeps
     every epoch's bar.
-
-    >>> RichProgressBar(leave=True).leave
-    True
     """
 
     def __init__(self, refresh_rate: int = 8, leave: bool = False, console: Any = None) -> None:
@@ -200,9 +191,6 @@ class TQDMProgressBar(MovingBar):
     """Bars by tqdm, for terminals and notebooks, drawn every `refresh_rate` batches. Needs tqdm (extra `tqdm`).
 
     With a rate of 0 nothing is drawn; `process_position` is how many lines further down the bars begin.
-
-    >>> TQDMProgressBar(refresh_rate=20).refresh_rate
-    20
     """
 
     def __init__(self, refresh_rate: int = 1, process_position: int = 0, leave: bool = False) -> None:

@@ -12,15 +12,10 @@ import facula
 import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
 
-__all__ = ["RunReport"]
-
 
 class RunReport(Callback):
     """Writes `path` when fitting ends: curves of all logged numbers, learning rates, gradient norms, times, the system and
     hyperparameters. Other parts (pictures, tables) can be added to `report` before that. Needs matplotlib (extra `plots`).
-
-    >>> RunReport("run/report.html", title="My run").report.title
-    'My run'
     """
 
     kept = ("rows", "epochs")

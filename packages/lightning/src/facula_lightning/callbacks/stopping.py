@@ -13,8 +13,6 @@ import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.exceptions import MisconfigurationException, choice
 
-__all__ = ["EarlyStopping", "Timer", "seconds"]
-
 
 @dataclass(eq=False)
 class EarlyStopping(Callback):
@@ -24,9 +22,6 @@ class EarlyStopping(Callback):
     `stopping_threshold` or worse than `divergence_threshold`. `strict=False` ignores a `monitor` that was not logged.
 
     Errors: MisconfigurationException for a `monitor` that was not logged, naming what was.
-
-    >>> EarlyStopping("val_loss", patience=2).patience
-    2
     """
 
     monitor: str

@@ -11,8 +11,6 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.module import evaluated
 from facula_lightning.tables import human, text_table
 
-__all__ = ["LayerRow", "ModelSummary", "RichModelSummary", "summarize"]
-
 
 class LayerRow:
     """One line of a summary: a layer, its parameters and, if the module was tried on an example, its shapes."""
@@ -30,9 +28,6 @@ class ModelSummary(Callback):
     """Prints the layers down to `max_depth` (-1: all) with their parameters when fitting begins.
 
     With `module.example_input_array` it tries the module once and adds the shapes that go in and out.
-
-    >>> ModelSummary(max_depth=2).max_depth
-    2
     """
 
     def __init__(self, max_depth: int = 1) -> None:

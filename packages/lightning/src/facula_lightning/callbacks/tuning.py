@@ -15,8 +15,6 @@ from facula_lightning.exceptions import MisconfigurationException, choice
 from facula_lightning.loops.loaders import transfer
 from facula_lightning.seed import isolate_rng
 
-__all__ = ["BatchSizeFinder", "LearningRateFinder"]
-
 
 @contextmanager
 def _tried(trainer: pl.Trainer, module: Any) -> Iterator[None]:

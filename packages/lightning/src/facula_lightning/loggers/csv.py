@@ -11,8 +11,6 @@ from typing import Any
 from facula_lightning.hparams import plain
 from facula_lightning.loggers.logger import Logger
 
-__all__ = ["CSVLogger"]
-
 
 class CSVLogger(Logger):
     """Writes `<save_dir>/<name>/version_<n>/metrics.csv`, a row a step, and `hparams.yaml` beside it.

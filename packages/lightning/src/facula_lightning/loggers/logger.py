@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Logger"]
-
 
 class Logger:
     """Receives metrics and hyperparameters; a subclass writes them somewhere.
@@ -44,8 +42,7 @@ class Logger:
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Take the numbers of one step."""
         raise NotImplementedError(
-            f"{type(self).__name__}.log_metrics: expected the class to define it, got none. "
-            "Define log_metrics(self, metrics, step)."
+            f"{type(self).__name__}.log_metrics: expected the class to define it, got none. Define log_metrics(self, metrics, step)."
         )
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:

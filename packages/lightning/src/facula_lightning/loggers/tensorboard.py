@@ -17,8 +17,6 @@ from typing import IO, Any
 from facula_lightning.hparams import plain
 from facula_lightning.loggers.csv import CSVLogger
 
-__all__ = ["TensorBoardLogger"]
-
 
 def _table() -> list[int]:
     rows = []
@@ -58,9 +56,6 @@ class TensorBoardLogger(CSVLogger):
     """Writes `<save_dir>/<name>/version_<n>/events.out.tfevents...`; hyperparameters become a text and `hparams.yaml`.
 
     `log_graph` and `default_hp_metric` are accepted for programs that pass them.
-
-    >>> TensorBoardLogger("logs", name="digits", version=3).log_dir.replace(os.sep, "/")
-    'logs/digits/version_3'
     """
 
     def __init__(

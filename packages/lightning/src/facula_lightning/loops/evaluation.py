@@ -12,8 +12,6 @@ from facula_lightning.loops.loaders import Batches, find, limited, shared, trans
 from facula_lightning.loops.optimization import arity
 from facula_lightning.module import LightningModule, evaluated
 
-__all__ = ["EvaluationLoop"]
-
 
 class EvaluationLoop:
     """Runs `validation_step`, `test_step` or `predict_step` over one or several loaders.
@@ -48,8 +46,7 @@ class EvaluationLoop:
         if found is None:
             if required:
                 raise MisconfigurationException(
-                    f"Trainer.{self.caller}: expected batches, got none. "
-                    f"Pass dataloaders or a datamodule, or define {self.short}_dataloader in the module."
+                    f"Trainer.{self.caller}: expected batches, got none. Pass dataloaders or a datamodule, or define {self.short}_dataloader in the module."
                 )
             return
         self.loaders = [shared(trainer, loader) for loader in _several(found)]

@@ -23,8 +23,6 @@ from facula_lightning.loops.loaders import (
 )
 from facula_lightning.metrics.metric import Metric
 
-__all__ = ["FitLoop"]
-
 
 class FitLoop:
     """Counts epochs, batches and optimizer steps, and runs them.
@@ -113,8 +111,7 @@ class FitLoop:
         loader = find(trainer, trainer.given_loaders.get("train"), "train")
         if loader is None:
             raise MisconfigurationException(
-                "Trainer.fit: expected batches to train on, got none. "
-                "Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
+                "Trainer.fit: expected batches to train on, got none. Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
             )
         if isinstance(loader, dict) or (
             isinstance(loader, list | tuple) and any(hasattr(p, "dataset") for p in loader)
@@ -122,8 +119,7 @@ class FitLoop:
             loader = CombinedLoader(loader, "max_size_cycle")
         if not hasattr(loader, "__iter__"):
             raise TypeError(
-                f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. "
-                "Pass a facula.utils.data.DataLoader."
+                f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. Pass a facula.utils.data.DataLoader."
             )
         if trainer.overfit_batches:
             loader = _in_order(loader)
@@ -146,8 +142,7 @@ class FitLoop:
             if interval == 1.0:
                 return math.inf
             raise MisconfigurationException(
-                f"val_check_interval: expected a number of batches for a loader without length, got {interval}. "
-                "Pass an int, e.g. 100."
+                f"val_check_interval: expected a number of batches for a loader without length, got {interval}. Pass an int, e.g. 100."
             )
         return max(1, int(self.count * interval))
 

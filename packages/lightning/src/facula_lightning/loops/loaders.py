@@ -13,8 +13,6 @@ from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.module import LightningModule
 
-__all__ = ["Batches", "find", "length", "limited", "remade", "set_state", "shared", "state_of", "transfer"]
-
 
 def find(trainer: pl.Trainer, given: Any, stage: str) -> Any | None:
     """The loaders of a stage (train, val, test, predict): those given, else the data module's, else the module's."""
@@ -74,8 +72,7 @@ def limited(loader: Any, limit: float, name: str) -> float:
     count = int(available * limit)
     if count == 0 and limit > 0 and available:
         raise MisconfigurationException(
-            f"{name}: expected at least one batch, got {limit} of {available:.0f}. "
-            f"Use at least {1 / available:.3g}, or an int."
+            f"{name}: expected at least one batch, got {limit} of {available:.0f}. Use at least {1 / available:.3g}, or an int."
         )
     return count
 
@@ -116,8 +113,7 @@ def set_state(loader: Any, state: Any, through: bool) -> None:
     """Let the loader's next pass be the rest of the one in `state`, or, with `through`, the pass after it."""
     if not hasattr(loader, "load_state_dict"):
         raise ValueError(
-            f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. "
-            "Pass a loader of the same class."
+            f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. Pass a loader of the same class."
         )
     if hasattr(loader, "go_on"):  # several loaders, each with its own rest
         loader.go_on(state, through)

@@ -13,8 +13,6 @@ from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.module import LightningModule
 from facula_lightning.optimizers import LightningOptimizer
 
-__all__ = ["Optimization"]
-
 
 class Optimization:
     """Runs `training_step` and, unless the module does it itself, what follows from its loss.
@@ -137,15 +135,13 @@ class Optimization:
         if isinstance(returned, Mapping):
             if "loss" not in returned:
                 raise MisconfigurationException(
-                    f"training_step: expected a dict with the key 'loss', got keys {', '.join(map(repr, returned))}. "
-                    "Return {'loss': loss, ...}."
+                    f"training_step: expected a dict with the key 'loss', got keys {', '.join(map(repr, returned))}. Return {{'loss': loss, ...}}."
                 )
             loss = returned["loss"]
             extra = {key: value for key, value in returned.items() if key != "loss"}
         if not isinstance(loss, facula.Tensor):
             raise MisconfigurationException(
-                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. "
-                "Return the loss without .item()."
+                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. Return the loss without .item()."
             )
         if loss.numel() != 1:
             raise MisconfigurationException(
@@ -167,8 +163,7 @@ class Optimization:
         if returned is None or isinstance(returned, Mapping):
             return returned
         raise MisconfigurationException(
-            f"training_step: expected a tensor, a dict or None in manual optimization, got {type(returned).__name__}. "
-            "Return nothing."
+            f"training_step: expected a tensor, a dict or None in manual optimization, got {type(returned).__name__}. Return nothing."
         )
 
 
