@@ -136,7 +136,7 @@ def loggers(given: Any, folder: str) -> list[Any]:
         return []
     if given is None or given is True:
         return [CSVLogger(folder)]
-    found = [facula.loggers.create(one, folder) if isinstance(one, str) else one for one in listed(given)]
+    found = [facula.loggers.create(one, save_dir=folder) if isinstance(one, str) else one for one in listed(given)]
     for one in found:
         if not hasattr(one, "log_metrics"):
             raise TypeError(
