@@ -6,7 +6,7 @@ from facula_lightning.cli import LightningCLI
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.fabric import Fabric
-from facula_lightning.loops.combined import CombinedLoader
+from facula_lightning.loops.loaders import CombinedLoader
 from facula_lightning.module import LightningModule
 from facula_lightning.seed import seed_everything
 from facula_lightning.trainer import Trainer

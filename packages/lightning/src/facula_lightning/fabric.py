@@ -9,6 +9,7 @@ from typing import Any
 
 import facula
 from facula_lightning import connect
+from facula_lightning.attributes import follows
 from facula_lightning.batches import to_device
 from facula_lightning.loops.loaders import shared
 from facula_lightning.precision import Precision
@@ -85,9 +86,7 @@ class Fabric(Processes):
             return facula.nn.utils.clip_grad_value_(module.parameters(), clip_val)
         return facula.nn.utils.clip_grad_norm_(module.parameters(), max_norm)
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """A block in the precision of the run."""
-        return self.precision.forward()
+    autocast = follows("precision.forward", "`with autocast():` a block in the precision of the run.")
 
     def no_backward_sync(self, module: Any, enabled: bool = True) -> AbstractContextManager[Any]:
         """A block whose gradients are only accumulated."""
@@ -97,18 +96,9 @@ class Fabric(Processes):
         """A number from all processes."""
         return float(self.strategy.reduce(float(value), reduce_op))
 
-    def all_gather(self, thing: Any) -> list[Any]:
-        """What each process gave."""
-        found: list[Any] = self.strategy.gather(thing)
-        return found
-
-    def broadcast(self, thing: Any) -> Any:
-        """What the first process gave."""
-        return self.strategy.broadcast(thing)
-
-    def barrier(self) -> None:
-        """Wait for all processes."""
-        self.strategy.barrier()
+    all_gather = follows("strategy.gather", "`all_gather(thing)`: what each process gave.")
+    broadcast = follows("strategy.broadcast", "`broadcast(thing)`: what the first process gave.")
+    barrier = follows("strategy.barrier", "`barrier()`: wait for all processes.")
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print in the first process only."""
@@ -118,7 +108,8 @@ class Fabric(Processes):
     def call(self, hook_name: str, *args: Any, **kwargs: Any) -> None:
         """Call a method of every callback that has it."""
         for callback in self.callbacks:
-            getattr(callback, hook_name, lambda *args, **kwargs: None)(*args, **kwargs)
+            if hasattr(callback, hook_name):
+                getattr(callback, hook_name)(*args, **kwargs)
 
     def log(self, name: str, value: Any, step: int | None = None) -> None:
         """Give one number to all loggers."""

@@ -9,9 +9,9 @@ from typing import Any
 import facula_lightning as pl
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.loops.combined import CombinedLoader
 from facula_lightning.loops.loaders import (
     Batches,
+    CombinedLoader,
     find,
     length,
     limited,
