@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self
 
 import facula_lightning as pl
@@ -25,14 +26,13 @@ def undefined(owner: Any, method: str, caller: str = "") -> MisconfigurationExce
 class DataHooks:
     """What modules and data modules can both define: loaders, what comes before and after, and the way to the device."""
 
+    # fmt: off
     def prepare_data(self) -> None:
         """Fetch data once, before anything else, in one process; assign nothing here."""
-
     def setup(self, stage: str) -> None:
         """Before a run, e.g. to build datasets; `stage` is fit, validate, test or predict."""
-
-    def teardown(self, stage: str) -> None:
-        """After a run."""
+    def teardown(self, stage: str) -> None: """After a run."""
+    # fmt: on
 
     def train_dataloader(self) -> Any:
         """The batches to train on."""
@@ -88,26 +88,26 @@ class LightningDataModule(HyperparametersMixin, DataHooks):
         predict_dataset: Any = None,
         batch_size: int = 1,
         num_workers: int = 0,
+        **kwargs: Any,
     ) -> Self:
-        """A data module over given datasets; the training set is shuffled."""
+        """A data module over given datasets, the training set shuffled; further keywords are for its `__init__`."""
         from facula.utils.data import DataLoader
 
-        def loader(dataset: Any, shuffle: bool) -> Any:
-            return lambda: DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers)
-
-        module = cls()
+        module = cls(**kwargs)
         given = {"train": train_dataset, "val": val_dataset, "test": test_dataset, "predict": predict_dataset}
+        options = {"batch_size": batch_size, "num_workers": num_workers}
         for stage, dataset in given.items():
             if dataset is not None:
-                setattr(module, f"{stage}_dataloader", loader(dataset, stage == "train"))
+                setattr(
+                    module, f"{stage}_dataloader", partial(DataLoader, dataset, shuffle=stage == "train", **options)
+                )
         return module
-
-    def on_exception(self, exception: BaseException) -> None:
-        """When the run is ended by an exception."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint should hold of this data module."""
         return {}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
+    # fmt: off
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None: """Take back what `state_dict` returned."""
+    def on_exception(self, exception: BaseException) -> None: """When the run is ended by an exception."""
+    # fmt: on

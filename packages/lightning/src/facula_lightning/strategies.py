@@ -45,11 +45,11 @@ class SingleDeviceStrategy:
         if self.root_device.type != "cpu" or any(p.device != self.root_device for p in module.parameters()):
             module.to(self.root_device)
 
-    def begin_training(self, module: Any) -> None:
-        """Before the optimizers of a fit are made."""
-
-    def before_step(self, module: Any) -> None:
-        """Before each training step."""
+    # fmt: off
+    def begin_training(self, module: Any) -> None: """Before the optimizers of a fit are made."""
+    def before_step(self, module: Any) -> None: """Before each training step."""
+    def barrier(self) -> None: """Wait until every process has come here."""
+    # fmt: on
 
     def no_sync(self) -> AbstractContextManager[Any]:
         """A block whose gradients are to be accumulated and not yet shared."""
@@ -66,9 +66,6 @@ class SingleDeviceStrategy:
     def broadcast(self, thing: Any) -> Any:
         """What the first process gave."""
         return thing
-
-    def barrier(self) -> None:
-        """Wait until every process has come here."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root_device)!r})"
@@ -103,32 +100,25 @@ class DDPStrategy(SingleDeviceStrategy):
                 facula.distributed.broadcast(buffer, 0)
 
     def no_sync(self) -> AbstractContextManager[Any]:
-        """A block whose gradients stay with this process."""
-        found: AbstractContextManager[Any] = self._parallel.no_sync()
-        return found
+        return self._parallel.no_sync()
 
     def reduce(self, value: float, operation: str = "mean") -> float:
-        """A number from all processes: their mean, sum, min or max."""
-        operations = facula.distributed.ReduceOp
-        kind = {"mean": operations.SUM, "sum": operations.SUM, "min": operations.MIN, "max": operations.MAX}[operation]
         total = facula.tensor(float(value), dtype=facula.float64)
-        facula.distributed.all_reduce(total, kind)
+        kind = "sum" if operation == "mean" else operation
+        facula.distributed.all_reduce(total, getattr(facula.distributed.ReduceOp, kind.upper()))
         return total.item() / self.world_size if operation == "mean" else total.item()
 
     def gather(self, thing: Any) -> list[Any]:
-        """What each process gave, in the order of ranks."""
         found: list[Any] = [None] * self.world_size
         facula.distributed.all_gather_object(found, _sendable(thing))
         return [_received(part) for part in found]
 
     def broadcast(self, thing: Any) -> Any:
-        """What rank 0 gave."""
         box = [thing]
         facula.distributed.broadcast_object_list(box, 0)
         return box[0]
 
     def barrier(self) -> None:
-        """Wait until every process has come here."""
         facula.distributed.barrier()
 
 

@@ -2,10 +2,9 @@
 
 from facula_lightning.callbacks.averaging import EMAWeightAveraging, StochasticWeightAveraging, WeightAveraging
 from facula_lightning.callbacks.by_epoch import BackboneFinetuning, BaseFinetuning, GradientAccumulationScheduler
-from facula_lightning.callbacks.callback import Callback, LambdaCallback
+from facula_lightning.callbacks.callback import BasePredictionWriter, Callback, LambdaCallback
 from facula_lightning.callbacks.checkpoint import ModelCheckpoint, OnExceptionCheckpoint
 from facula_lightning.callbacks.monitors import DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor
-from facula_lightning.callbacks.prediction_writer import BasePredictionWriter
 from facula_lightning.callbacks.progress import LineProgressBar, ProgressBar, RichProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.run_report import RunReport
 from facula_lightning.callbacks.stopping import EarlyStopping, Timer

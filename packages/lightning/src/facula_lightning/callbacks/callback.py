@@ -1,4 +1,4 @@
-"""Callback: what a callback may hear of, each hook an empty method; and callbacks made of functions."""
+"""Callback: what a callback may hear of, each hook an empty method; also one made of functions, and one for predictions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import facula_lightning as pl
 from facula.errors import unknown
+from facula_lightning.exceptions import choice
 
 
 class Callback:
@@ -124,3 +125,37 @@ class LambdaCallback(Callback):
                 raise unknown("hook", name, _HOOKS, "facula_lightning.Callback")
             if function is not None:
                 setattr(self, name, function)
+
+
+class BasePredictionWriter(Callback):
+    """Hears of predictions: define `write_on_batch_end` or `write_on_epoch_end`; `write_interval` chooses batch or epoch."""
+
+    def __init__(self, write_interval: str = "batch") -> None:
+        self.interval = choice(
+            "BasePredictionWriter", "write_interval", write_interval, "batch", "epoch", "batch_and_epoch"
+        )
+
+    def write_on_batch_end(
+        self,
+        trainer: Any,
+        pl_module: Any,
+        prediction: Any,
+        batch_indices: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Write what was predicted for one batch."""
+
+    def write_on_epoch_end(self, trainer: Any, pl_module: Any, predictions: list[Any], batch_indices: Any) -> None:
+        """Write all predictions."""
+
+    def on_predict_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if "batch" in self.interval:
+            self.write_on_batch_end(trainer, pl_module, outputs, None, batch, batch_idx, dataloader_idx)
+
+    def on_predict_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        if "epoch" in self.interval:
+            self.write_on_epoch_end(trainer, pl_module, trainer.prediction_loop.predictions, None)

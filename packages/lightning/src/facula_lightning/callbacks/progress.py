@@ -70,14 +70,11 @@ class MovingBar(ProgressBar):
             f"{type(self).__name__}.open: expected a definition, got none. Define open, move, close."
         )
 
-    def move(self, bar: Any, done: int, speed: float, values: dict[str, str]) -> None:
-        """Show that `done` batches are done."""
-
-    def close(self, bar: Any, leave: bool) -> None:
-        """End a bar."""
-
-    def stop(self) -> None:
-        """End all drawing."""
+    # fmt: off
+    def move(self, bar: Any, done: int, speed: float, values: dict[str, str]) -> None: """Show that `done` batches are done."""
+    def close(self, bar: Any, leave: bool) -> None: """End a bar."""
+    def stop(self) -> None: """End all drawing."""
+    # fmt: on
 
     def due(self, done: int) -> bool:
         """Whether it is time to draw: `refresh_rate` times a second."""

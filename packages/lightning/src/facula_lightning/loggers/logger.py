@@ -50,11 +50,10 @@ class Logger:
             f"{type(self).__name__}.log_metrics: expected the class to define it, got none. Define log_metrics(self, metrics, step)."
         )
 
-    def log_hyperparams(self, params: dict[str, Any]) -> None:
-        """Take the hyperparameters of the run."""
-
-    def save(self) -> None:
-        """Write what has not been written yet."""
+    # fmt: off
+    def log_hyperparams(self, params: dict[str, Any]) -> None: """Take the hyperparameters of the run."""
+    def save(self) -> None: """Write what has not been written yet."""
+    # fmt: on
 
     def finalize(self, status: str) -> None:
         """The run has ended; `status` is "success" or "failed"."""
@@ -120,7 +119,6 @@ class CSVLogger(Logger):
             self.save()
 
     def save(self) -> None:
-        """Write the rows that are not written yet."""
         new = self.rows[self._written :]
         if not new:
             return

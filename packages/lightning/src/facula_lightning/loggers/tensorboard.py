@@ -87,7 +87,6 @@ class TensorBoardLogger(CSVLogger):
         self._event(0, _field(5, _field(1, _field(1, "hyperparameters") + _field(8, tensor) + _field(9, plugin))))
 
     def save(self) -> None:
-        """Write what has not been written yet."""
         if self._file is not None:
             self._file.close()
             self._file = None

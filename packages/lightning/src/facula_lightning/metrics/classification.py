@@ -44,7 +44,6 @@ class ConfusionMatrix(Metric):
         super().__init__()
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         said, truth = array(preds), array(target)
         if self.task == "multiclass" and said.ndim == truth.ndim + 1:
             best, first = said.argmax(axis=1), np.argsort(-said, axis=1, kind="stable")[:, : self.top_k]
@@ -65,7 +64,6 @@ class ConfusionMatrix(Metric):
         self.add(matrix=counts.reshape(self.matrix.shape))
 
     def compute(self) -> Any:
-        """The matrix."""
         return self.matrix.copy()
 
 
@@ -77,7 +75,6 @@ class _Rate(ConfusionMatrix):
         raise NotImplementedError
 
     def compute(self) -> Any:
-        """The rate."""
         if self.task == "multilabel":
             hit, wrong, missed = self.matrix[:, 1, 1], self.matrix[:, 0, 1], self.matrix[:, 1, 0]
         else:
@@ -133,7 +130,6 @@ class Accuracy(Recall):
     """
 
     def compute(self) -> Any:
-        """The rate."""
         if self.task == "multiclass":
             return super().compute()
         right = np.trace(self.matrix, axis1=-2, axis2=-1)
@@ -171,12 +167,10 @@ class AUROC(Metric):
         self.average, self.ignore_index = average, ignore_index
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         self.scores.append(array(preds).astype(np.float64))
         self.targets.append(array(target).astype(np.int64))
 
     def compute(self) -> Any:
-        """The area."""
         scores, targets = np.concatenate(self.scores), np.concatenate(self.targets)
         kept = np.ones(targets.shape, bool) if self.ignore_index is None else targets != self.ignore_index
         if targets.ndim == 1 and scores.ndim == 2:  # of classes: each against the rest

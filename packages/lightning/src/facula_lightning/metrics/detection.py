@@ -27,7 +27,6 @@ class MeanAveragePrecision(Metric):
         self.thresholds = np.linspace(0.5, 0.95, 10) if iou_thresholds is None else np.array(iou_thresholds)
 
     def update(self, preds: Sequence[Mapping[str, Any]], target: Sequence[Mapping[str, Any]]) -> None:
-        """Take one batch of pictures."""
         for said, truth in zip(preds, target, strict=True):
             number = np.frombuffer(np.random.default_rng().bytes(6) + b"\0\0", np.int64)[0]  # unlike any other's
             for into, part, last in ((self.found, said, "scores"), (self.truths, truth, "labels")):

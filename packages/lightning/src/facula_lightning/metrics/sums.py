@@ -17,7 +17,6 @@ class _Mean(Metric):
     sums = {"total": 0.0, "count": 0.0}  # noqa: RUF012
 
     def compute(self) -> float:
-        """The mean."""
         return float(self.total / self.count)
 
 
@@ -33,7 +32,6 @@ class MeanSquaredError(_Mean):
         self.squared = squared
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         error = np.asarray(array(preds), np.float64) - array(target)
         self.add(total=self.distance(error).sum(), count=error.size)
 
@@ -42,7 +40,6 @@ class MeanSquaredError(_Mean):
         return error**2
 
     def compute(self) -> float:
-        """The mean, or its root."""
         return float(super().compute() ** (1.0 if self.squared else 0.5))
 
 
@@ -60,13 +57,11 @@ class R2Score(Metric):
     lists = ("targets",)
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         truth = np.asarray(array(target), np.float64).reshape(-1)
         self.add(error=((np.asarray(array(preds), np.float64).reshape(-1) - truth) ** 2).sum())
         self.targets.append(truth)
 
     def compute(self) -> float:
-        """The score."""
         truth = np.concatenate(self.targets)
         spread = ((truth - truth.mean()) ** 2).sum()
         return float(1 - self.error / spread) if spread else float("nan")
@@ -80,7 +75,6 @@ class Perplexity(_Mean):
         self.ignore_index = ignore_index
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         logits, truth = array(preds).astype(np.float64), array(target).reshape(-1)
         logits = logits.reshape(len(truth), -1)
         kept = np.ones(len(truth), bool) if self.ignore_index is None else truth != self.ignore_index
@@ -89,7 +83,6 @@ class Perplexity(_Mean):
         self.add(total=nll.sum(), count=len(truth))
 
     def compute(self) -> float:
-        """The perplexity."""
         return float(np.exp(super().compute()))
 
 
@@ -101,7 +94,6 @@ class WordErrorRate(_Mean):
     """
 
     def update(self, preds: Sequence[str], target: Sequence[str]) -> None:
-        """Take one batch of sentences."""
         for said, truth in zip(preds, target, strict=True):
             a, b = said.split(), truth.split()
             row = list(range(len(b) + 1))
@@ -137,7 +129,6 @@ class BLEUScore(Metric):
                 self.grams[n - 1] += found.total()
 
     def compute(self) -> float:
-        """The score."""
         if not self.hits.all():
             return 0.0
         penalty = min(0.0, 1 - self.lengths[1] / self.lengths[0])
