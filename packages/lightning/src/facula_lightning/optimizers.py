@@ -36,19 +36,18 @@ class LightningOptimizer:
 
     def step(self, closure: Callable[[], Any] | None = None, **kwargs: Any) -> Any:
         """One step, with the hook before it, counted in `trainer.global_step`."""
-        trainer = self._trainer
-        if closure is None:
-            trainer.hooks("on_before_optimizer_step", self.optimizer)
-            result = self.optimizer.step(**kwargs)
+
+        def hooked() -> Any:
+            loss = None if closure is None else closure()
+            self._trainer.hooks("on_before_optimizer_step", self.optimizer)
+            return loss
+
+        if closure is not None:
+            kwargs["closure"] = hooked
         else:
-
-            def hooked() -> Any:
-                loss = closure()
-                trainer.hooks("on_before_optimizer_step", self.optimizer)
-                return loss
-
-            result = self.optimizer.step(closure=hooked, **kwargs)
-        trainer.fit_loop.global_step += 1
+            hooked()
+        result = self.optimizer.step(**kwargs)
+        self._trainer.fit_loop.global_step += 1
         return result
 
     def __getattr__(self, name: str) -> Any:

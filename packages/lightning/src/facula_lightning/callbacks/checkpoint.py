@@ -145,7 +145,7 @@ class ModelCheckpoint(Callback):
         score = self._score(trainer)
         values = trainer.metrics.seen_by(2)
         values |= {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        if self.save_top_k and (self.monitor is None or self._good_enough(score)):
+        if self.save_top_k and (score is None or self._good_enough(score)):
             path = self._free_path(self.format_checkpoint_name(values))
             dropped = self._keep(path, score)
             trainer.save_checkpoint(path, self.save_weights_only)
@@ -166,35 +166,27 @@ class ModelCheckpoint(Callback):
         self.current_score = trainer.metrics.monitored("ModelCheckpoint", self.monitor)
         return self.current_score
 
-    def _better(self, score: float, other: float) -> bool:
-        if math.isnan(score):
-            return False
-        return math.isnan(other) or (score < other if self.mode == "min" else score > other)
-
-    def _good_enough(self, score: float | None) -> bool:
-        if self.save_top_k == -1 or len(self.best_k_models) < self.save_top_k:
-            return True
-        assert score is not None
-        return self._better(score, self.best_k_models[self._worst()])
+    def _rank(self, score: float) -> float:
+        """Less is better; what is no number comes last."""
+        return math.inf if math.isnan(score) else score if self.mode == "min" else -score
 
     def _worst(self) -> str:
-        worst = ""
-        for path, score in self.best_k_models.items():
-            if not worst or self._better(self.best_k_models[worst], score):
-                worst = path
-        return worst
+        return max(self.best_k_models, key=lambda path: self._rank(self.best_k_models[path]), default="")
+
+    def _good_enough(self, score: float) -> bool:
+        full = self.save_top_k != -1 and len(self.best_k_models) >= self.save_top_k
+        return not full or self._rank(score) < self._rank(self.best_k_models[self._worst()])
 
     def _keep(self, path: str, score: float | None) -> str:
         """Note a new file; returns the one that it pushes out, or an empty string."""
         if score is None:
             dropped, self.best_model_path = self.best_model_path, path
             return dropped if self.save_top_k == 1 else ""
-        dropped = ""
-        if self.save_top_k != -1 and len(self.best_k_models) >= self.save_top_k:
-            dropped = self._worst()
-            del self.best_k_models[dropped]
+        full = self.save_top_k != -1 and len(self.best_k_models) >= self.save_top_k
+        dropped = self._worst() if full else ""
+        self.best_k_models.pop(dropped, None)
         self.best_k_models[path] = score
-        if self.best_model_score is None or self._better(score, self.best_model_score):
+        if self.best_model_score is None or self._rank(score) < self._rank(self.best_model_score):
             self.best_model_path, self.best_model_score = path, score
         self.kth_best_model_path = self._worst()
         return dropped

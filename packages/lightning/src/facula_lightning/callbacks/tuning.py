@@ -112,11 +112,9 @@ class LearningRateFinder(Callback):
                     break
                 for group in groups:
                     group["lr"] = self._rate(step + 1)
-        slopes = [
-            (losses[i + 1] - losses[i - 1], rates[i]) for i in range(min(10, len(losses) // 4) + 1, len(losses) - 1)
-        ]
-        finite = [pair for pair in slopes if math.isfinite(pair[0])]
-        self.suggestion = min(finite)[1] if finite else None
+        first = min(10, len(losses) // 4) + 1
+        slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(first, len(losses) - 1)]
+        self.suggestion = min((pair for pair in slopes if math.isfinite(pair[0])), default=(0.0, None))[1]
 
 
 @dataclass(eq=False)
@@ -155,13 +153,10 @@ class BatchSizeFinder(Callback):
                 if size in (0, fits) or size >= fails:
                     break
         self.optimal_batch_size = fits or 1
-        self._apply(trainer, self.optimal_batch_size)
-
-    def _apply(self, trainer: pl.Trainer, size: int) -> None:
-        _set(trainer.datamodule or trainer.module, self.batch_arg_name, (), size)
+        _set(trainer.datamodule or pl_module, self.batch_arg_name, (), self.optimal_batch_size)
 
     def _fits(self, trainer: pl.Trainer, size: int) -> bool:
-        self._apply(trainer, size)
+        _set(trainer.datamodule or trainer.module, self.batch_arg_name, (), size)
         try:
             for _ in _losses(trainer, self.steps_per_trial):
                 pass
