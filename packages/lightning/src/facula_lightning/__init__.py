@@ -1,6 +1,9 @@
 """The Trainer of Facula, with Lightning's names: `import facula_lightning as lightning`."""
 
-from facula_lightning import callbacks, loggers, metrics, strategies
+from importlib import import_module
+from types import ModuleType
+
+from facula_lightning import callbacks, loggers, metrics, profilers, strategies
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.cli import LightningCLI
 from facula_lightning.datamodule import LightningDataModule
@@ -25,6 +28,14 @@ __all__ = [
     "callbacks",
     "loggers",
     "metrics",
+    "profilers",
+    "pytorch",
     "seed_everything",
     "strategies",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "pytorch":  # takes what is above, so it comes with the first who asks
+        return import_module("facula_lightning.pytorch")
+    raise AttributeError(f"module 'facula_lightning' has no attribute {name!r}")
