@@ -422,7 +422,7 @@ def test_exceptions_reach_callbacks_and_show_the_users_line_soon(line, data, mak
     with pytest.raises(ZeroDivisionError) as caught:
         make_trainer(callbacks=watch).fit(Fails(), data)
     assert heard == [caught.value]
-    assert len([entry for entry in caught.traceback if "facula" in str(entry.path)]) <= 12
+    assert len([entry for entry in caught.traceback if "facula_lightning" in str(entry.path)]) <= 10
 
 
 def test_overhead_of_fit_is_small(line, data, make_trainer):

@@ -14,7 +14,12 @@ def first_tensor(batch: Any) -> Any | None:
     if isinstance(batch, facula.Tensor):
         return batch
     found: list[Any] = []
-    map_tensors(lambda value: found.append(value) or value, batch)
+
+    def note(value: Any) -> Any:
+        found.append(value)
+        return value
+
+    map_tensors(note, batch)
     return next((value for value in found if isinstance(value, facula.Tensor)), None)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import facula
 import facula_lightning as pl
@@ -36,6 +39,7 @@ def _is_interval(value: Any) -> bool:
     return isinstance(value, str | dict | timedelta) or (_is_part(value) and value > 0)
 
 
+_ANY: tuple[Callable[[Any], bool], str, str] = (lambda value: True, "", "")
 _COUNT = (lambda value: _is_int(value, 1), "a positive int", "Use 1 or more.")
 _UNLIMITED = (lambda value: _is_int(value, -1), "an int from -1 on", "Use -1 for no limit.")
 _PART = (_is_part, "a part from 0.0 to 1.0 or a number of batches", "Use an int for a number.")
@@ -61,12 +65,45 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str, str]] = {
 }  # fmt: skip
 
 
-def check(arguments: Mapping[str, Any]) -> None:
-    """Hold each argument that is given against its rule."""
-    for name, (holds, words, fix) in _RULES.items():
-        value = arguments[name]
-        if value is not None and not holds(value):
-            raise MisconfigurationException(f"{name}: expected {words}, got {value!r}. {fix}")
+_RENAMED = {
+    "auto_lr_find": "callbacks=[LearningRateFinder()]",
+    "auto_scale_batch_size": "callbacks=[BatchSizeFinder()]",
+    "checkpoint_callback": "enable_checkpointing",
+    "distributed_backend": "strategy='ddp'",
+    "gpus": "accelerator='gpu', devices=1",
+    "progress_bar_refresh_rate": "callbacks=[TQDMProgressBar(refresh_rate=20)]",
+    "replace_sampler_ddp": "use_distributed_sampler",
+    "resume_from_checkpoint": "ckpt_path='last' in fit",
+    "weights_summary": "callbacks=[ModelSummary(max_depth=2)]",
+}
+_P = ParamSpec("_P")
+
+
+def checked(init: Callable[_P, None]) -> Callable[_P, None]:
+    """An `__init__` that first holds the names and values of its arguments against what it takes."""
+    taken = inspect.signature(init).parameters
+
+    @wraps(init)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        for name, value in kwargs.items():
+            if name not in taken:
+                near = difflib.get_close_matches(name, taken, n=1)
+                fix = (
+                    f"Write {_RENAMED[name]}"
+                    if name in _RENAMED
+                    else f"Did you mean {near[0]!r}?"
+                    if near
+                    else "See help(Trainer)"
+                )
+                raise TypeError(
+                    f"Trainer: expected an argument of Trainer, got {name!r}. {fix}{'' if fix[-1] == '?' else '.'}"
+                )
+            holds, words, fix = _RULES.get(name, _ANY)
+            if value is not None and not holds(value):
+                raise MisconfigurationException(f"{name}: expected {words}, got {value!r}. {fix}")
+        init(*args, **kwargs)
+
+    return run
 
 
 def max_epochs(given: int | None, max_steps: int, max_time: Any) -> int:
@@ -190,6 +227,10 @@ def ordered(found: list[Callback]) -> list[Callback]:
 def module(given: Any, stage: str) -> LightningModule:
     """A checked module."""
     if isinstance(given, LightningModule):
+        if "_trainer" not in vars(given):
+            raise AttributeError(
+                f"Trainer.{stage}: expected {type(given).__name__}.__init__ to call super().__init__(), got none. Call it first."
+            )
         return given
     if given is None:
         raise TypeError(f"Trainer.{stage}: expected a LightningModule, got none. Pass the module as first argument.")
@@ -199,7 +240,10 @@ def module(given: Any, stage: str) -> LightningModule:
 
 
 def check_data(loaders: dict[str, Any], datamodule: Any, stage: str) -> None:
-    """Loaders and a data module at once are a mistake."""
+    """Loaders and a data module at once are a mistake, and so is a class in place of an object."""
+    for one in (datamodule, *loaders.values()):
+        if isinstance(one, type):
+            raise TypeError(f"Trainer.{stage}: expected data, got the class {one.__name__}. Pass {one.__name__}(...).")
     if datamodule is not None and any(given is not None for given in loaders.values()):
         raise MisconfigurationException(
             f"Trainer.{stage}: expected loaders or a datamodule, got both. Pass one of them."

@@ -95,7 +95,7 @@ class LightningDataModule(HyperparametersMixin, DataHooks):
 
         module = cls(**kwargs)
         given = {"train": train_dataset, "val": val_dataset, "test": test_dataset, "predict": predict_dataset}
-        options = {"batch_size": batch_size, "num_workers": num_workers}
+        options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers}
         for stage, dataset in given.items():
             if dataset is not None:
                 setattr(

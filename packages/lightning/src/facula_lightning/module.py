@@ -94,6 +94,8 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
     @property
     def dtype(self) -> Any:
         """The type of the parameters."""
+        if "_trainer" not in vars(self):  # not yet: an error asks for it that tells of a missing super().__init__()
+            raise AttributeError("dtype")
         return next((p.dtype for p in self.parameters()), facula.get_default_dtype())
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:

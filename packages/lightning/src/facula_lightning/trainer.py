@@ -53,6 +53,7 @@ class Trainer(Processes):
     (0, 0)
     """
 
+    @connect.checked
     def __init__(
         self,
         *,
@@ -95,7 +96,6 @@ class Trainer(Processes):
         reload_dataloaders_every_n_epochs: int = 0,
         default_root_dir: str | Path | None = None,
     ) -> None:
-        connect.check(locals())
         if barebones:  # the bare loop: nothing watches it
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = 0
@@ -103,6 +103,10 @@ class Trainer(Processes):
         self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
         self.max_epochs = 1 if quick else connect.max_epochs(max_epochs, max_steps, max_time)
         self.min_epochs, self.min_steps, self.max_steps = min_epochs, min_steps, quick or max_steps
+        if min_epochs is not None and -1 < self.max_epochs < min_epochs:
+            raise MisconfigurationException(
+                f"min_epochs: expected at most max_epochs={self.max_epochs}, got {min_epochs}. Raise max_epochs."
+            )
         self.overfit_batches, over = overfit_batches, overfit_batches or None
         limits = (over or limit_train_batches, over or limit_val_batches, limit_test_batches, limit_predict_batches)
         self.limit_train_batches, self.limit_val_batches, self.limit_test_batches, self.limit_predict_batches = (

@@ -86,7 +86,7 @@ class CSVLogger(Logger):
         self._written = 0
 
     @property
-    def version(self) -> int | str:  # type: ignore[override]
+    def version(self) -> int | str:
         """The number or name of this run; the next one that is free where none was given."""
         if self._version is None:
             taken = [path.name[8:] for path in Path(self.save_dir, self.name).glob("version_*") if path.is_dir()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import facula
 import facula_lightning as pl
 from facula_lightning.attributes import overridden
+from facula_lightning.datamodule import undefined
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.loops.loaders import Batches, find, limited, shared, transfer
 from facula_lightning.loops.optimization import arity
@@ -39,6 +41,8 @@ class EvaluationLoop:
         self.loaders, self.counts = [], []
         defined = self.stage == "predict" or overridden(module, step, LightningModule)
         if not required and not defined:
+            if trainer.given_loaders.get(self.short) is not None:
+                warnings.warn(f"{undefined(module, step, 'Trainer.fit')} Nothing is validated.", stacklevel=2)
             return
         found = find(trainer, trainer.given_loaders.get(self.short), self.short)
         if required and not defined:
@@ -83,7 +87,7 @@ class EvaluationLoop:
         trainer, hooks, metrics = self.trainer, self.trainer.hooks, self.trainer.metrics
         name = f"{self.stage}_step"
         step, move = getattr(trainer.module, name), transfer(trainer)
-        taken = arity(step, len(self.loaders))
+        taken = arity(name, step, 3, len(self.loaders))
         kept: list[Any] | None = [] if self.stage == "predict" else None
         if kept is not None:
             self.predictions.append(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from typing import Any
 
 import facula_lightning as pl
@@ -111,7 +112,8 @@ class FitLoop:
         loader = find(trainer, trainer.given_loaders.get("train"), "train")
         if loader is None:
             raise MisconfigurationException(
-                "Trainer.fit: expected batches to train on, got none. Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
+                "Trainer.fit: expected batches to train on, got none. "
+                "Pass train_dataloaders or a datamodule, or define train_dataloader in the module or datamodule."
             )
         if isinstance(loader, dict) or (
             isinstance(loader, list | tuple) and any(hasattr(p, "dataset") for p in loader)
@@ -125,6 +127,10 @@ class FitLoop:
             loader = _in_order(loader)
         self.loader = loader = shared(trainer, loader)
         self.count = limited(loader, trainer.limit_train_batches, "limit_train_batches")
+        if not self.count and trainer.limit_train_batches:
+            warnings.warn(
+                "Trainer.fit: expected batches to train on, got none in the loader. Nothing is trained.", stacklevel=2
+            )
         self.validate_every = self._validation_interval()
 
     def _validation_interval(self) -> float:
