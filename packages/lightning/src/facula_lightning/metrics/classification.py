@@ -84,14 +84,22 @@ class _Rate(ConfusionMatrix):
             return float(_divided(*self.rate(hit[1], wrong[1], missed[1])))
         if self.average == "micro":
             return float(_divided(*self.rate(hit.sum(), wrong.sum(), missed.sum())))
-        rates, support = _divided(*self.rate(hit, wrong, missed)), hit + missed
-        if self.average == "macro":
-            return float(rates[hit + wrong + missed > 0].mean() if self.task == "multiclass" else rates.mean())
-        return rates if self.average in ("none", None) else float((rates * support).sum() / support.sum())
+        rates, seen = _divided(*self.rate(hit, wrong, missed)), hit + wrong + missed > 0
+        if self.average == "macro" and self.task == "multiclass":  # of the classes that there are
+            return _averaged(rates[seen], (hit + missed)[seen], self.average)
+        return _averaged(rates, hit + missed, self.average)
 
 
 def _divided(a: Any, b: Any) -> Any:
     return np.divide(a, b, out=np.zeros_like(a), where=np.asarray(b) > 0)
+
+
+def _averaged(rates: Any, support: Any, average: str | None) -> Any:
+    """The mean of the rates ("macro"), by their support ("weighted"), or the rates; NaN without any."""
+    if average in ("none", None):
+        return rates
+    weights = support if average == "weighted" else np.ones_like(rates)
+    return float((rates * weights).sum() / weights.sum()) if weights.sum() else float("nan")
 
 
 class Precision(_Rate):
@@ -134,11 +142,8 @@ class Accuracy(Recall):
             return super().compute()
         right = np.trace(self.matrix, axis1=-2, axis2=-1)
         if self.task == "binary" or self.average == "micro":
-            return float(right.sum() / self.matrix.sum())
-        rates, support = right / self.matrix.sum(axis=(1, 2)), self.matrix[:, 1].sum(axis=1)
-        if self.average == "macro":
-            return float(rates.mean())
-        return rates if self.average in ("none", None) else float((rates * support).sum() / support.sum())
+            return float(_divided(right.sum(), self.matrix.sum()))
+        return _averaged(_divided(right, self.matrix.sum(axis=(1, 2))), self.matrix[:, 1].sum(axis=1), self.average)
 
 
 class AUROC(Metric):
@@ -182,9 +187,7 @@ class AUROC(Metric):
         columns = [c for c in range(scores.shape[1]) if kept[:, c].any()]
         areas = np.array([self.area(scores[kept[:, c], c], targets[kept[:, c], c] == 1) for c in columns])
         support = np.array([(targets[kept[:, c], c] == 1).sum() for c in columns])
-        if self.average in ("none", None):
-            return areas
-        return float(areas.mean() if self.average == "macro" else (areas * support).sum() / support.sum())
+        return _averaged(areas, support, self.average)
 
     @staticmethod
     def area(scores: Any, positive: Any) -> float:
