@@ -5,24 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from facula_lightning import (
-    Callback,
-    CombinedLoader,
-    LightningDataModule,
-    LightningModule,
-    Trainer,
-    callbacks,
-    cli,
-    loggers,
-    profilers,
-    seed_everything,
-    strategies,
-)
-
-__all__ = [
-    "Callback", "CombinedLoader", "LightningDataModule", "LightningModule", "Trainer", "callbacks", "cli", "loggers",
-    "profilers", "seed_everything", "strategies",
-]  # fmt: skip
+from facula_lightning import *  # noqa: F403
+from facula_lightning import cli as cli
 
 _ROOMS = {
     "callbacks": "callbacks callbacks.early_stopping callbacks.finetuning callbacks.lr_monitor callbacks.model_checkpoint "
