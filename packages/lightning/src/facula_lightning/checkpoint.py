@@ -11,7 +11,6 @@ import facula
 import facula_lightning as pl
 from facula_lightning import storage
 from facula_lightning.hparams import plain
-from facula_lightning.optimizers import SchedulerConfig
 
 EXTENSION = ".ckpt.safetensors"
 _FORMAT = 1
@@ -32,8 +31,7 @@ def dump(trainer: pl.Trainer, weights_only: bool = False) -> dict[str, Any]:
             checkpoint["scaler"] = trainer.precision.scaler.state_dict()
         checkpoint["loops"] = {"fit": trainer.fit_loop.state_dict()}
         checkpoint["callbacks"] = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}
-        checkpoint["optimizer_states"] = [optimizer.state_dict() for optimizer in trainer.optimizers]
-        checkpoint["lr_schedulers"] = [config.scheduler.state_dict() for config in trainer.lr_scheduler_configs]
+        checkpoint |= {key: [thing.state_dict() for thing in things] for key, things in _lists(trainer).items()}
     for owner, key in ((module, "hyper_parameters"), (trainer.datamodule, "datamodule_hyper_parameters")):
         hparams = getattr(owner, "hparams", None)
         if hparams:
@@ -42,6 +40,12 @@ def dump(trainer: pl.Trainer, weights_only: bool = False) -> dict[str, Any]:
         checkpoint["datamodule"] = dict(trainer.datamodule.state_dict())
     trainer.hooks("on_save_checkpoint", checkpoint)
     return checkpoint
+
+
+def _lists(trainer: pl.Trainer) -> dict[str, list[Any]]:
+    """What a run has several of, by its name in a checkpoint."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    return {"optimizer_states": trainer.optimizers, "lr_schedulers": schedulers}
 
 
 def _kept(hparams: dict[str, Any], owner: str) -> dict[str, Any]:
@@ -132,8 +136,7 @@ def restore_training(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
         raise KeyError(
             "Trainer.fit: expected a checkpoint of a whole run, got one that holds weights only. Load it with load_from_checkpoint and fit without ckpt_path."
         )
-    configs: list[SchedulerConfig] = trainer.lr_scheduler_configs
-    for things, key in ((trainer.optimizers, "optimizer_states"), ([c.scheduler for c in configs], "lr_schedulers")):
+    for key, things in _lists(trainer).items():
         states = checkpoint[key]
         if len(states) != len(things):
             raise ValueError(

@@ -183,7 +183,13 @@ def loggers(given: Any, folder: str) -> list[Any]:
 
 
 def callbacks(
-    given: Any, *, checkpointing: bool, progress: bool, summary: bool, max_time: Any, quick: bool, first: bool = True
+    given: Any,
+    checkpointing: bool | None,
+    progress: bool | None,
+    summary: bool | None,
+    time: Any,
+    quick: int,
+    first: bool,
 ) -> list[Callback]:
     """The callbacks of a run: those given and the ones that come by themselves, checkpoints last."""
     found = listed(given)
@@ -199,15 +205,15 @@ def callbacks(
     def lacks(cls: type) -> bool:
         return not any(isinstance(one, cls) for one in found)
 
-    if max_time is not None and lacks(Timer):
-        found.append(Timer(max_time))
-    if summary and lacks(ModelSummary):
+    if time is not None and lacks(Timer):
+        found.append(Timer(time))
+    if summary is not False and lacks(ModelSummary):
         found.append(ModelSummary())
-    if not progress or not first:
+    if progress is False or not first:
         found = [one for one in found if not isinstance(one, ProgressBar)]
     elif lacks(ProgressBar):
         found.append(default_progress_bar(sys.stdout))
-    if checkpointing and lacks(ModelCheckpoint):
+    if checkpointing is not False and not quick and lacks(ModelCheckpoint):
         found.append(ModelCheckpoint())
     return ordered(found)
 

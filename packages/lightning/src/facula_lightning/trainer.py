@@ -136,12 +136,12 @@ class Trainer(Processes):
         self.loggers: list[Any] = connect.loggers(False if quick else logger, self.default_root_dir)
         self.callbacks = connect.callbacks(
             callbacks,
-            checkpointing=not quick and enable_checkpointing is not False,
-            progress=enable_progress_bar is not False,
-            summary=enable_model_summary is not False,
-            max_time=max_time,
-            quick=bool(quick),
-            first=self.is_global_zero,
+            enable_checkpointing,
+            enable_progress_bar,
+            enable_model_summary,
+            max_time,
+            quick,
+            self.is_global_zero,
         )
         if enable_checkpointing is False and self.checkpoint_callback is not None:
             raise MisconfigurationException(

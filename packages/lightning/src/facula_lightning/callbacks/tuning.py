@@ -19,7 +19,8 @@ from facula_lightning.seed import isolate_rng
 @contextmanager
 def _tried(trainer: pl.Trainer, module: Any) -> Iterator[None]:
     """Train in here; afterwards weights, optimizers, counters and random numbers are as they were."""
-    things = [module, *trainer.optimizers, *(config.scheduler for config in trainer.lr_scheduler_configs)]
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    things = [module, *trainer.optimizers, *schedulers]
     states = [copy.deepcopy(thing.state_dict()) for thing in things]
     loop, metrics = trainer.fit_loop, trainer.metrics
     step, active, loggers, trainer.loggers = loop.global_step, metrics.active, trainer.loggers, []

@@ -24,6 +24,8 @@ from facula_lightning.loops.loaders import (
 )
 from facula_lightning.metrics.metric import Metric
 
+_COUNTERS = ("epoch", "batch", "batches", "stepped", "global_step", "validated", "last")
+
 
 class FitLoop:
     """Counts epochs, batches and optimizer steps, and runs them.
@@ -48,9 +50,7 @@ class FitLoop:
         self.count: float = 0
         self.validate_every: float = math.inf
         self._batches: Batches | None = None
-        self._begin: dict[
-            str, Any
-        ] = {}  # the random state, the loader's and the batches done where this epoch was begun
+        self._begin: dict[str, Any] = {}  # the random state, the loader's and the batches done where the epoch began
         self._resumed: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,30 +61,26 @@ class FitLoop:
             loader = state_of(self.loader)
         else:
             loader = batches.state() if batches.given == self.batch else None
+        own = self._metrics()
+        counters = {name: getattr(self, name) for name in _COUNTERS}
         return {
-            "epoch": self.epoch + done,
-            "batch": 0 if done else self.batch,
-            "last": self.last and not done,
-            "batches": self.batches,
-            "stepped": self.stepped,
-            "global_step": self.global_step,
-            "validated": self.validated,
+            **counters,
+            **({"epoch": self.epoch + 1, "batch": 0, "last": False} if done else {}),
             "begin": {} if done or loader is not None else self._begin,
             "rng": self.trainer.strategy.gather(random.state_dict()),
             "weight": self.trainer.optimization.weight,
             "loader": loader,
             "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
-            "logged": [] if done else metrics.training.state_dict(self._metrics()),
-            "metrics": {} if done else {name: metric.state_dict() for name, metric in self._metrics().items()},
+            "logged": [] if done else metrics.training.state_dict(own),
+            "metrics": {} if done else {name: metric.state_dict() for name, metric in own.items()},
             "finished": [dict(kept) for kept in metrics.finished],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
-        for name in ("epoch", "batch", "batches", "stepped", "global_step", "validated"):
-            setattr(self, name, int(state[name]))
-        self.last = bool(state["last"])
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
         metrics = self.trainer.metrics
         metrics.training.load_state_dict(state["logged"], self._metrics())
         for name, metric in self._metrics().items():
