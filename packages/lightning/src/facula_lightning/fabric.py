@@ -57,7 +57,6 @@ class Fabric(Processes):
         self.precision.convert_module(module)
         self.strategy.setup(module)
         self.strategy.begin_training(module)
-        ready = [self.precision.stepper(optimizer) for optimizer in optimizers]
         run = module.forward
 
         def forward(*args: Any, **kwargs: Any) -> Any:
@@ -67,7 +66,23 @@ class Fabric(Processes):
                 return run(*(self.precision.convert(value) for value in args), **kwargs)
 
         module.forward = forward
-        return (module, *ready) if ready else module
+        return (module, *map(self.precision.stepper, optimizers)) if optimizers else module
+
+    setup_module = setup
+
+    def setup_optimizers(self, *optimizers: Any) -> Any:
+        """Optimizers that step in the precision of the run, where modules are set up apart from them."""
+        ready = [self.precision.stepper(optimizer) for optimizer in optimizers]
+        return ready[0] if len(ready) == 1 else tuple(ready)
+
+    @property
+    def logger(self) -> Any:
+        """The first logger."""
+        return self.loggers[0]
+
+    def to_device(self, thing: Any) -> Any:
+        """A module, a tensor or a batch on the device."""
+        return to_device(thing, self.device)
 
     def setup_dataloaders(self, *loaders: Any, move_to_device: bool = True) -> Any:
         """Loaders of this process's share, whose batches come to the device."""

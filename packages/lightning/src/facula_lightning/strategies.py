@@ -20,6 +20,7 @@ class Processes:
     global_rank = follows("strategy.global_rank", "The number of this process among all.")
     local_rank = follows("strategy.local_rank", "The number of this process on its machine.")
     world_size = follows("strategy.world_size", "How many processes train together.")
+    num_devices = follows("strategy.num_devices", "How many devices this process trains on.")
 
 
 class SingleDeviceStrategy:
@@ -28,7 +29,7 @@ class SingleDeviceStrategy:
     What a strategy has to offer is what this class has; the hook `facula_register_strategies` makes others known.
     """
 
-    world_size = 1
+    world_size = num_devices = 1
     global_rank = 0
     local_rank = 0
 

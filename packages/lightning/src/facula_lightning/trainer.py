@@ -358,6 +358,7 @@ class Trainer(Processes):
     num_test_batches = follows("test_loop.counts", "How many batches each test loader gives.")
     num_predict_batches = follows("prediction_loop.counts", "How many batches each loader to predict gives.")
     lightning_module = model = follows("module", "The module of the newest run.")
+    print = follows("module.print", "`print(...)` above the progress bar, in the first process only.")
 
     training = _is("train", "Whether the training loop is running.")
     validating = _is("validate", "Whether validation is running, inside `fit` or alone.")

@@ -26,7 +26,8 @@ class ModelCheckpoint(Callback):
 
     Without `monitor` the newest is kept; with it the `save_top_k` best by `mode` ("min" or "max"), all for -1, none for 0.
     `filename` is a template such as "{epoch}-{val_loss:.2f}", which gives `epoch=3-val_loss=0.12`; `save_last` also writes
-    `last`. `best_model_path`, `best_model_score` and `last_model_path` say what was kept.
+    `last`. A name that is taken gets `-v1`, unless `enable_version_counter` is off. `best_model_path`, `best_model_score`
+    and `last_model_path` say what was kept.
 
     Errors: MisconfigurationException for a `monitor` that was not logged, naming what was.
 
@@ -47,6 +48,7 @@ class ModelCheckpoint(Callback):
     train_time_interval: timedelta | None = None
     every_n_epochs: int | None = None
     save_on_train_epoch_end: bool | None = None
+    enable_version_counter: bool = True
 
     FILE_EXTENSION: ClassVar[str] = EXTENSION
     CHECKPOINT_NAME_LAST: ClassVar[str] = "last"
@@ -209,7 +211,7 @@ class ModelCheckpoint(Callback):
         """A path of that name that holds no other checkpoint."""
         path = self._path(name)
         stem, version = name.removesuffix(self.FILE_EXTENSION), 1
-        while path != self.best_model_path and storage.exists(path):
+        while self.enable_version_counter and path != self.best_model_path and storage.exists(path):
             path = self._path(f"{stem}-v{version}{self.FILE_EXTENSION}")
             version += 1
         return path
