@@ -161,8 +161,8 @@ def draw_confusion(matrix: Any, classes: Sequence[str], theme: Theme = LIGHT) ->
 
 def draw_predictions(
     images: Any,
-    predicted: Sequence[int],
-    truth: Sequence[int],
+    predicted: Sequence[int | str],
+    truth: Sequence[int | str],
     confidence: Sequence[float],
     title: str = "",
     columns: int = 12,
@@ -186,7 +186,8 @@ def draw_predictions(
         frame, width = (theme.bad, 2.6) if wrong else (theme.line, 0.8)
         axes.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=frame, linewidth=width))
         text, colour, weight = (f"{said}, is {right}", theme.bad, "bold") if wrong else (f"{said}", theme.ink, "normal")
-        axes.text(x + 0.5, y - 0.07, text, ha="center", va="bottom", fontsize=10, color=colour, fontweight=weight)
+        size = 10 if len(text) < 11 else 6.5  # names stand closer than digits
+        axes.text(x + 0.5, y - 0.07, text, ha="center", va="bottom", fontsize=size, color=colour, fontweight=weight)
         axes.text(x + 0.5, y + 1.06, f"{sure:.0%}", ha="center", va="top", fontsize=8, color=theme.faint)
     if title:
         axes.text(0, -0.45, title, ha="left", va="bottom", fontsize=12, color=theme.ink, fontweight="bold")
