@@ -14,6 +14,7 @@ from facula.nn import Module
 from facula_lightning.datamodule import DataHooks, undefined
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hparams import HyperparametersMixin, accepted
+from facula_lightning.optimizers import parameters_of
 
 
 @contextmanager
@@ -207,11 +208,8 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
     def toggle_optimizer(self, optimizer: Any) -> None:
         """Let only this optimizer's parameters require gradients, until `untoggle_optimizer`."""
         optimizer = getattr(optimizer, "optimizer", optimizer)
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        before = {}
-        for other in self.trainer.optimizers:
-            for parameter in (p for group in other.param_groups for p in group["params"]):
-                before[parameter] = parameter.requires_grad
+        own = set(map(id, parameters_of(optimizer)))
+        before = {p: p.requires_grad for other in self.trainer.optimizers for p in parameters_of(other)}
         for parameter, required in before.items():
             parameter.requires_grad = required and id(parameter) in own
         self._toggled[id(optimizer)] = before
@@ -264,7 +262,7 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
         """Clip the gradients of an optimizer's parameters by their common "norm", or each "value"."""
         if gradient_clip_val is None:
             return
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        parameters = parameters_of(optimizer)
         if gradient_clip_algorithm == "value":
             facula.nn.utils.clip_grad_value_(parameters, gradient_clip_val)
         else:
@@ -272,15 +270,11 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
 
     def freeze(self) -> None:
         """Stop all gradients and switch to evaluation."""
-        for parameter in self.parameters():
-            parameter.requires_grad = False
-        self.eval()
+        self.requires_grad_(False).eval()
 
     def unfreeze(self) -> None:
         """Let all parameters learn and switch to training."""
-        for parameter in self.parameters():
-            parameter.requires_grad = True
-        self.train()
+        self.requires_grad_(True).train()
 
     def to_onnx(self, file_path: str | Path, input_sample: Any = None, **kwargs: Any) -> None:
         """Write the network as ONNX, traced with `input_sample` or `example_input_array`."""

@@ -10,6 +10,7 @@ import facula
 import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.optimizers import parameters_of
 
 
 def multiplicative(epoch: int) -> float:
@@ -39,8 +40,7 @@ class BaseFinetuning(Callback):
     def make_trainable(modules: Any) -> None:
         """Let a module or several learn."""
         for module in modules if isinstance(modules, Iterable) else [modules]:
-            for parameter in module.parameters():
-                parameter.requires_grad = True
+            module.requires_grad_(True)
 
     @staticmethod
     def unfreeze_and_add_param_group(
@@ -48,7 +48,7 @@ class BaseFinetuning(Callback):
     ) -> None:
         """Let modules learn, in a group of the optimizer of their own, at `lr` or the first group's over a number."""
         BaseFinetuning.make_trainable(modules)
-        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        known = set(map(id, parameters_of(optimizer)))
         parts = modules if isinstance(modules, Iterable) else [modules]
         new = [p for part in parts for p in part.parameters() if id(p) not in known]
         if new:

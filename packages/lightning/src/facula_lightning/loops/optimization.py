@@ -11,7 +11,7 @@ import facula_lightning as pl
 from facula_lightning.attributes import overridden
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.module import LightningModule
-from facula_lightning.optimizers import LightningOptimizer
+from facula_lightning.optimizers import LightningOptimizer, parameters_of
 
 
 class Optimization:
@@ -126,10 +126,9 @@ class Optimization:
         """Divide gradients of weighted losses by the weights of all batches and all processes."""
         strategy = self.trainer.strategy
         total = strategy.reduce(self.weight, "sum")
-        for group in optimizer.param_groups if total else ():
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad *= strategy.world_size / total
+        for parameter in parameters_of(optimizer) if total else ():
+            if parameter.grad is not None:
+                parameter.grad *= strategy.world_size / total
 
     def _loss(self, returned: Any) -> Any:
         """The loss in what `training_step` returned, divided by the batches that are accumulated."""
