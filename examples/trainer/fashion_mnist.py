@@ -104,18 +104,18 @@ def show(output: Path, model: FashionNet, data: FashionData, chances: facula.Ten
     images, truth = data.test.tensors
     sure, said = chances.max(dim=1)
     order = facula.argsort(sure + (said == truth))[:48]
-    names = FashionMNIST.classes
-    short = [name.split("/")[0].split()[-1].capitalize() for name in names]
+    short = [name.split("/")[0].split()[-1].capitalize() for name in FashionMNIST.classes]
     page = Report(
         "Fashion-MNIST", f"{(said == truth).float().mean().item():.4f} of the test pictures are read rightly."
     )
     confusion, doubtful = [], []
     for theme in (plots.LIGHT, plots.DARK):
         confusion.append(plots.draw_confusion(model.confusion.compute().astype(int), short, theme))
-        picked = (images[order, 0].numpy(), said[order].tolist(), truth[order].tolist(), sure[order].tolist())
+        named = ([short[i] for i in classes[order].tolist()] for classes in (said, truth))
+        picked = (images[order, 0].numpy(), *named, sure[order].tolist())
         doubtful.append(plots.draw_predictions(*picked, "The mistakes it was least sure of", theme=theme))
     page.picture("What it confuses", *confusion)
-    page.picture("What it was unsure of", *doubtful, caption=", ".join(f"{i} {n}" for i, n in enumerate(names)))
+    page.picture("What it was unsure of", *doubtful)
     page.write(output / "predictions.html")
     confusion[0].savefig(output / "confusion.png")
     doubtful[0].savefig(output / "predictions.png")

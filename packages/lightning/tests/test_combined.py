@@ -20,7 +20,7 @@ def test_modes(mode, rows):
 
 
 def test_unknown_mode():
-    with pytest.raises(ValueError, match="CombinedLoader: expected mode to be one of max_size_cycle, .* got 'all'"):
+    with pytest.raises(ValueError, match="CombinedLoader: expected mode 'max_size_cycle', .* got 'all'"):
         CombinedLoader([], "all")
 
 

@@ -56,3 +56,17 @@ def test_state_logs_and_callbacks(tmp_path):
     assert (fabric.all_reduce(2.0), fabric.all_gather(1), fabric.broadcast("a")) == (2.0, [1], "a")
     with fabric.no_backward_sync(model), fabric.autocast():
         fabric.barrier()
+
+
+def test_modules_and_optimizers_set_up_apart(tmp_path):
+    fabric = lightning.Fabric(precision="16-mixed", loggers="csv")
+    assert isinstance(fabric.logger, lightning.loggers.CSVLogger)
+    assert (fabric.num_devices, fabric.world_size, fabric.is_global_zero) == (1, 1, True)
+    model = fabric.setup_module(facula.nn.Linear(2, 1))
+    optimizer = fabric.setup_optimizers(facula.optim.SGD(model.parameters(), lr=0.1))
+    before = model.weight.detach().clone()
+    fabric.backward(model(fabric.to_device({"x": facula.ones(1, 2)})["x"]).float().sum() / 4)
+    optimizer.step()
+    assert facula.allclose(before - model.weight, facula.full((1, 2), 0.025), atol=1e-6)
+    both = fabric.setup_optimizers(*[facula.optim.SGD(model.parameters(), lr=0.1) for _ in range(2)])
+    assert len(both) == 2

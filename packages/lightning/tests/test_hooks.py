@@ -1,6 +1,7 @@
 import facula_lightning as lightning
+from facula_lightning.attributes import overridden
 from facula_lightning.callbacks.callback import Callback
-from facula_lightning.hooks import Hooks, overridden
+from facula_lightning.hooks import Hooks
 from facula_lightning.module import LightningModule
 
 SILENT = {"on_exception"}
@@ -22,7 +23,7 @@ def recording(base, names, called, prefix=""):
 
 MODULE_HOOKS = [
     name
-    for name in vars(LightningModule)
+    for name in dir(LightningModule)
     if name.startswith("on_")
     or name
     in {
@@ -91,14 +92,14 @@ def test_hooks_of_test_and_predict(line, data, make_trainer):
     assert called == [
         *"configure_callbacks prepare_data setup configure_model on_test_model_eval".split(),
         *"on_test_start on_test_epoch_start on_test_batch_start test_step on_test_batch_end".split(),
-        *"on_test_epoch_end on_test_end teardown".split(),
+        *"on_test_epoch_end on_test_end on_test_model_train teardown".split(),
     ]
     called.clear()
     trainer.predict(module, data)
     assert called == [
         *"configure_callbacks prepare_data setup configure_model on_predict_model_eval".split(),
         *"on_predict_start on_predict_epoch_start on_predict_batch_start predict_step on_predict_batch_end".split(),
-        *"on_predict_epoch_end on_predict_end teardown".split(),
+        *"on_predict_epoch_end on_predict_end on_predict_model_train teardown".split(),
     ]
 
 

@@ -8,31 +8,25 @@ from typing import Any
 
 import facula
 
-__all__ = ["batch_size", "first_tensor", "map_tensors", "to_device"]
-
 
 def first_tensor(batch: Any) -> Any | None:
     """The first tensor in nested containers, or None."""
     if isinstance(batch, facula.Tensor):
         return batch
-    if isinstance(batch, Mapping):
-        parts = list(batch.values())
-    elif isinstance(batch, list | tuple):
-        parts = list(batch)
-    elif dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        parts = [getattr(batch, field.name) for field in dataclasses.fields(batch)]
-    else:
-        return None
-    for part in parts:
-        found = first_tensor(part)
-        if found is not None:
-            return found
-    return None
+    found: list[Any] = []
+
+    def note(value: Any) -> Any:
+        found.append(value)
+        return value
+
+    map_tensors(note, batch)
+    return next((value for value in found if isinstance(value, facula.Tensor)), None)
 
 
 def batch_size(batch: Any) -> int:
     """The length of the first tensor's first dimension; 1 where there is none."""
-    found = first_tensor(batch)
+    found = first_tensor(batch[0] if isinstance(batch, list | tuple) and batch else batch)
+    found = first_tensor(batch) if found is None else found
     return 1 if found is None or found.dim() == 0 else int(found.shape[0])
 
 

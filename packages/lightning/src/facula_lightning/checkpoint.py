@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning import storage
 from facula_lightning.hparams import plain
-from facula_lightning.optimizers import SchedulerConfig
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["EXTENSION", "dump", "find", "read", "restore_training", "restore_weights"]
 
 EXTENSION = ".ckpt.safetensors"
 _FORMAT = 1
 
 
-def dump(trainer: Trainer, weights_only: bool = False) -> dict[str, Any]:
+def dump(trainer: pl.Trainer, weights_only: bool = False) -> dict[str, Any]:
     """The state of the run as nested dicts of tensors and plain values."""
     module = trainer.module
     assert module is not None
@@ -36,8 +31,7 @@ def dump(trainer: Trainer, weights_only: bool = False) -> dict[str, Any]:
             checkpoint["scaler"] = trainer.precision.scaler.state_dict()
         checkpoint["loops"] = {"fit": trainer.fit_loop.state_dict()}
         checkpoint["callbacks"] = {callback.state_key: callback.state_dict() for callback in trainer.callbacks}
-        checkpoint["optimizer_states"] = [optimizer.state_dict() for optimizer in trainer.optimizers]
-        checkpoint["lr_schedulers"] = [config.scheduler.state_dict() for config in trainer.lr_scheduler_configs]
+        checkpoint |= {key: [thing.state_dict() for thing in things] for key, things in _lists(trainer).items()}
     for owner, key in ((module, "hyper_parameters"), (trainer.datamodule, "datamodule_hyper_parameters")):
         hparams = getattr(owner, "hparams", None)
         if hparams:
@@ -46,6 +40,12 @@ def dump(trainer: Trainer, weights_only: bool = False) -> dict[str, Any]:
         checkpoint["datamodule"] = dict(trainer.datamodule.state_dict())
     trainer.hooks("on_save_checkpoint", checkpoint)
     return checkpoint
+
+
+def _lists(trainer: pl.Trainer) -> dict[str, list[Any]]:
+    """What a run has several of, by its name in a checkpoint."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    return {"optimizer_states": trainer.optimizers, "lr_schedulers": schedulers}
 
 
 def _kept(hparams: dict[str, Any], owner: str) -> dict[str, Any]:
@@ -74,13 +74,12 @@ def read(path: str | Path, map_location: Any = None) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         found = ", ".join(list(checkpoint)[:5]) if isinstance(checkpoint, dict) else type(checkpoint).__name__
         raise ValueError(
-            f"checkpoint: expected one that a Trainer wrote, got {path} with {found}. "
-            "Load plain weights with module.load_state_dict(facula.load(path))."
+            f"checkpoint: expected one that a Trainer wrote, got {path} with {found}. Load plain weights with module.load_state_dict(facula.load(path))."
         )
     return checkpoint
 
 
-def find(trainer: Trainer, ckpt_path: str | Path) -> str | None:
+def find(trainer: pl.Trainer, ckpt_path: str | Path) -> str | None:
     """The file that "last", "best" or a path means for this trainer; None, with a warning, for no last one yet."""
     keeper = trainer.checkpoint_callback
     if ckpt_path == "best":
@@ -108,14 +107,14 @@ def find(trainer: Trainer, ckpt_path: str | Path) -> str | None:
     return os.fspath(ckpt_path)
 
 
-def restore_weights(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_weights(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Put the checkpoint's weights into the module."""
     module = trainer.module
     trainer.hooks("on_load_checkpoint", checkpoint)
     module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
 
 
-def restore_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_callbacks(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Give every callback its state; a warning names states that nobody takes."""
     states = dict(checkpoint.get("callbacks", {}))
     for callback in trainer.callbacks:
@@ -131,15 +130,13 @@ def restore_callbacks(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
         )
 
 
-def restore_training(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def restore_training(trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
     """Optimizers, schedulers, counters and random state, so that the run goes on where it was."""
     if "optimizer_states" not in checkpoint:
         raise KeyError(
-            "Trainer.fit: expected a checkpoint of a whole run, got one that holds weights only. "
-            "Load it with load_from_checkpoint and fit without ckpt_path."
+            "Trainer.fit: expected a checkpoint of a whole run, got one that holds weights only. Load it with load_from_checkpoint and fit without ckpt_path."
         )
-    configs: list[SchedulerConfig] = trainer.lr_scheduler_configs
-    for things, key in ((trainer.optimizers, "optimizer_states"), ([c.scheduler for c in configs], "lr_schedulers")):
+    for key, things in _lists(trainer).items():
         states = checkpoint[key]
         if len(states) != len(things):
             raise ValueError(

@@ -13,8 +13,6 @@ from facula_lightning.module import LightningModule
 from facula_lightning.seed import seed_everything
 from facula_lightning.trainer import Trainer
 
-__all__ = ["LightningCLI", "SaveConfigCallback"]
-
 _STAGES = ("fit", "validate", "test", "predict")
 
 

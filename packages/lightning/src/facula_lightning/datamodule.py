@@ -3,19 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import Any, Self
 
+import facula_lightning as pl
 from facula_lightning.batches import to_device
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hparams import HyperparametersMixin
 
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["LightningDataModule"]
+_GIVEN = {"training_step": "the loss", "configure_optimizers": "e.g. facula.optim.Adam(self.parameters())"}
 
 
-class LightningDataModule(HyperparametersMixin):
+def undefined(owner: Any, method: str, caller: str = "") -> MisconfigurationException:
+    """The error of a method that a class should have defined."""
+    name, returns = type(owner).__name__, f" and return {_GIVEN[method]}" if method in _GIVEN else ""
+    taken = "self, batch, batch_idx" if method.endswith("_step") else "self"
+    return MisconfigurationException(
+        f"{caller or f'{name}.{method}'}: expected {name} to define {method}, got none. Write def {method}({taken}) in {name}{returns}."
+    )
+
+
+class DataHooks:
+    """What modules and data modules can both define: loaders, what comes before and after, and the way to the device."""
+
+    # fmt: off
+    def prepare_data(self) -> None:
+        """Fetch data once, before anything else, in one process; assign nothing here."""
+    def setup(self, stage: str) -> None:
+        """Before a run, e.g. to build datasets; `stage` is fit, validate, test or predict."""
+    def teardown(self, stage: str) -> None: """After a run."""
+    # fmt: on
+
+    def train_dataloader(self) -> Any:
+        """The batches to train on."""
+        raise undefined(self, "train_dataloader")
+
+    def val_dataloader(self) -> Any:
+        """The batches to validate on, or several such loaders."""
+        raise undefined(self, "val_dataloader")
+
+    def test_dataloader(self) -> Any:
+        """The batches to test on, or several such loaders."""
+        raise undefined(self, "test_dataloader")
+
+    def predict_dataloader(self) -> Any:
+        """The batches to predict, or several such loaders."""
+        raise undefined(self, "predict_dataloader")
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Change a batch before it is brought to the device."""
+        return batch
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+        """The batch with its tensors on `device`."""
+        return to_device(batch, device)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Change a batch once it is on the device."""
+        return batch
+
+
+class LightningDataModule(HyperparametersMixin, DataHooks):
     """What `Trainer.fit(model, datamodule=...)` takes its loaders from.
 
     A subclass defines `setup(stage)`, which builds datasets, and `train_dataloader`, `val_dataloader`,
@@ -29,7 +77,7 @@ class LightningDataModule(HyperparametersMixin):
     """
 
     def __init__(self) -> None:
-        self.trainer: Trainer | None = None
+        self.trainer: pl.Trainer | None = None
 
     @classmethod
     def from_datasets(
@@ -40,68 +88,26 @@ class LightningDataModule(HyperparametersMixin):
         predict_dataset: Any = None,
         batch_size: int = 1,
         num_workers: int = 0,
+        **kwargs: Any,
     ) -> Self:
-        """A data module over given datasets; the training set is shuffled."""
+        """A data module over given datasets, the training set shuffled; further keywords are for its `__init__`."""
         from facula.utils.data import DataLoader
 
-        def loader(dataset: Any, shuffle: bool) -> Any:
-            return lambda: DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers)
-
-        module = cls()
+        module = cls(**kwargs)
         given = {"train": train_dataset, "val": val_dataset, "test": test_dataset, "predict": predict_dataset}
+        options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers}
         for stage, dataset in given.items():
             if dataset is not None:
-                setattr(module, f"{stage}_dataloader", loader(dataset, stage == "train"))
+                setattr(
+                    module, f"{stage}_dataloader", partial(DataLoader, dataset, shuffle=stage == "train", **options)
+                )
         return module
-
-    def prepare_data(self) -> None:
-        """Fetch data once, in one process; assign nothing here."""
-
-    def setup(self, stage: str) -> None:
-        """Build datasets; `stage` is fit, validate, test or predict."""
-
-    def teardown(self, stage: str) -> None:
-        """After a run."""
-
-    def train_dataloader(self) -> Any:
-        """The batches to train on."""
-        raise MisconfigurationException(_undefined(self, "train_dataloader"))
-
-    def val_dataloader(self) -> Any:
-        """The batches to validate on, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "val_dataloader"))
-
-    def test_dataloader(self) -> Any:
-        """The batches to test on, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "test_dataloader"))
-
-    def predict_dataloader(self) -> Any:
-        """The batches to predict, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "predict_dataloader"))
-
-    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """The batch with its tensors on `device`."""
-        return to_device(batch, device)
-
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Change a batch before it is brought to the device."""
-        return batch
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Change a batch once it is on the device."""
-        return batch
-
-    def on_exception(self, exception: BaseException) -> None:
-        """When the run is ended by an exception."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint should hold of this data module."""
         return {}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
-
-
-def _undefined(module: Any, method: str) -> str:
-    name = type(module).__name__
-    return f"{name}.{method}: expected {name} to define it, got none. Write def {method}(self) in {name}."
+    # fmt: off
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None: """Take back what `state_dict` returned."""
+    def on_exception(self, exception: BaseException) -> None: """When the run is ended by an exception."""
+    # fmt: on

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import facula
 from facula_lightning import connect
+from facula_lightning.attributes import follows
 from facula_lightning.batches import to_device
 from facula_lightning.loops.loaders import shared
 from facula_lightning.precision import Precision
 from facula_lightning.seed import seed_everything
+from facula_lightning.strategies import Processes
 
-__all__ = ["Fabric"]
 
-
-class Fabric:
+class Fabric(Processes):
     """Devices, processes, precision, loggers and checkpoints for a raw training loop.
 
     >>> fabric = Fabric(accelerator="cpu")
@@ -42,10 +42,8 @@ class Fabric:
         self.strategy = connect.strategy(strategy, accelerator, devices, num_nodes)
         self.device = self.strategy.root_device
         self.precision = Precision(precision, self.device.type)
-        self.callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
+        self.callbacks = connect.listed(callbacks)
         self.loggers = connect.loggers(loggers or False, ".")
-        self.world_size, self.global_rank = self.strategy.world_size, self.strategy.global_rank
-        self.local_rank, self.is_global_zero = self.strategy.local_rank, self.strategy.is_global_zero
         self.use_distributed_sampler = True
 
     seed_everything = staticmethod(seed_everything)
@@ -59,7 +57,6 @@ class Fabric:
         self.precision.convert_module(module)
         self.strategy.setup(module)
         self.strategy.begin_training(module)
-        ready = [self.precision.stepper(optimizer) for optimizer in optimizers]
         run = module.forward
 
         def forward(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +66,23 @@ class Fabric:
                 return run(*(self.precision.convert(value) for value in args), **kwargs)
 
         module.forward = forward
-        return (module, *ready) if ready else module
+        return (module, *map(self.precision.stepper, optimizers)) if optimizers else module
+
+    setup_module = setup
+
+    def setup_optimizers(self, *optimizers: Any) -> Any:
+        """Optimizers that step in the precision of the run, where modules are set up apart from them."""
+        ready = [self.precision.stepper(optimizer) for optimizer in optimizers]
+        return ready[0] if len(ready) == 1 else tuple(ready)
+
+    @property
+    def logger(self) -> Any:
+        """The first logger."""
+        return self.loggers[0]
+
+    def to_device(self, thing: Any) -> Any:
+        """A module, a tensor or a batch on the device."""
+        return to_device(thing, self.device)
 
     def setup_dataloaders(self, *loaders: Any, move_to_device: bool = True) -> Any:
         """Loaders of this process's share, whose batches come to the device."""
@@ -88,32 +101,19 @@ class Fabric:
             return facula.nn.utils.clip_grad_value_(module.parameters(), clip_val)
         return facula.nn.utils.clip_grad_norm_(module.parameters(), max_norm)
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """A block in the precision of the run."""
-        return self.precision.forward()
+    autocast = follows("precision.forward", "`with autocast():` a block in the precision of the run.")
 
     def no_backward_sync(self, module: Any, enabled: bool = True) -> AbstractContextManager[Any]:
         """A block whose gradients are only accumulated."""
-        from contextlib import nullcontext
-
         return self.strategy.no_sync() if enabled else nullcontext()
 
     def all_reduce(self, value: Any, reduce_op: str = "mean") -> float:
         """A number from all processes."""
         return float(self.strategy.reduce(float(value), reduce_op))
 
-    def all_gather(self, thing: Any) -> list[Any]:
-        """What each process gave."""
-        found: list[Any] = self.strategy.gather(thing)
-        return found
-
-    def broadcast(self, thing: Any) -> Any:
-        """What the first process gave."""
-        return self.strategy.broadcast(thing)
-
-    def barrier(self) -> None:
-        """Wait for all processes."""
-        self.strategy.barrier()
+    all_gather = follows("strategy.gather", "`all_gather(thing)`: what each process gave.")
+    broadcast = follows("strategy.broadcast", "`broadcast(thing)`: what the first process gave.")
+    barrier = follows("strategy.barrier", "`barrier()`: wait for all processes.")
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print in the first process only."""
@@ -123,7 +123,8 @@ class Fabric:
     def call(self, hook_name: str, *args: Any, **kwargs: Any) -> None:
         """Call a method of every callback that has it."""
         for callback in self.callbacks:
-            getattr(callback, hook_name, lambda *args, **kwargs: None)(*args, **kwargs)
+            if hasattr(callback, hook_name):
+                getattr(callback, hook_name)(*args, **kwargs)
 
     def log(self, name: str, value: Any, step: int | None = None) -> None:
         """Give one number to all loggers."""

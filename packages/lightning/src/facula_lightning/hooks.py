@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
 from facula_lightning.callbacks.callback import Callback
-
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["Hooks", "overridden"]
+from facula_lightning.module import LightningModule
 
 _JUDGED = ("on_train_batch_end", "on_train_epoch_end")
-
-
-def overridden(thing: Any, name: str, base: type) -> bool:
-    """Whether `thing` defines its own `name` instead of what `base` defines."""
-    if name in vars(thing):
-        return True
-    return getattr(type(thing), name, None) is not getattr(base, name, None)
 
 
 class Hooks:
@@ -31,7 +21,7 @@ class Hooks:
     module, through `judge`, when metrics have been logged and the loop's counters moved on.
     """
 
-    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
+    def __init__(self, trainer: pl.Trainer, module: LightningModule) -> None:
         self.trainer = trainer
         self.module = module
         self.metrics = trainer.metrics
@@ -77,8 +67,6 @@ class Hooks:
         ]
 
     def _of_module(self, name: str) -> list[Callable[..., Any]]:
-        from facula_lightning.module import LightningModule
-
         return [getattr(self.module, name)] if overridden(self.module, name, LightningModule) else []
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-__all__ = ["AttributeDict", "HyperparametersMixin", "accepted", "plain"]
 
 
 class AttributeDict(dict[str, Any]):
@@ -45,11 +43,8 @@ class HyperparametersMixin:
         if len(args) == 1 and isinstance(args[0], Mapping):
             chosen = dict(args[0])
         else:
-            if frame is None:
-                current = inspect.currentframe()
-                frame = current.f_back if current is not None else None
-            found = _arguments(self, frame)
-            names = [args[i] for i in range(len(args))] or list(found)
+            found = _arguments(self, frame or sys._getframe(1))
+            names = args or tuple(found)
             absent = [name for name in names if name not in found]
             if absent:
                 raise ValueError(
@@ -58,23 +53,19 @@ class HyperparametersMixin:
                 )
             chosen = {name: found[name] for name in names}
         ignored = {ignore} if isinstance(ignore, str) else set(ignore or ())
-        kept = {name: value for name, value in chosen.items() if name not in ignored}
-        self.hparams.update(kept)
+        self.hparams.update({name: value for name, value in chosen.items() if name not in ignored})
         self.__dict__["_log_hyperparams"] = logger
 
     @property
     def hparams(self) -> AttributeDict:
         """The hyperparameters that were saved."""
-        state = self.__dict__
-        if "_hparams" not in state:
-            state["_hparams"] = AttributeDict()
-        found: AttributeDict = state["_hparams"]
+        found: AttributeDict = self.__dict__.setdefault("_hparams", AttributeDict())
         return found
 
     @property
     def hparams_initial(self) -> AttributeDict:
         """A copy of the hyperparameters that later changes do not reach."""
-        return AttributeDict(copy.copy(dict(self.hparams)))
+        return AttributeDict(self.hparams)
 
 
 def _arguments(owner: Any, frame: types.FrameType | None) -> dict[str, Any]:

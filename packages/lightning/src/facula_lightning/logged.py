@@ -4,83 +4,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import facula
+import facula_lightning as pl
 from facula_lightning.batches import batch_size
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.metrics.metric import Metric
 
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
+_STAGES = ("train", "validation", "test")
+_PLACES = {f"on_{stage}_{moment}": "epoch" for stage in _STAGES for moment in ("start", "epoch_start", "epoch_end")}
+_PLACES |= {f"on_{stage}_batch_{moment}": "evaluation" for stage in _STAGES[1:] for moment in ("start", "end")}
+_PLACES |= {f"{stage}_step": "evaluation" for stage in _STAGES[1:]}
+_PLACES |= dict.fromkeys(
+    "training_step on_train_batch_start on_train_batch_end on_before_zero_grad on_before_backward on_after_backward "
+    "on_before_optimizer_step optimizer_step lr_scheduler_step".split(),
+    "training",
+)
+_REDUCTIONS = {"mean": 0.0, "sum": 0.0, "min": math.inf, "max": -math.inf}  # and where each begins
 
-__all__ = ["Logged", "Metrics", "Results"]
 
-_EPOCH_ONLY = {
-    f"on_{stage}_{moment}"
-    for stage in ("train", "validation", "test")
-    for moment in ("start", "epoch_start", "epoch_end")
-}
-_EVALUATION_STEP = {
-    name
-    for stage in ("validation", "test")
-    for name in (f"{stage}_step", f"on_{stage}_batch_start", f"on_{stage}_batch_end")
-}
-_TRAINING_STEP = {
-    "training_step",
-    "on_train_batch_start",
-    "on_train_batch_end",
-    "on_before_zero_grad",
-    "on_before_backward",
-    "on_after_backward",
-    "on_before_optimizer_step",
-    "optimizer_step",
-    "lr_scheduler_step",
-}
-_REDUCTIONS = ("mean", "sum", "min", "max")
+class Options(NamedTuple):
+    """How a name is logged; its first two fields are the audiences 0 and 1."""
+
+    prog_bar: bool
+    logger: bool
+    on_step: bool
+    on_epoch: bool
+    reduce_fx: str
 
 
 class Logged:
     """One name of `self.log`: its newest value, and its reduction since the epoch began."""
 
-    __slots__ = ("metric", "name", "options", "reduced", "reduction", "sync", "value", "weight")
+    __slots__ = ("metric", "name", "options", "reduced", "sync", "value", "weight")
 
-    def __init__(self, name: str, options: tuple[bool, bool, bool, bool, str]) -> None:
-        self.name = name
-        self.options = options  # prog_bar, logger, on_step, on_epoch, reduction
-        self.reduction = options[4]
+    def __init__(self, name: str, options: Options) -> None:
+        self.name, self.options = name, options
         self.sync: Any = None  # the strategy whose processes share the value
         self.metric: Metric | None = None  # what reduces by itself
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin a new epoch."""
         self.value: Any = None
-        self.reduced: Any = {"min": math.inf, "max": -math.inf}.get(self.reduction, 0.0)
+        self.reduced: Any = _REDUCTIONS[options.reduce_fx]
         self.weight = 0.0
 
     def update(self, value: Any, weight: float) -> None:
         """Take one more value; `weight` counts in a mean only."""
+        reduction = self.options.reduce_fx
         self.value = value
         self.weight += weight
-        if self.reduction == "mean":
+        if reduction == "mean":
             self.reduced = self.reduced + value * weight
-        elif self.reduction == "sum":
+        elif reduction == "sum":
             self.reduced = self.reduced + value
         else:
-            self.reduced = (
-                min(self.reduced, float(value)) if self.reduction == "min" else max(self.reduced, float(value))
-            )
+            self.reduced = (min if reduction == "min" else max)(self.reduced, float(value))
 
     def compute(self) -> float:
         """The reduction of all values of the epoch."""
         if self.metric is not None:
             return float(self.metric.compute_over(self.sync) if self.sync is not None else self.metric.compute())
-        total, weight = float(self.reduced), self.weight
+        total, weight, reduction = float(self.reduced), self.weight, self.options.reduce_fx
         if self.sync is not None:
-            operation = "sum" if self.reduction == "mean" else self.reduction
-            total, weight = self.sync.reduce(total, operation), self.sync.reduce(weight, "sum")
-        return total / weight if self.reduction == "mean" else total
+            total = self.sync.reduce(total, "sum" if reduction == "mean" else reduction)
+            weight = self.sync.reduce(weight, "sum")
+        return total / weight if reduction == "mean" else total
 
 
 class Results:
@@ -98,25 +85,20 @@ class Results:
 
     def newest(self, audience: int) -> dict[str, float]:
         """The newest values that were logged with `on_step`; `audience`: 0 the progress bar, 1 loggers, 2 callbacks."""
-        found = {}
-        for entry in self.entries.values():
-            _, _, on_step, on_epoch, _ = options = entry.options
-            if on_step and entry.value is not None and (audience == 2 or options[audience]):
-                value = float(entry.value)
-                found[f"{entry.name}_step" if on_epoch else entry.name] = value
-                if on_epoch and audience == 2:
-                    found[entry.name] = value
-        return found
+        return self._seen(audience, lambda entry: float(entry.value), "on_step", "on_epoch")
 
     def reduced(self, audience: int) -> dict[str, float]:
         """The reductions of what was logged with `on_epoch`."""
+        return self._seen(audience, Logged.compute, "on_epoch", "on_step")
+
+    def _seen(self, audience: int, value_of: Callable[[Logged], float], own: str, other: str) -> dict[str, float]:
         found = {}
         for entry in self.entries.values():
-            _, _, on_step, on_epoch, _ = options = entry.options
-            if on_epoch and entry.value is not None and (audience == 2 or options[audience]):
-                value = entry.compute()
-                found[f"{entry.name}_epoch" if on_step else entry.name] = value
-                if on_step and audience == 2:
+            options = entry.options
+            if getattr(options, own) and entry.value is not None and (audience == 2 or options[audience]):
+                value, both = value_of(entry), getattr(options, other)
+                found[entry.name + own[2:] if both else entry.name] = value
+                if both and audience == 2:
                     found[entry.name] = value
         return found
 
@@ -140,17 +122,15 @@ class Results:
         """Take back what `state_dict` returned."""
         self.entries.clear()
         for row in state:
-            prog_bar, logger, on_step, on_epoch, reduction = row["options"]
-            entry = Logged(row["name"], (prog_bar, logger, on_step, on_epoch, reduction))
+            entry = self.entries[row["hook"], row["name"]] = Logged(row["name"], Options(*row["options"]))
             entry.value, entry.reduced, entry.weight = row["value"], row["reduced"], row["weight"]
             entry.metric = metrics.get(row["metric"])
-            self.entries[row["hook"], row["name"]] = entry
 
 
 class Metrics:
     """All that has been logged: what the running loops collect, and what finished epochs left behind."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: pl.Trainer) -> None:
         self.trainer = trainer
         self.hook: str | None = None
         self.training = Results()
@@ -167,6 +147,16 @@ class Metrics:
         if self.epoch_ended:
             seen.update(self.active.reduced(audience))
         return seen
+
+    def monitored(self, owner: str, name: str, strict: bool = True) -> float | None:
+        """The newest value of a name that `owner` watches; None for one that was not logged, if it is not `strict`."""
+        known = self.seen_by(2)
+        if name in known or not strict:
+            return known.get(name)
+        raise MisconfigurationException(
+            f"{owner}: expected a logged value named {name!r} to monitor, got {', '.join(sorted(known)) or 'nothing logged yet'}. "
+            f"Call self.log({name!r}, value) in the module."
+        )
 
     def finish(self, results: Results) -> dict[str, float]:
         """Keep the reductions of a finished epoch; returns those that loggers want."""
@@ -189,27 +179,27 @@ class Metrics:
         sync_dist: bool = False,
     ) -> None:
         """Take one value from `self.log`."""
-        hook = self.hook
-        results = self.active
+        hook, entries = self.hook, self.active.entries
         if self.suffix and add_dataloader_idx:
             name += self.suffix
-        if hook in _TRAINING_STEP:
-            step, epoch = on_step is not False if on_step is not None else True, bool(on_epoch)
-        elif hook in _EVALUATION_STEP:
-            step, epoch = bool(on_step), True if on_epoch is None else on_epoch
+        place = _PLACES.get(hook or "")
+        if place == "training":
+            step, epoch = on_step is None or on_step, bool(on_epoch)
         else:
-            step, epoch = self._epoch_flags(name, on_step, on_epoch)
+            step, epoch = bool(on_step), on_epoch is None or on_epoch
+            if place != "evaluation":
+                self._check_place(name, step)
         reduction = reduce_fx if isinstance(reduce_fx, str) else getattr(reduce_fx, "__name__", "?")
         options = (prog_bar, logger is not False, step, epoch, reduction)
-        entry = results.entries.get((hook, name))  # type: ignore[arg-type]
+        entry = entries.get((hook, name))  # type: ignore[arg-type]
         if entry is None:
-            entry = results.entries[hook, name] = self._new_entry(name, options)  # type: ignore[index]
+            entry = entries[hook, name] = self._new_entry(name, Options(*options))  # type: ignore[index]
             if sync_dist and self.trainer.world_size > 1:
                 entry.sync = self.trainer.strategy
         elif entry.options != options:
             raise MisconfigurationException(
                 f"log: expected the same options at every call for {name!r}, got prog_bar, logger, on_step, on_epoch, "
-                f"reduce_fx = {options} after {entry.options}. Log under another name."
+                f"reduce_fx = {options} after {tuple(entry.options)}. Log under another name."
             )
         if isinstance(value, facula.Tensor):
             value = self._number(name, value)
@@ -222,29 +212,27 @@ class Metrics:
         if epoch and reduction == "mean":
             if size is not None:
                 weight = size
-            elif hook not in _EPOCH_ONLY:
+            elif place != "epoch":
                 weight = batch_size(self.batch)
         entry.update(value, weight)
 
-    def _epoch_flags(self, name: str, on_step: bool | None, on_epoch: bool | None) -> tuple[bool, bool]:
-        if self.hook not in _EPOCH_ONLY:
-            where = self.hook or "code outside of a run"
+    def _check_place(self, name: str, on_step: bool) -> None:
+        if self.hook not in _PLACES:
             raise MisconfigurationException(
-                f"log: expected a call from a step or from a hook that belongs to an epoch, got {name!r} from {where}. "
-                "Log it in training_step or on_train_epoch_end instead."
+                "log: expected a call from a step or from a hook that belongs to an epoch, got "
+                f"{name!r} from {self.hook or 'code outside of a run'}. Log it in training_step or on_train_epoch_end instead."
             )
         if on_step:
             raise MisconfigurationException(
                 f"log: expected on_step=False in {self.hook}, got on_step=True for {name!r}. Leave on_step out there."
             )
-        return False, True if on_epoch is None else on_epoch
 
-    def _new_entry(self, name: Any, options: tuple[bool, bool, bool, bool, str]) -> Logged:
+    def _new_entry(self, name: Any, options: Options) -> Logged:
         if not isinstance(name, str):
             raise TypeError(f"log: expected a name, got {type(name).__name__}. Write self.log('loss', loss).")
-        if options[4] not in _REDUCTIONS:
+        if options.reduce_fx not in _REDUCTIONS:
             raise MisconfigurationException(
-                f"log: expected reduce_fx to be one of {', '.join(_REDUCTIONS)}, got {options[4]!r} for {name!r}. "
+                f"log: expected reduce_fx to be one of {', '.join(_REDUCTIONS)}, got {options.reduce_fx!r} for {name!r}. "
                 "Reduce the value yourself and log it once in on_train_epoch_end."
             )
         return Logged(name, options)
@@ -252,8 +240,7 @@ class Metrics:
     def _number(self, name: str, value: Any) -> Any:
         if value.numel() != 1:
             raise ValueError(
-                f"log: expected a number or a tensor of one element for {name!r}, got shape {tuple(value.shape)}. "
-                "Reduce it first, e.g. value.mean()."
+                f"log: expected a number or a tensor of one element for {name!r}, got shape {tuple(value.shape)}. Reduce it first, e.g. value.mean()."
             )
         return value.item() if value.device.type == "cpu" else value.detach().reshape(())
 
@@ -262,6 +249,5 @@ class Metrics:
             return float(value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"log: expected a number or a tensor of one element for {name!r}, got {type(value).__name__}. "
-                "Convert it with float()."
+                f"log: expected a number or a tensor of one element for {name!r}, got {type(value).__name__}. Convert it with float()."
             ) from error

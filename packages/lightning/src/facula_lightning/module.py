@@ -6,21 +6,40 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import facula
+import facula_lightning as pl
 from facula.nn import Module
-from facula_lightning.batches import to_device
+from facula_lightning.datamodule import DataHooks, undefined
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hparams import HyperparametersMixin, accepted
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["LightningModule"]
+from facula_lightning.optimizers import parameters_of
 
 
-class LightningModule(HyperparametersMixin, Module):
+@contextmanager
+def evaluated(
+    module: Module, enter: Callable[[], Any] | None = None, leave: Callable[[], Any] | None = None
+) -> Iterator[None]:
+    """The module in evaluation mode, each layer's own mode put back after; `enter` and `leave` do it otherwise."""
+    modes = [(part, part.training) for part in module.modules()]
+    (enter or module.eval)()
+    try:
+        yield
+    finally:
+        if leave is not None:
+            leave()
+        else:
+            for part, training in modes:
+                part.training = training
+
+
+def _of_trainer(name: str, alone: Any, text: str) -> Any:
+    """A property that is the trainer's, or `alone` without a trainer."""
+    return property(lambda self: alone if self._trainer is None else getattr(self._trainer, name), doc=text)
+
+
+class LightningModule(HyperparametersMixin, DataHooks, Module):
     """A `facula.nn.Module` with its training written down: steps, optimizers and hooks.
 
     A subclass defines `training_step` (returning the loss) and `configure_optimizers`, and, where it wants them,
@@ -42,45 +61,31 @@ class LightningModule(HyperparametersMixin, Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._trainer: Trainer | None = None
+        self._trainer: pl.Trainer | None = None
         self.automatic_optimization = True
         self.strict_loading = True
         self.example_input_array: Any = None
         self._toggled: dict[Any, dict[Any, bool]] = {}
 
     @property
-    def trainer(self) -> Trainer:
+    def trainer(self) -> pl.Trainer:
         """The trainer that runs this module."""
         if self._trainer is None:
             raise RuntimeError(
-                f"{type(self).__name__}: expected to be attached to a Trainer, got none. "
-                "Pass the module to Trainer.fit, validate, test or predict first."
+                f"{type(self).__name__}: expected to be attached to a Trainer, got none. Pass the module to Trainer.fit, validate, test or predict first."
             )
         return self._trainer
 
     @trainer.setter
-    def trainer(self, trainer: Trainer | None) -> None:
+    def trainer(self, trainer: pl.Trainer | None) -> None:
         self._trainer = trainer
 
-    @property
-    def global_step(self) -> int:
-        """How many optimizer steps have been taken; 0 without a trainer."""
-        return 0 if self._trainer is None else self._trainer.global_step
-
-    @property
-    def current_epoch(self) -> int:
-        """The epoch that is running, from 0; 0 without a trainer."""
-        return 0 if self._trainer is None else self._trainer.current_epoch
-
-    @property
-    def global_rank(self) -> int:
-        """The number of this process among all; 0 without a trainer."""
-        return 0 if self._trainer is None else self._trainer.global_rank
-
-    @property
-    def local_rank(self) -> int:
-        """The number of this process on its machine; 0 without a trainer."""
-        return 0 if self._trainer is None else self._trainer.local_rank
+    global_step = _of_trainer("global_step", 0, "How many optimizer steps have been taken; 0 without a trainer.")
+    current_epoch = _of_trainer("current_epoch", 0, "The epoch that is running, from 0; 0 without a trainer.")
+    global_rank = _of_trainer("global_rank", 0, "The number of this process among all; 0 without a trainer.")
+    local_rank = _of_trainer("local_rank", 0, "The number of this process on its machine; 0 without a trainer.")
+    logger = _of_trainer("logger", None, "The trainer's first logger.")
+    loggers = _of_trainer("loggers", [], "All loggers of the trainer.")
 
     @property
     def device(self) -> Any:
@@ -90,17 +95,9 @@ class LightningModule(HyperparametersMixin, Module):
     @property
     def dtype(self) -> Any:
         """The type of the parameters."""
+        if "_trainer" not in vars(self):  # not yet: an error asks for it that tells of a missing super().__init__()
+            raise AttributeError("dtype")
         return next((p.dtype for p in self.parameters()), facula.get_default_dtype())
-
-    @property
-    def logger(self) -> Any | None:
-        """The trainer's first logger."""
-        return None if self._trainer is None else self._trainer.logger
-
-    @property
-    def loggers(self) -> list[Any]:
-        """All loggers of the trainer."""
-        return [] if self._trainer is None else self._trainer.loggers
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """The loss of one batch: a tensor, a dict with the key `loss`, or None to skip the batch.
@@ -108,15 +105,15 @@ class LightningModule(HyperparametersMixin, Module):
         With a `weight` in the dict (say, the number of tokens that `loss` is the mean of) accumulated batches and several
         processes have exactly the gradient of one big batch.
         """
-        raise MisconfigurationException(_undefined(self, "training_step", "Trainer.fit"))
+        raise undefined(self, "training_step", "Trainer.fit")
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
         """Measure one validation batch, with `self.log`."""
-        raise MisconfigurationException(_undefined(self, "validation_step", "Trainer.validate"))
+        raise undefined(self, "validation_step", "Trainer.validate")
 
     def test_step(self, *args: Any, **kwargs: Any) -> Any:
         """Measure one test batch, with `self.log`."""
-        raise MisconfigurationException(_undefined(self, "test_step", "Trainer.test"))
+        raise undefined(self, "test_step", "Trainer.test")
 
     def predict_step(self, *args: Any, **kwargs: Any) -> Any:
         """What `Trainer.predict` returns for a batch: `self(batch)` unless defined otherwise."""
@@ -127,7 +124,7 @@ class LightningModule(HyperparametersMixin, Module):
         `optimizer` and `lr_scheduler` (a scheduler, or a dict with `scheduler`, `interval`, `frequency`, `monitor`);
         a list of such dicts; None to train nothing.
         """
-        raise MisconfigurationException(_undefined(self, "configure_optimizers", "Trainer.fit"))
+        raise undefined(self, "configure_optimizers", "Trainer.fit")
 
     def configure_callbacks(self) -> Any:
         """Callbacks that this module brings along; one of the same class in the Trainer gives way."""
@@ -204,19 +201,15 @@ class LightningModule(HyperparametersMixin, Module):
         """`loss.backward()` for manual optimization, with hooks and precision taken care of."""
         if self.automatic_optimization:
             raise MisconfigurationException(
-                f"manual_backward: expected manual optimization, got automatic in {type(self).__name__}. "
-                "Set self.automatic_optimization = False in __init__."
+                f"manual_backward: expected manual optimization, got automatic in {type(self).__name__}. Set self.automatic_optimization = False in __init__."
             )
         self.trainer.optimization.backward(loss, *args, **kwargs)
 
     def toggle_optimizer(self, optimizer: Any) -> None:
         """Let only this optimizer's parameters require gradients, until `untoggle_optimizer`."""
         optimizer = getattr(optimizer, "optimizer", optimizer)
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        before = {}
-        for other in self.trainer.optimizers:
-            for parameter in (p for group in other.param_groups for p in group["params"]):
-                before[parameter] = parameter.requires_grad
+        own = set(map(id, parameters_of(optimizer)))
+        before = {p: p.requires_grad for other in self.trainer.optimizers for p in parameters_of(other)}
         for parameter, required in before.items():
             parameter.requires_grad = required and id(parameter) in own
         self._toggled[id(optimizer)] = before
@@ -269,50 +262,29 @@ class LightningModule(HyperparametersMixin, Module):
         """Clip the gradients of an optimizer's parameters by their common "norm", or each "value"."""
         if gradient_clip_val is None:
             return
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        parameters = parameters_of(optimizer)
         if gradient_clip_algorithm == "value":
             facula.nn.utils.clip_grad_value_(parameters, gradient_clip_val)
         else:
             facula.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
-    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """The batch with its tensors on `device`."""
-        return to_device(batch, device)
-
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Change a batch before it is brought to the device."""
-        return batch
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Change a batch once it is on the device."""
-        return batch
-
     def freeze(self) -> None:
         """Stop all gradients and switch to evaluation."""
-        for parameter in self.parameters():
-            parameter.requires_grad = False
-        self.eval()
+        self.requires_grad_(False).eval()
 
     def unfreeze(self) -> None:
         """Let all parameters learn and switch to training."""
-        for parameter in self.parameters():
-            parameter.requires_grad = True
-        self.train()
+        self.requires_grad_(True).train()
 
     def to_onnx(self, file_path: str | Path, input_sample: Any = None, **kwargs: Any) -> None:
         """Write the network as ONNX, traced with `input_sample` or `example_input_array`."""
         sample = self.example_input_array if input_sample is None else input_sample
         if sample is None:
             raise ValueError(
-                f"to_onnx: expected an input to trace {type(self).__name__} with, got none. "
-                "Pass input_sample, or set self.example_input_array."
+                f"to_onnx: expected an input to trace {type(self).__name__} with, got none. Pass input_sample, or set self.example_input_array."
             )
-        was_training = self.training
-        self.eval()
-        try:
+        with evaluated(self):
             facula.onnx.export(self, sample if isinstance(sample, tuple) else (sample,), file_path, **kwargs)
-        finally:
-            self.train(was_training)
 
     @classmethod
     def load_from_checkpoint(
@@ -342,31 +314,6 @@ class LightningModule(HyperparametersMixin, Module):
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading if strict is None else strict)
         return module
 
-    def prepare_data(self) -> None:
-        """Fetch data once, before anything else, in one process."""
-
-    def setup(self, stage: str) -> None:
-        """Before a run; `stage` is fit, validate, test or predict."""
-
-    def teardown(self, stage: str) -> None:
-        """After a run."""
-
-    def train_dataloader(self) -> Any:
-        """The batches to train on."""
-        raise MisconfigurationException(_undefined(self, "train_dataloader", "Trainer.fit without train_dataloaders"))
-
-    def val_dataloader(self) -> Any:
-        """The batches to validate on, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "val_dataloader", "Trainer.validate without dataloaders"))
-
-    def test_dataloader(self) -> Any:
-        """The batches to test on, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "test_dataloader", "Trainer.test without dataloaders"))
-
-    def predict_dataloader(self) -> Any:
-        """The batches to predict, or several such loaders."""
-        raise MisconfigurationException(_undefined(self, "predict_dataloader", "Trainer.predict without dataloaders"))
-
     # fmt: off
     def on_fit_start(self) -> None: """When fitting begins, before the sanity check."""
     def on_fit_end(self) -> None: """When fitting has ended."""
@@ -383,47 +330,28 @@ class LightningModule(HyperparametersMixin, Module):
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         """Before the gradients are clipped and the optimizer steps."""
     def on_validation_model_eval(self) -> None:
-        """Switch to evaluation before validation."""
+        """Switch to evaluation before validation; likewise of test and predict."""
         self.eval()
     def on_validation_model_train(self) -> None:
         """Switch back after validation; replaces the trainer's own way of restoring each layer's mode."""
-    def on_test_model_eval(self) -> None:
-        """Switch to evaluation before testing."""
-        self.eval()
-    def on_predict_model_eval(self) -> None:
-        """Switch to evaluation before predicting."""
-        self.eval()
-    def on_validation_start(self) -> None: """Before validation."""
-    def on_validation_end(self) -> None: """After validation."""
-    def on_validation_epoch_start(self) -> None: """Before the first validation batch."""
-    def on_validation_epoch_end(self) -> None: """After the last validation batch."""
+    def on_validation_start(self) -> None: """Before validation; likewise `on_test_start` and `on_predict_start`."""
+    def on_validation_end(self) -> None: """After validation; likewise `on_test_end` and `on_predict_end`."""
+    def on_validation_epoch_start(self) -> None: """Before the first validation batch; likewise of test and predict."""
+    def on_validation_epoch_end(self) -> None: """After the last validation batch; likewise of test and predict."""
     def on_validation_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Before a validation batch."""
+        """Before a validation batch; likewise of test and predict."""
     def on_validation_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """After a validation batch."""
-    def on_test_start(self) -> None: """Before testing."""
-    def on_test_end(self) -> None: """After testing."""
-    def on_test_epoch_start(self) -> None: """Before the first test batch."""
-    def on_test_epoch_end(self) -> None: """After the last test batch."""
-    def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Before a test batch."""
-    def on_test_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """After a test batch."""
-    def on_predict_start(self) -> None: """Before predicting."""
-    def on_predict_end(self) -> None: """After predicting."""
-    def on_predict_epoch_start(self) -> None: """Before the first batch to predict."""
-    def on_predict_epoch_end(self) -> None: """After the last batch to predict."""
-    def on_predict_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Before a batch to predict."""
-    def on_predict_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """After a batch to predict."""
+        """After a validation batch; likewise of test and predict."""
+    on_test_model_eval = on_predict_model_eval = on_validation_model_eval
+    on_test_model_train = on_predict_model_train = on_validation_model_train
+    on_test_start = on_predict_start = on_validation_start
+    on_test_end = on_predict_end = on_validation_end
+    on_test_epoch_start = on_predict_epoch_start = on_validation_epoch_start
+    on_test_epoch_end = on_predict_epoch_end = on_validation_epoch_end
+    on_test_batch_start = on_predict_batch_start = on_validation_batch_start
+    on_test_batch_end = on_predict_batch_end = on_validation_batch_end
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """When a checkpoint is written; add to it what should be kept."""
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """When a checkpoint has been read, before weights are restored."""
     # fmt: on
-
-
-def _undefined(module: Any, method: str, caller: str) -> str:
-    name = type(module).__name__
-    return f"{caller}: expected {name} to define {method}, got none. Write def {method}(self, ...) in {name}."

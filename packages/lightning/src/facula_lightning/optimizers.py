@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
 from facula.optim import Optimizer
-from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.exceptions import MisconfigurationException, choice
 
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["LightningOptimizer", "SchedulerConfig", "configure"]
-
-_FORMS = (
-    "an optimizer, a list of optimizers, lists of optimizers and of schedulers, a dict with 'optimizer' and "
-    "'lr_scheduler', a list of such dicts, or None"
-)
+_FORMS = "an optimizer, a list of optimizers, lists of optimizers and of schedulers, a dict with 'optimizer' and 'lr_scheduler', a list of such dicts, or None"
 
 
 @dataclass
@@ -38,25 +30,24 @@ class SchedulerConfig:
 class LightningOptimizer:
     """An optimizer whose steps the trainer counts: what `self.optimizers()` returns in manual optimization."""
 
-    def __init__(self, optimizer: Any, trainer: Trainer) -> None:
+    def __init__(self, optimizer: Any, trainer: pl.Trainer) -> None:
         self.optimizer = optimizer
         self._trainer = trainer
 
     def step(self, closure: Callable[[], Any] | None = None, **kwargs: Any) -> Any:
         """One step, with the hook before it, counted in `trainer.global_step`."""
-        trainer = self._trainer
-        if closure is None:
-            trainer.hooks("on_before_optimizer_step", self.optimizer)
-            result = self.optimizer.step(**kwargs)
+
+        def hooked() -> Any:
+            loss = None if closure is None else closure()
+            self._trainer.hooks("on_before_optimizer_step", self.optimizer)
+            return loss
+
+        if closure is not None:
+            kwargs["closure"] = hooked
         else:
-
-            def hooked() -> Any:
-                loss = closure()
-                trainer.hooks("on_before_optimizer_step", self.optimizer)
-                return loss
-
-            result = self.optimizer.step(closure=hooked, **kwargs)
-        trainer.fit_loop.global_step += 1
+            hooked()
+        result = self.optimizer.step(**kwargs)
+        self._trainer.fit_loop.global_step += 1
         return result
 
     def __getattr__(self, name: str) -> Any:
@@ -66,7 +57,12 @@ class LightningOptimizer:
         return f"Lightning{self.optimizer!r}"
 
 
-def configure(module: LightningModule) -> tuple[list[Any], list[SchedulerConfig]]:
+def parameters_of(optimizer: Any) -> list[Any]:
+    """The parameters of all groups."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def configure(module: pl.LightningModule) -> tuple[list[Any], list[SchedulerConfig]]:
     """The optimizers and schedulers of a module, from any of the forms that `configure_optimizers` may return."""
     given = module.configure_optimizers()
     if given is None:
@@ -89,29 +85,24 @@ def configure(module: LightningModule) -> tuple[list[Any], list[SchedulerConfig]
     return optimizers, schedulers
 
 
-def _normalize(module: LightningModule, given: Any) -> tuple[list[Any], list[SchedulerConfig]]:
-    if isinstance(given, Optimizer):
-        return [given], []
-    if isinstance(given, Mapping):
-        return _from_dict(given)
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        items = list(given)
-        if items and all(isinstance(item, Optimizer) for item in items):
-            return items, []
-        if items and all(isinstance(item, Mapping) for item in items):
-            pairs = [_from_dict(item) for item in items]
-            return [o for optimizers, _ in pairs for o in optimizers], [s for _, found in pairs for s in found]
-        if len(items) == 2 and all(isinstance(item, list | tuple) for item in items):
-            optimizers, schedulers = items
-            if optimizers and all(isinstance(item, Optimizer) for item in optimizers):
-                return list(optimizers), [_scheduler(item) for item in schedulers]
+def _normalize(module: pl.LightningModule, given: Any) -> tuple[list[Any], list[SchedulerConfig]]:
+    single = isinstance(given, Optimizer | Mapping)
+    items = [given] if single else list(given) if isinstance(given, list | tuple) else []
+    for kind in (Optimizer, Mapping):
+        if items and all(isinstance(item, kind) for item in items):
+            pairs = [_from_dict(item if kind is Mapping else {"optimizer": item}) for item in items]
+            return [optimizer for optimizer, _ in pairs], [one for _, schedulers in pairs for one in schedulers]
+    if len(items) == 2 and all(isinstance(item, list | tuple) for item in items):
+        optimizers, schedulers = items
+        if optimizers and all(isinstance(item, Optimizer) for item in optimizers):
+            return list(optimizers), [_scheduler(item) for item in schedulers]
     raise MisconfigurationException(
         f"configure_optimizers: expected {_FORMS}, got {_describe(given)}. "
         f"Return e.g. facula.optim.Adam(self.parameters(), lr=1e-3) from {type(module).__name__}."
     )
 
 
-def _from_dict(given: Mapping[str, Any]) -> tuple[list[Any], list[SchedulerConfig]]:
+def _from_dict(given: Mapping[str, Any]) -> tuple[Any, list[SchedulerConfig]]:
     extra = set(given) - {"optimizer", "lr_scheduler", "monitor", "frequency"}
     if not isinstance(given.get("optimizer"), Optimizer) or extra:
         raise MisconfigurationException(
@@ -119,7 +110,7 @@ def _from_dict(given: Mapping[str, Any]) -> tuple[list[Any], list[SchedulerConfi
             "Put interval, frequency and monitor into the 'lr_scheduler' dict."
         )
     scheduler = given.get("lr_scheduler")
-    return [given["optimizer"]], [] if scheduler is None else [_scheduler(scheduler, given.get("monitor"))]
+    return given["optimizer"], [] if scheduler is None else [_scheduler(scheduler, given.get("monitor"))]
 
 
 def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
@@ -140,10 +131,7 @@ def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
             f"configure_optimizers: expected a learning-rate scheduler, got {_describe(config.scheduler)}. "
             "Pass e.g. facula.optim.lr_scheduler.StepLR(optimizer, 10)."
         )
-    if config.interval not in ("epoch", "step"):
-        raise MisconfigurationException(
-            f"configure_optimizers: expected interval 'epoch' or 'step', got {config.interval!r}. Choose one of them."
-        )
+    choice("configure_optimizers", "interval", config.interval, "epoch", "step")
     if any(cls.__name__ == "ReduceLROnPlateau" for cls in type(config.scheduler).__mro__):
         config.reduce_on_plateau = True
     config.monitor = config.monitor or (monitor if config.reduce_on_plateau else None)

@@ -13,8 +13,6 @@ from facula.errors import missing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "LIGHT", "Theme", "draw_confusion", "draw_curves", "draw_predictions"]
-
 
 @dataclass(frozen=True)
 class Theme:
@@ -36,7 +34,6 @@ LIGHT = Theme(
 DARK = Theme(
     "#161a21", "#e7ebf2", "#98a2b3", "#343b48", ("#7fb0ff", "#ffb067", "#5fd3a8"), "#7fb0ff", "#ff7a70", "#5b93f0"
 )
-_FONT = ["DejaVu Sans"]
 
 
 def _figure(width: float, height: float, theme: Theme) -> Figure:
@@ -45,16 +42,6 @@ def _figure(width: float, height: float, theme: Theme) -> Figure:
     except ImportError as error:
         raise missing("plots", "matplotlib", "facula-lightning") from error
     return Figure(figsize=(width, height), dpi=160, facecolor=theme.paper, layout="constrained")
-
-
-def _plain_axes(axes: Any, theme: Theme) -> None:
-    axes.set_facecolor(theme.paper)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(theme.line)
-    axes.tick_params(colors=theme.faint, labelsize=9, length=0, pad=6)
-    axes.grid(axis="y", color=theme.line, linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 def draw_curves(
@@ -73,12 +60,16 @@ def draw_curves(
     """
     columns = min(len(panels), 3)
     lines = -(-len(panels) // columns)
-    figure = _figure(3.7 * columns, 2.9 * lines, theme)
-    layout: Any = figure.get_layout_engine()
-    layout.set(w_pad=0.12, h_pad=0.08)
+    figure: Any = _figure(3.7 * columns, 2.9 * lines, theme)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     grid = figure.subplots(lines, columns, squeeze=False).flatten()
     for axes, (title, names) in zip(grid, panels.items(), strict=False):
-        _plain_axes(axes, theme)
+        axes.set_facecolor(theme.paper)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.spines["bottom"].set_color(theme.line)
+        axes.tick_params(colors=theme.faint, labelsize=9, length=0, pad=6)
+        axes.grid(axis="y", color=theme.line, linewidth=0.8)
+        axes.set_axisbelow(True)
         if title in log_scale:
             axes.set_yscale("log")
             axes.minorticks_off()
@@ -136,43 +127,31 @@ def draw_confusion(matrix: Any, classes: Sequence[str], theme: Theme = LIGHT) ->
     """
     from matplotlib.colors import to_rgb
 
-    counts = np.asarray(matrix)
-    n = len(classes)
+    counts, n = np.asarray(matrix), len(classes)
     figure = _figure(6.4, 5.9, theme)
     axes = figure.subplots()
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
     share = counts / totals
-    picture = np.empty((n, n, 3))
     paper, good, bad = (np.array(to_rgb(colour)) for colour in (theme.paper, theme.cell, theme.bad))
-    for i in range(n):
-        for j in range(n):
-            strength = share[i, j] ** 2 * 0.9 if i == j else min(0.35 + 3 * share[i, j], 1.0) * (counts[i, j] > 0)
-            picture[i, j] = paper + (np.array(good if i == j else bad) - paper) * strength
+    right = np.eye(n, dtype=bool)[..., None]
+    strength = np.where(right[..., 0], share**2 * 0.9, np.minimum(0.35 + 3 * share, 1.0) * (counts > 0))
+    picture = paper + (np.where(right, good, bad) - paper) * strength[..., None]
     axes.imshow(picture)
     for i, j in np.argwhere(counts > 0):
         dark = picture[i, j] @ (0.299, 0.587, 0.114) < 0.55
-        axes.text(
-            j, i, str(counts[i, j]), ha="center", va="center", fontsize=10, color="#ffffff" if dark else "#1c2330"
-        )
+        ink = "#ffffff" if dark else "#1c2330"
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=10, color=ink)
     axes.set_xticks(range(n), classes, rotation=30 if max(map(len, classes)) > 5 else 0)
     axes.set_yticks(range(n), classes)
-    axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(np.arange(n + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=theme.line, linewidth=0.8)
     axes.tick_params(which="both", length=0, colors=theme.ink, labelsize=10)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted", color=theme.faint, fontsize=10, labelpad=8)
     axes.set_ylabel("true", color=theme.faint, fontsize=10, labelpad=8)
-    right = int(np.trace(counts))
-    axes.set_title(
-        f"{right} of {counts.sum()} right, {counts.sum() - right} mistaken",
-        loc="left",
-        color=theme.ink,
-        fontsize=11,
-        fontweight="bold",
-        pad=24,
-    )
+    hits, bold = int(np.trace(counts)), {"color": theme.ink, "fontsize": 11, "fontweight": "bold"}
+    axes.set_title(f"{hits} of {counts.sum()} right, {counts.sum() - hits} mistaken", bold, loc="left", pad=24)
     axes.text(n - 0.2, -0.85, "recall", color=theme.faint, fontsize=9, va="center")
     for i in range(n):
         whole = counts[i, i] == totals[i, 0]
@@ -182,8 +161,8 @@ def draw_confusion(matrix: Any, classes: Sequence[str], theme: Theme = LIGHT) ->
 
 def draw_predictions(
     images: Any,
-    predicted: Sequence[int],
-    truth: Sequence[int],
+    predicted: Sequence[int | str],
+    truth: Sequence[int | str],
     confidence: Sequence[float],
     title: str = "",
     columns: int = 12,
@@ -207,7 +186,8 @@ def draw_predictions(
         frame, width = (theme.bad, 2.6) if wrong else (theme.line, 0.8)
         axes.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=frame, linewidth=width))
         text, colour, weight = (f"{said}, is {right}", theme.bad, "bold") if wrong else (f"{said}", theme.ink, "normal")
-        axes.text(x + 0.5, y - 0.07, text, ha="center", va="bottom", fontsize=10, color=colour, fontweight=weight)
+        size = 10 if len(text) < 11 else 6.5  # names stand closer than digits
+        axes.text(x + 0.5, y - 0.07, text, ha="center", va="bottom", fontsize=size, color=colour, fontweight=weight)
         axes.text(x + 0.5, y + 1.06, f"{sure:.0%}", ha="center", va="top", fontsize=8, color=theme.faint)
     if title:
         axes.text(0, -0.45, title, ha="left", va="bottom", fontsize=12, color=theme.ink, fontweight="bold")

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import re
+
 from facula.plugins import Registrar, hookimpl
 
 requires_api = ">=1.0,<2"
 
-_CALLBACKS = {
-    "backbone_finetuning": "BackboneFinetuning",
-    "batch_size_finder": "BatchSizeFinder",
-    "device_stats_monitor": "DeviceStatsMonitor",
-    "early_stopping": "EarlyStopping",
-    "ema_weight_averaging": "EMAWeightAveraging",
-    "gradient_accumulation_scheduler": "GradientAccumulationScheduler",
-    "learning_rate_finder": "LearningRateFinder",
-    "learning_rate_monitor": "LearningRateMonitor",
-    "line_progress_bar": "LineProgressBar",
-    "model_checkpoint": "ModelCheckpoint",
-    "model_summary": "ModelSummary",
-    "rich_progress_bar": "RichProgressBar",
-    "run_report": "RunReport",
-    "stochastic_weight_averaging": "StochasticWeightAveraging",
-    "timer": "Timer",
-}
+_CALLBACKS = (
+    "BackboneFinetuning BatchSizeFinder DeviceStatsMonitor EarlyStopping EMAWeightAveraging GradientAccumulationScheduler "
+    "LearningRateFinder LearningRateMonitor LineProgressBar ModelCheckpoint ModelSummary OnExceptionCheckpoint RichModelSummary "
+    "RichProgressBar RunReport StochasticWeightAveraging ThroughputMonitor Timer TQDMProgressBar"
+)
+_LOGGERS = {"csv": "CSVLogger", "mlflow": "MLFlowLogger", "tensorboard": "TensorBoardLogger", "wandb": "WandbLogger"}
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word of a class's name begins
 
 
 @hookimpl
 def facula_register_callbacks(registry: Registrar) -> None:
-    room = "facula_lightning.callbacks"
-    for name, attribute in _CALLBACKS.items():
-        registry.add(name, f"{room}:{attribute}", tags=("progress",) if "progress" in name else ())
+    for name in _CALLBACKS.split():
+        tags = ("progress",) if "Progress" in name else ()
+        registry.add(_WORD.sub("_", name).lower(), f"facula_lightning.callbacks:{name}", tags=tags)
 
 
 @hookimpl
 def facula_register_loggers(registry: Registrar) -> None:
-    registry.add("csv", "facula_lightning.loggers:CSVLogger")
-    registry.add("tensorboard", "facula_lightning.loggers:TensorBoardLogger")
+    for name, attribute in _LOGGERS.items():
+        registry.add(name, f"facula_lightning.loggers:{attribute}")
 
 
 @hookimpl

@@ -9,8 +9,6 @@ from typing import Any
 import facula
 from facula_lightning.batches import map_tensors
 
-__all__ = ["PRECISIONS", "Precision"]
-
 _ALIASES = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 _TRUE = {"32-true": None, "64-true": "float64", "bf16-true": "bfloat16", "16-true": "float16"}
 _MIXED = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
+import io
+import pstats
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from facula_lightning.tables import text_table
-
-__all__ = ["AdvancedProfiler", "Profiler", "SimpleProfiler", "profiler"]
 
 
 class Profiler:
@@ -44,12 +45,7 @@ class Profiler:
 
     def wrap(self, action_name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, measured at each call."""
-
-        def measured(*args: Any, **kwargs: Any) -> Any:
-            with self.profile(action_name):
-                return function(*args, **kwargs)
-
-        return measured
+        return self.profile(action_name)(function)  # a context manager of contextlib is a decorator too
 
     def describe(self) -> None:
         """Print the summary, or write it to the file."""
@@ -89,12 +85,13 @@ class SimpleProfiler(Profiler):
         total = time.perf_counter() - self._begun
         rows = sorted(((sum(spent), len(spent), name) for name, spent in self.recorded_durations.items()), reverse=True)
         cells = [
-            [name, f"{1e6 * spent / count:.1f}", *([str(count)] if self.extended else []), f"{spent:.4f}",
-             f"{100 * spent / total:.1f}"]
-            for spent, count, name in rows
-        ]  # fmt: skip
-        header = ["action", "mean us", *(["calls"] if self.extended else []), "total s", "%"]
-        return text_table(header, cells, right=range(1, len(header)))
+            [name, f"{1e6 * spent / n:.1f}", str(n), f"{spent:.4f}", f"{100 * spent / total:.1f}"]
+            for spent, n, name in rows
+        ]
+        table = [["action", "mean us", "calls", "total s", "%"], *cells]
+        if not self.extended:
+            table = [[*row[:2], *row[3:]] for row in table]
+        return text_table(table[0], table[1:], right=range(1, len(table[0])))
 
 
 class AdvancedProfiler(Profiler):
@@ -104,8 +101,6 @@ class AdvancedProfiler(Profiler):
         self, dirpath: str | Path | None = None, filename: str | None = None, line_count_restriction: float = 40
     ) -> None:
         super().__init__(dirpath, filename)
-        import cProfile
-
         self.line_count_restriction = line_count_restriction
         self._profile = cProfile.Profile()
         self._depth = 0
@@ -121,9 +116,6 @@ class AdvancedProfiler(Profiler):
             self._profile.disable()
 
     def summary(self) -> str:
-        import io
-        import pstats
-
         text = io.StringIO()
         pstats.Stats(self._profile, stream=text).sort_stats("tottime").print_stats(self.line_count_restriction)
         return text.getvalue()

@@ -10,8 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Report"]
-
 _STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --page: #f4f6f9; --ink: #1c2330; --faint: #5d6779;
   --line: #dfe4ec; --strong: #2563c9; }
@@ -76,9 +74,16 @@ class Report:
         )
         self._parts.append(f'<section class="numbers">{cells}</section>')
 
+    def section(self, title: str, caption: str, body: str) -> None:
+        """A part of the page; `body` is HTML."""
+        text = f"<p>{_safe(caption)}</p>" if caption else ""
+        self._parts.append(f"<section><h2>{_safe(title)}</h2>{text}{body}</section>")
+
     def picture(self, title: str, light: Any, dark: Any = None, caption: str = "", alt: str = "") -> None:
         """A matplotlib figure; `dark` is shown instead where the reader's system is dark."""
-        self._parts.append(_picture(title, light, dark, caption, alt))
+        source = "" if dark is None else f'<source media="(prefers-color-scheme: dark)" srcset="{_data(dark)}">'
+        image = f'<img src="{_data(light)}" alt="{_safe(alt or title)}">'
+        self.section(title, caption, f"<picture>{source}{image}</picture>")
 
     def table(
         self,
@@ -91,21 +96,17 @@ class Report:
         """A table; the columns in `right` are set flush right."""
 
         def line(tag: str, cells: Sequence[Any]) -> str:
-            marked = [
-                f'<{tag} class="right">{_safe(cell)}</{tag}>' if i in right else f"<{tag}>{_safe(cell)}</{tag}>"
-                for i, cell in enumerate(cells)
-            ]
-            return f"<tr>{''.join(marked)}</tr>"
+            begins = [f'<{tag} class="right">' if i in right else f"<{tag}>" for i in range(len(cells))]
+            return f"<tr>{''.join(f'{b}{_safe(cell)}</{tag}>' for b, cell in zip(begins, cells, strict=True))}</tr>"
 
         head = f"<thead>{line('th', header)}</thead>" if any(header) else ""
         body = "".join(line("td", row) for row in rows)
-        table = f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
-        self._parts.append(_section(title, caption, table))
+        self.section(title, caption, f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>')
 
     def steps(self, title: str, items: Sequence[tuple[str, str]], caption: str = "") -> None:
         """A numbered list of (sentence, code); code may be empty."""
         lines = [f"<li>{_safe(text)}{f'<pre>{_safe(code)}</pre>' if code else ''}</li>" for text, code in items]
-        self._parts.append(_section(title, caption, f"<ol>{''.join(lines)}</ol>"))
+        self.section(title, caption, f"<ol>{''.join(lines)}</ol>")
 
     def beside(self, count: int = 2) -> None:
         """Put the newest `count` parts side by side where the window is wide enough."""
@@ -135,17 +136,6 @@ class Report:
 
 def _safe(value: Any) -> str:
     return html.escape(str(value))
-
-
-def _section(title: str, caption: str, body: str) -> str:
-    text = f"<p>{_safe(caption)}</p>" if caption else ""
-    return f"<section><h2>{_safe(title)}</h2>{text}{body}</section>"
-
-
-def _picture(title: str, light: Any, dark: Any, caption: str, alt: str) -> str:
-    source = "" if dark is None else f'<source media="(prefers-color-scheme: dark)" srcset="{_data(dark)}">'
-    image = f'<picture>{source}<img src="{_data(light)}" alt="{_safe(alt or title)}"></picture>'
-    return _section(title, caption, image)
 
 
 def _data(figure: Any) -> str:

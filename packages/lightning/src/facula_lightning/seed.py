@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 
 import facula
-
-__all__ = ["isolate_rng", "seed_everything"]
 
 _LARGEST = 2**32 - 1
 
@@ -37,11 +36,8 @@ def seed_everything(seed: int | None = None, workers: bool = False, verbose: boo
     if not 0 <= seed <= _LARGEST:
         raise ValueError(f"seed_everything: expected a seed from 0 to {_LARGEST}, got {seed}. Use a smaller one.")
     if verbose:
-        import logging
-
         logging.getLogger("facula_lightning").info("Seed set to %d", seed)
-    os.environ["PL_GLOBAL_SEED"] = str(seed)
-    os.environ["PL_SEED_WORKERS"] = str(int(workers))
+    os.environ |= {"PL_GLOBAL_SEED": str(seed), "PL_SEED_WORKERS": str(int(workers))}
     random.seed(seed)
     np.random.seed(seed)
     facula.manual_seed(seed)

@@ -10,8 +10,6 @@ from typing import Any
 import facula
 from facula.errors import missing
 
-__all__ = ["exists", "is_remote", "newest", "read", "remove", "resolved", "write"]
-
 
 def is_remote(path: str | Path) -> bool:
     """Whether the path names a store."""

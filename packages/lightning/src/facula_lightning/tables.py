@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["human", "metrics_table", "print_metrics", "text_table"]
-
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Columns of equal width under a header and a line; the columns in `right` are set flush right.
@@ -34,25 +32,20 @@ def human(count: float) -> str:
     >>> human(950), human(12_345), human(3_100_000)
     ('950', '12.3 K', '3.1 M')
     """
-    for unit in ("", " K", " M", " B", " T"):
-        if count < 1000 or unit == " T":
-            return f"{count:.0f}{unit}" if unit == "" or count >= 100 else f"{count:.1f}{unit}"
-        count /= 1000
-    raise AssertionError
+    power = next((n for n in range(4) if count < 1000 ** (n + 1)), 4)
+    scaled = count / 1000**power
+    return f"{scaled:.{int(power > 0 and scaled < 100)}f}{('', ' K', ' M', ' B', ' T')[power]}"
 
 
 def metrics_table(stage: str, results: Sequence[dict[str, float]]) -> str:
     """The metrics of each loader as a table."""
     header = [f"{stage} metric", *[f"loader {i}" if len(results) > 1 else "value" for i in range(len(results))]]
-    names = list(dict.fromkeys(name.partition("/dataloader_idx_")[0] for row in results for name in row))
-    rows = []
-    for name in names:
-        cells = [
-            next((f"{value:.6g}" for key, value in row.items() if key.partition("/dataloader_idx_")[0] == name), "")
-            for row in results
-        ]
-        rows.append([name, *cells])
-    return text_table(header, rows, right=range(1, len(header)))
+    rows: dict[str, list[str]] = {}
+    for column, found in enumerate(results):
+        for name, value in found.items():
+            short = name.partition("/dataloader_idx_")[0]
+            rows.setdefault(short, [short, *[""] * len(results)])[column + 1] = f"{value:.6g}"
+    return text_table(header, list(rows.values()), right=range(1, len(header)))
 
 
 def print_metrics(stage: str, results: Sequence[dict[str, float]]) -> None:

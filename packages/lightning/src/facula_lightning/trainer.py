@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,11 @@ from typing import Any
 import facula
 from facula_lightning import checkpoint as checkpoints
 from facula_lightning import connect, profilers, storage
+from facula_lightning.attributes import follows
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.callbacks.checkpoint import ModelCheckpoint
+from facula_lightning.callbacks.progress import ProgressBar
+from facula_lightning.callbacks.stopping import EarlyStopping
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.hooks import Hooks
@@ -21,16 +25,20 @@ from facula_lightning.logged import Metrics
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fit import FitLoop
 from facula_lightning.loops.optimization import Optimization
-from facula_lightning.loops.prediction import PredictionLoop
 from facula_lightning.module import LightningModule
 from facula_lightning.optimizers import SchedulerConfig, configure
 from facula_lightning.precision import Precision
 from facula_lightning.seed import isolate_rng
+from facula_lightning.strategies import Processes
+from facula_lightning.tables import print_metrics
 
-__all__ = ["Trainer"]
+
+def _is(stage: str, text: str) -> Any:
+    """A property: whether the trainer is at a stage."""
+    return property(lambda self: self.stage == stage, doc=text)
 
 
-class Trainer:
+class Trainer(Processes):
     """Runs a `LightningModule`: `fit`, `validate`, `test` and `predict`.
 
     Limits of batches are counts (int) or parts of a loader (float). `fast_dev_run` tries everything on one batch (or
@@ -45,6 +53,7 @@ class Trainer:
     (0, 0)
     """
 
+    @connect.checked
     def __init__(
         self,
         *,
@@ -90,19 +99,19 @@ class Trainer:
         if barebones:  # the bare loop: nothing watches it
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = 0
-        self.fast_dev_run = int(fast_dev_run)
-        quick = self.fast_dev_run
+        self.fast_dev_run = quick = int(fast_dev_run)
         self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
         self.max_epochs = 1 if quick else connect.max_epochs(max_epochs, max_steps, max_time)
-        self.min_epochs, self.min_steps = min_epochs, min_steps
-        self.max_steps = quick if quick else max_steps
-        self.overfit_batches = overfit_batches
-        over = overfit_batches or None
-        limits = {"train": over or limit_train_batches, "val": over or limit_val_batches}
-        limits |= {"test": limit_test_batches, "predict": limit_predict_batches}
-        checked = {stage: connect.limit(f"limit_{stage}_batches", quick or value) for stage, value in limits.items()}
-        self.limit_train_batches, self.limit_val_batches = checked["train"], checked["val"]
-        self.limit_test_batches, self.limit_predict_batches = checked["test"], checked["predict"]
+        self.min_epochs, self.min_steps, self.max_steps = min_epochs, min_steps, quick or max_steps
+        if min_epochs is not None and -1 < self.max_epochs < min_epochs:
+            raise MisconfigurationException(
+                f"min_epochs: expected at most max_epochs={self.max_epochs}, got {min_epochs}. Raise max_epochs."
+            )
+        self.overfit_batches, over = overfit_batches, overfit_batches or None
+        limits = (over or limit_train_batches, over or limit_val_batches, limit_test_batches, limit_predict_batches)
+        self.limit_train_batches, self.limit_val_batches, self.limit_test_batches, self.limit_predict_batches = (
+            quick or (1.0 if limit is None else limit) for limit in limits
+        )
         self.val_check_interval, self.val_check_time = connect.interval(
             1.0 if val_check_interval is None else val_check_interval
         )
@@ -112,12 +121,9 @@ class Trainer:
             self.num_sanity_val_steps = 0
         elif self.num_sanity_val_steps == -1:
             self.num_sanity_val_steps = math.inf
-        self.log_every_n_steps = connect.positive(
-            "log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps
-        )
-        self.accumulate_grad_batches = connect.positive("accumulate_grad_batches", accumulate_grad_batches)
-        self.gradient_clip_val = gradient_clip_val
-        self.gradient_clip_algorithm = connect.clip_algorithm(gradient_clip_algorithm)
+        self.log_every_n_steps = 50 if log_every_n_steps is None else log_every_n_steps
+        self.accumulate_grad_batches = accumulate_grad_batches
+        self.gradient_clip_val, self.gradient_clip_algorithm = gradient_clip_val, gradient_clip_algorithm
         self.inference_mode = inference_mode
         if deterministic:
             facula.use_deterministic_algorithms(True, warn_only=deterministic == "warn")
@@ -130,12 +136,12 @@ class Trainer:
         self.loggers: list[Any] = connect.loggers(False if quick else logger, self.default_root_dir)
         self.callbacks = connect.callbacks(
             callbacks,
-            checkpointing=not quick and enable_checkpointing is not False,
-            progress=enable_progress_bar is not False,
-            summary=enable_model_summary is not False,
-            max_time=max_time,
-            quick=bool(quick),
-            first=self.is_global_zero,
+            enable_checkpointing,
+            enable_progress_bar,
+            enable_model_summary,
+            max_time,
+            quick,
+            self.is_global_zero,
         )
         if enable_checkpointing is False and self.checkpoint_callback is not None:
             raise MisconfigurationException(
@@ -145,7 +151,7 @@ class Trainer:
         self.fit_loop = FitLoop(self)
         self.validation_loop = EvaluationLoop(self, "validation")
         self.test_loop = EvaluationLoop(self, "test")
-        self.prediction_loop = PredictionLoop(self)
+        self.prediction_loop = EvaluationLoop(self, "predict")
         self.module: Any = None
         self.datamodule: Any = None
         self.given_loaders: dict[str, Any] = {}
@@ -153,8 +159,7 @@ class Trainer:
         self.lr_scheduler_configs: list[SchedulerConfig] = []
         self.hooks: Hooks
         self.optimization: Optimization
-        self.should_stop = False
-        self.interrupted = False
+        self.should_stop = self.interrupted = False
         self.stage: str | None = None
         self.ckpt_path: str | None = None
 
@@ -167,8 +172,6 @@ class Trainer:
         ckpt_path: str | Path | None = None,
     ) -> None:
         """Train; with `ckpt_path` ("last", "best" or a file) go on from a checkpoint, exactly where it was written."""
-        if isinstance(train_dataloaders, LightningDataModule):
-            datamodule, train_dataloaders = train_dataloaders, None
         loaders = {"train": train_dataloaders, "val": val_dataloaders}
         self._run("fit", model, loaders, datamodule, ckpt_path, self._fit)
 
@@ -181,7 +184,7 @@ class Trainer:
         datamodule: Any = None,
     ) -> list[dict[str, float]]:
         """Run `validation_step` over the batches; returns each loader's metrics, and prints them if `verbose`."""
-        return self._evaluate("validate", self.validation_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+        return self._evaluate(self.validation_loop, model, dataloaders, datamodule, ckpt_path, verbose)
 
     def test(
         self,
@@ -192,7 +195,7 @@ class Trainer:
         datamodule: Any = None,
     ) -> list[dict[str, float]]:
         """Run `test_step` over the batches; returns each loader's metrics, and prints them if `verbose`."""
-        return self._evaluate("test", self.test_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+        return self._evaluate(self.test_loop, model, dataloaders, datamodule, ckpt_path, verbose)
 
     def predict(
         self,
@@ -203,61 +206,49 @@ class Trainer:
         ckpt_path: str | Path | None = None,
     ) -> list[Any] | None:
         """What `predict_step` returns for every batch; a list of such lists with several loaders."""
-        if isinstance(dataloaders, LightningDataModule):
-            datamodule, dataloaders = dataloaders, None
-
-        def run(checkpoint: dict[str, Any] | None) -> list[Any]:
-            self.stage = "predict"
-            self.prediction_loop.prepare()
-            return self.prediction_loop.run()
-
-        path = self._weights(model, ckpt_path)
-        found: list[Any] = self._run("predict", model, {"predict": dataloaders}, datamodule, path, run)
+        found = self._evaluate(self.prediction_loop, model, dataloaders, datamodule, ckpt_path)
         return None if return_predictions is False else found
 
     def _evaluate(
-        self, stage: str, loop: EvaluationLoop, model: Any, dataloaders: Any, ckpt_path: Any, verbose: bool, data: Any
-    ) -> list[dict[str, float]]:
-        if isinstance(dataloaders, LightningDataModule):
-            data, dataloaders = dataloaders, None
+        self, loop: EvaluationLoop, model: Any, dataloaders: Any, data: Any, ckpt_path: Any, verbose: bool = False
+    ) -> list[Any]:
+        """Run a loop; without a model, with the best weights of the run before, as far as there are any."""
+        stage, best = loop.caller, getattr(self.checkpoint_callback, "best_model_path", "")
 
-        def run(checkpoint: dict[str, Any] | None) -> list[dict[str, float]]:
+        def run(checkpoint: dict[str, Any] | None) -> list[Any]:
             self.stage = stage
-            loop.prepare(required=True)
+            loop.prepare()
             return loop.run()
 
-        loaders = {"val" if stage == "validate" else "test": dataloaders}
-        found: list[dict[str, float]] = self._run(stage, model, loaders, data, self._weights(model, ckpt_path), run)
+        path = "best" if model is None and ckpt_path is None and best else ckpt_path
+        found: list[Any] = self._run(stage, model, {loop.short: dataloaders}, data, path, run)
         if verbose and self.is_global_zero:
-            from facula_lightning.tables import print_metrics
-
             print_metrics(stage, found)
         return found
 
-    def _weights(self, model: Any, ckpt_path: Any) -> Any:
-        """Without a model, the best weights of the run before are taken, as far as there are any."""
-        best: str = getattr(self.checkpoint_callback, "best_model_path", "")
-        return "best" if model is None and ckpt_path is None and best else ckpt_path
-
-    def _run(self, stage: str, model: Any, loaders: dict[str, Any], datamodule: Any, ckpt_path: Any, body: Any) -> Any:
+    def _run(
+        self, stage: str, model: Any, loaders: dict[str, Any], data: Any, ckpt_path: Any, body: Callable[..., Any]
+    ) -> Any:
         """Set a run up, restore its checkpoint, do it, and take it down again, whatever happens."""
-        self.module = connect.module(model if model is not None else self.module, stage)
-        connect.check_data(loaders, datamodule, stage)
-        if datamodule is not None or model is not None:
-            self.datamodule = datamodule
-        self.given_loaders = loaders
-        module, data = self.module, self.datamodule
-        module.trainer = self
-        if data is not None:
-            data.trainer = self
+        first = next(iter(loaders))
+        if isinstance(loaders[first], LightningDataModule):
+            data, loaders = loaders[first], {**loaders, first: None}
+        self.module = module = connect.module(model if model is not None else self.module, stage)
+        connect.check_data(loaders, data, stage)
+        if data is not None or model is not None:
+            self.datamodule = data
+        self.given_loaders, data = loaders, self.datamodule
+        owners = [module] if data is None else [data, module]
+        for owner in owners:
+            owner.trainer = self
         connect.module_callbacks(self)
         self.hooks = Hooks(self, module)
         for callback in self.callbacks:
             callback.log, callback.log_dict = module.log, module.log_dict
         self.should_stop = self.interrupted = False
         try:
-            for owner in (data, module):
-                if owner is not None and self.local_rank == 0:
+            for owner in owners:
+                if self.local_rank == 0:
                     owner.prepare_data()
             self.strategy.barrier()
             if data is not None:
@@ -283,20 +274,17 @@ class Trainer:
             for logger in self.loggers:
                 logger.finalize("success")
         except BaseException as error:
-            self._failed(error)
+            self.interrupted = isinstance(error, KeyboardInterrupt)
+            if data is not None:
+                data.on_exception(error)
+            self.hooks("on_exception", error)
+            for logger in self.loggers:
+                logger.finalize("failed")
             raise
         finally:
             self.stage = None
             self.metrics.hook = None
         return result
-
-    def _failed(self, error: BaseException) -> None:
-        self.interrupted = isinstance(error, KeyboardInterrupt)
-        if self.datamodule is not None:
-            self.datamodule.on_exception(error)
-        self.hooks("on_exception", error)
-        for logger in self.loggers:
-            logger.finalize("failed")
 
     def _fit(self, checkpoint: dict[str, Any] | None) -> None:
         module = self.module
@@ -358,15 +346,25 @@ class Trainer:
             storage.write(state, filepath)
         self.strategy.barrier()
 
-    @property
-    def current_epoch(self) -> int:
-        """The epoch that is running; after `fit`, how many were run."""
-        return self.fit_loop.epoch
+    current_epoch = follows("fit_loop.epoch", "The epoch that is running; after `fit`, how many were run.")
+    global_step = follows("fit_loop.global_step", "How many optimizer steps have been taken.")
+    is_last_batch = follows("fit_loop.last", "Whether the newest batch is its epoch's last.")
+    train_dataloader = follows("fit_loop.loader", "What is trained on.")
+    val_dataloaders = follows("validation_loop.loaders", "What is validated on.")
+    test_dataloaders = follows("test_loop.loaders", "What is tested on.")
+    predict_dataloaders = follows("prediction_loop.loaders", "What is predicted.")
+    num_training_batches = follows("fit_loop.count", "How many batches an epoch has.")
+    num_val_batches = follows("validation_loop.counts", "How many batches each validation loader gives.")
+    num_test_batches = follows("test_loop.counts", "How many batches each test loader gives.")
+    num_predict_batches = follows("prediction_loop.counts", "How many batches each loader to predict gives.")
+    lightning_module = model = follows("module", "The module of the newest run.")
+    print = follows("module.print", "`print(...)` above the progress bar, in the first process only.")
 
-    @property
-    def global_step(self) -> int:
-        """How many optimizer steps have been taken."""
-        return self.fit_loop.global_step
+    training = _is("train", "Whether the training loop is running.")
+    validating = _is("validate", "Whether validation is running, inside `fit` or alone.")
+    testing = _is("test", "Whether `test` is running.")
+    predicting = _is("predict", "Whether `predict` is running.")
+    sanity_checking = _is("sanity", "Whether validation is only being tried before training.")
 
     @property
     def callback_metrics(self) -> dict[str, Any]:
@@ -384,13 +382,6 @@ class Trainer:
         return self.metrics.seen_by(0)
 
     @property
-    def lightning_module(self) -> Any:
-        """The module of the newest run."""
-        return self.module
-
-    model = lightning_module
-
-    @property
     def logger(self) -> Any | None:
         """The first logger."""
         return self.loggers[0] if self.loggers else None
@@ -400,58 +391,17 @@ class Trainer:
         """Where the first logger writes."""
         return self.default_root_dir if self.logger is None else getattr(self.logger, "log_dir", None)
 
+    def _first(self, cls: type[Callback]) -> Any | None:
+        return next((callback for callback in self.callbacks if isinstance(callback, cls)), None)
+
+    checkpoint_callback = property(lambda self: self._first(ModelCheckpoint), doc="The first ModelCheckpoint.")
+    early_stopping_callback = property(lambda self: self._first(EarlyStopping), doc="The first EarlyStopping.")
+    progress_bar_callback = property(lambda self: self._first(ProgressBar), doc="The progress bar.")
+
     @property
     def checkpoint_callbacks(self) -> list[Any]:
         """All ModelCheckpoint callbacks."""
-        from facula_lightning.callbacks.checkpoint import ModelCheckpoint
-
         return [callback for callback in self.callbacks if isinstance(callback, ModelCheckpoint)]
-
-    @property
-    def checkpoint_callback(self) -> Any | None:
-        """The first ModelCheckpoint."""
-        found = self.checkpoint_callbacks
-        return found[0] if found else None
-
-    @property
-    def early_stopping_callback(self) -> Any | None:
-        """The first EarlyStopping."""
-        return next(iter(self._named("EarlyStopping")), None)
-
-    @property
-    def progress_bar_callback(self) -> Any | None:
-        """The progress bar."""
-        from facula_lightning.callbacks.progress import ProgressBar
-
-        return next((callback for callback in self.callbacks if isinstance(callback, ProgressBar)), None)
-
-    def _named(self, name: str) -> Iterable[Callback]:
-        return (c for c in self.callbacks if any(cls.__name__ == name for cls in type(c).__mro__))
-
-    @property
-    def train_dataloader(self) -> Any:
-        """What is trained on."""
-        return self.fit_loop.loader
-
-    @property
-    def val_dataloaders(self) -> list[Any]:
-        """What is validated on."""
-        return self.validation_loop.loaders
-
-    @property
-    def num_training_batches(self) -> float:
-        """How many batches an epoch has."""
-        return self.fit_loop.count
-
-    @property
-    def num_val_batches(self) -> list[float]:
-        """How many batches each validation loader gives."""
-        return self.validation_loop.counts
-
-    @property
-    def num_test_batches(self) -> list[float]:
-        """How many batches each test loader gives."""
-        return self.test_loop.counts
 
     @property
     def estimated_stepping_batches(self) -> float:
@@ -462,53 +412,3 @@ class Trainer:
             self.fit_loop.prepare()
         steps = math.ceil(self.fit_loop.count / self.accumulate_grad_batches) * self.max_epochs
         return steps if self.max_steps == -1 else min(steps, self.max_steps)
-
-    @property
-    def is_last_batch(self) -> bool:
-        """Whether the newest batch is its epoch's last."""
-        return self.fit_loop.last
-
-    @property
-    def sanity_checking(self) -> bool:
-        """Whether validation is only being tried before training."""
-        return self.stage == "sanity"
-
-    @property
-    def training(self) -> bool:
-        """Whether the training loop is running."""
-        return self.stage == "train"
-
-    @property
-    def validating(self) -> bool:
-        """Whether validation is running, inside `fit` or alone."""
-        return self.stage == "validate"
-
-    @property
-    def testing(self) -> bool:
-        """Whether `test` is running."""
-        return self.stage == "test"
-
-    @property
-    def predicting(self) -> bool:
-        """Whether `predict` is running."""
-        return self.stage == "predict"
-
-    @property
-    def is_global_zero(self) -> bool:
-        """Whether this is the process that writes files and prints."""
-        return bool(self.strategy.is_global_zero)
-
-    @property
-    def global_rank(self) -> int:
-        """The number of this process among all."""
-        return int(self.strategy.global_rank)
-
-    @property
-    def local_rank(self) -> int:
-        """The number of this process on its machine."""
-        return int(self.strategy.local_rank)
-
-    @property
-    def world_size(self) -> int:
-        """How many processes train together."""
-        return int(self.strategy.world_size)

@@ -174,7 +174,7 @@ def test_rich_progress_bar(line, data, make_trainer):
     assert "hello [bold]" in shown
     assert "Testing" in shown
     assert "Predicting" in shown
-    assert bar._bar is None
+    assert bar._bars is None
 
 
 def test_rich_progress_bar_stops_at_an_exception(line, data, make_trainer):
@@ -187,4 +187,4 @@ def test_rich_progress_bar_stops_at_an_exception(line, data, make_trainer):
 
     with pytest.raises(ZeroDivisionError):
         make_trainer(enable_progress_bar=True, callbacks=[bar]).fit(Fails(), data)
-    assert bar._bar is None
+    assert bar._bars is None

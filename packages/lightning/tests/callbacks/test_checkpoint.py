@@ -93,3 +93,15 @@ def test_last_callback_of_all(make_trainer):
     trainer = make_trainer(callbacks=[ModelCheckpoint(), lightning.callbacks.Timer()], enable_checkpointing=True)
     assert isinstance(trainer.callbacks[-1], ModelCheckpoint)
     assert trainer.checkpoint_callbacks == [trainer.callbacks[-1]]
+
+
+def test_a_name_that_is_taken(line, data, make_trainer, tmp_path):
+    for counter, names in (
+        (True, ["one-v1.ckpt.safetensors", "one.ckpt.safetensors"]),
+        (False, ["one.ckpt.safetensors"]),
+    ):
+        folder = tmp_path / str(counter)
+        for _ in range(2):
+            keeper = ModelCheckpoint(folder, "one", enable_version_counter=counter)
+            make_trainer(enable_checkpointing=True, callbacks=[keeper], max_epochs=1).fit(line, data)
+        assert sorted(path.name for path in folder.iterdir()) == names

@@ -1,6 +1,8 @@
 """Metrics over batches of any sizes against scikit-learn over everything."""
 
+import json
 import math
+import pathlib
 
 import numpy as np
 import pytest
@@ -113,9 +115,132 @@ def test_mean_average_precision():
     assert math.isnan(metrics.MeanAveragePrecision()([], []))
 
 
+def test_mean_average_precision_is_that_of_coco():
+    facts = json.loads(pathlib.Path(__file__).with_name("map.json").read_text(encoding="utf-8"))
+    for name, thresholds in (("map", None), ("map_50", [0.5]), ("map_75", [0.75])):
+        metric = metrics.MeanAveragePrecision(thresholds)
+        for case in facts["pictures"]:
+            metric([case["preds"]], [case["target"]])
+        assert metric.compute() == pytest.approx(facts[name], abs=1e-12)
+
+
+def test_of_a_picture_and_class_a_hundred_boxes_count():
+    box = {"boxes": [[0.0, 0, 10, 10]], "labels": [1]}
+    wrong = {"boxes": [[20.0, 20, 30, 30]] * 100, "labels": [1] * 100, "scores": [0.9] * 100}
+    late = {name: [*wrong[name], *{**box, "scores": [0.1]}[name]] for name in wrong}
+    assert metrics.MeanAveragePrecision()([late], [box]) == 0.0
+    earlier = {name: values[1:] for name, values in late.items()}
+    assert metrics.MeanAveragePrecision()([earlier], [box]) == pytest.approx(0.01)
+
+
+LABELS = (SCORES[:, :3] + RNG.normal(size=(97, 3)) > 0).astype(int)
+PARTS = 1 / (1 + np.exp(-SCORES[:, :3].astype(np.float64)))
+
+
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted", "none"])
+@pytest.mark.parametrize("name", ["Precision", "Recall", "F1Score", "JaccardIndex", "AUROC", "AveragePrecision"])
+def test_several_labels_at_once(name, average):
+    made = getattr(metrics, name)("multilabel", num_labels=3, average=average)
+    names = {"F1Score": "f1", "JaccardIndex": "jaccard", "AUROC": "roc_auc", "AveragePrecision": "average_precision"}
+    reference = getattr(sklearn, f"{names.get(name, name.lower())}_score")
+    said = PARTS if hasattr(made, "scores") else (PARTS > 0.5).astype(int)
+    wanted = reference(LABELS, said, average=None if average == "none" else average)
+    np.testing.assert_allclose(over_batches(made, PARTS, LABELS), wanted, rtol=1e-12)
+
+
+def test_accuracy_and_tables_of_labels():
+    found = over_batches(metrics.ConfusionMatrix("multilabel", num_labels=3), PARTS, LABELS)
+    np.testing.assert_array_equal(found, sklearn.multilabel_confusion_matrix(LABELS, PARTS > 0.5))
+    right = ((PARTS > 0.5) == LABELS).mean(axis=0)
+    for average, wanted in (("micro", right.mean()), ("macro", right.mean()), ("none", right)):
+        made = metrics.Accuracy("multilabel", num_labels=3, average=average)
+        np.testing.assert_allclose(over_batches(made, PARTS, LABELS), wanted)
+    share = LABELS.sum(axis=0) / LABELS.sum()
+    weighted = over_batches(metrics.Accuracy("multilabel", num_labels=3, average="weighted"), PARTS, LABELS)
+    assert weighted == pytest.approx((right * share).sum())
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+@pytest.mark.parametrize("name", ["Precision", "Recall", "F1Score", "JaccardIndex"])
+def test_targets_that_do_not_count(name, average):
+    made = getattr(metrics, name)("multiclass", num_classes=4, average=average, ignore_index=1)
+    kept, names = TRUTH != 1, {"F1Score": "f1", "JaccardIndex": "jaccard"}
+    reference = getattr(sklearn, f"{names.get(name, name.lower())}_score")
+    wanted = reference(TRUTH[kept], SCORES.argmax(1)[kept], average=average, zero_division=0)
+    assert over_batches(made, SCORES, TRUTH) == pytest.approx(wanted)
+    hidden = np.where(np.arange(97) % 5 == 0, -100, TRUTH)
+    made = getattr(metrics, name)("multiclass", num_classes=4, average=average, ignore_index=-100)
+    wanted = reference(TRUTH[hidden >= 0], SCORES.argmax(1)[hidden >= 0], average=average)
+    assert over_batches(made, SCORES, hidden) == pytest.approx(wanted)
+
+
+def test_scores_that_do_not_count():
+    hidden, some = np.where(np.arange(97) % 5 == 0, -1, SIDE), np.arange(97) % 5 != 0
+    found = over_batches(metrics.AUROC("binary", ignore_index=-1), CHANCE, hidden)
+    assert found == pytest.approx(sklearn.roc_auc_score(SIDE[some], CHANCE[some]))
+    hidden = np.where(np.arange(97) % 5 == 0, -1, TRUTH)
+    chances = softmax(SCORES)
+    found = over_batches(
+        metrics.AUROC("multiclass", num_classes=4, ignore_index=-1, average="weighted"), chances, hidden
+    )
+    wanted = sklearn.roc_auc_score(TRUTH[some], chances[some], multi_class="ovr", average="weighted")
+    assert found == pytest.approx(wanted)
+    labels = LABELS.copy()
+    labels[::5] = -1
+    found = over_batches(metrics.AveragePrecision("multilabel", num_labels=3, ignore_index=-1), PARTS, labels)
+    assert found == pytest.approx(sklearn.average_precision_score(LABELS[some], PARTS[some]))
+
+
+def test_a_class_among_the_k_of_highest_scores():
+    found = over_batches(metrics.Accuracy("multiclass", num_classes=4, top_k=2), SCORES, TRUTH)
+    assert found == pytest.approx(sklearn.top_k_accuracy_score(TRUTH, SCORES, k=2))
+
+
+def test_pictures_of_classes():
+    scores, truth = RNG.normal(size=(4, 3, 5, 5)), RNG.integers(0, 3, (4, 5, 5))
+    truth[:, 0] = 255
+    made = metrics.JaccardIndex("multiclass", num_classes=3, average="macro", ignore_index=255)
+    found, kept = made(scores, truth), truth != 255
+    assert found == pytest.approx(sklearn.jaccard_score(truth[kept], scores.argmax(1)[kept], average="macro"))
+
+
+class Gathers:
+    """A strategy of two processes, of which `other` is the second's metric."""
+
+    world_size = 2
+
+    def __init__(self, other):
+        self.other = other
+
+    def gather(self, own):
+        return [own, self.other.state_dict()]
+
+
+@pytest.mark.parametrize(
+    ("make", "preds", "target"),
+    [
+        (lambda: metrics.F1Score("multiclass", num_classes=4, average="macro"), SCORES, TRUTH),
+        (lambda: metrics.Accuracy("multilabel", num_labels=3), PARTS, LABELS),
+        (lambda: metrics.AUROC(), CHANCE, SIDE),
+        (lambda: metrics.AveragePrecision("multilabel"), PARTS, LABELS),
+        (lambda: metrics.R2Score(), CHANCE, SIDE),
+        (lambda: metrics.MeanSquaredError(squared=False), CHANCE, SIDE),
+        (lambda: metrics.Perplexity(), SCORES, TRUTH),
+    ],
+)
+def test_over_processes_as_over_everything(make, preds, target):
+    first, second, whole = make(), make(), make()
+    first.update(preds[:41], target[:41])
+    second.update(preds[41:], target[41:])
+    whole.update(preds, target)
+    before = first.compute()
+    assert first.compute_over(Gathers(second)) == pytest.approx(whole.compute(), rel=1e-12)
+    assert first.compute() == before
+
+
 def test_arguments_that_cannot_be():
     with pytest.raises(
-        ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, got 'multi"
+        ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, or .*, got 'multi"
     ):
         metrics.Accuracy("multiclass")
     with pytest.raises(ValueError, match="Recall: expected average 'micro', .* got 'mean'"):

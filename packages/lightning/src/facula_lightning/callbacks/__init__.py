@@ -1,22 +1,20 @@
 """Callbacks of the Trainer."""
 
 from facula_lightning.callbacks.averaging import EMAWeightAveraging, StochasticWeightAveraging, WeightAveraging
-from facula_lightning.callbacks.callback import Callback
-from facula_lightning.callbacks.checkpoint import ModelCheckpoint
-from facula_lightning.callbacks.early_stopping import EarlyStopping
-from facula_lightning.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
-from facula_lightning.callbacks.lambda_function import LambdaCallback
-from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
-from facula_lightning.callbacks.progress import LineProgressBar, ProgressBar, RichProgressBar
+from facula_lightning.callbacks.by_epoch import BackboneFinetuning, BaseFinetuning, GradientAccumulationScheduler
+from facula_lightning.callbacks.callback import BasePredictionWriter, Callback, LambdaCallback
+from facula_lightning.callbacks.checkpoint import ModelCheckpoint, OnExceptionCheckpoint
+from facula_lightning.callbacks.monitors import DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor
+from facula_lightning.callbacks.progress import LineProgressBar, ProgressBar, RichProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.run_report import RunReport
-from facula_lightning.callbacks.small import BasePredictionWriter, DeviceStatsMonitor, GradientAccumulationScheduler
-from facula_lightning.callbacks.summary import ModelSummary
-from facula_lightning.callbacks.timer import Timer
+from facula_lightning.callbacks.stopping import EarlyStopping, Timer
+from facula_lightning.callbacks.summary import ModelSummary, RichModelSummary
 from facula_lightning.callbacks.tuning import BatchSizeFinder, LearningRateFinder
 
 __all__ = [
     "BackboneFinetuning", "BaseFinetuning", "BasePredictionWriter", "BatchSizeFinder", "Callback", "DeviceStatsMonitor",
     "EMAWeightAveraging", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback", "LearningRateFinder",
-    "LearningRateMonitor", "LineProgressBar", "ModelCheckpoint", "ModelSummary", "ProgressBar", "RichProgressBar",
-    "RunReport", "StochasticWeightAveraging", "Timer", "WeightAveraging",
+    "LearningRateMonitor", "LineProgressBar", "ModelCheckpoint", "ModelSummary", "OnExceptionCheckpoint", "ProgressBar",
+    "RichModelSummary", "RichProgressBar", "RunReport", "StochasticWeightAveraging", "TQDMProgressBar",
+    "ThroughputMonitor", "Timer", "WeightAveraging",
 ]  # fmt: skip

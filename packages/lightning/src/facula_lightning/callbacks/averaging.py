@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import facula
+import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.optimizers import SchedulerConfig
 from facula_lightning.seed import isolate_rng
-
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]
 
 
 class WeightAveraging(Callback):
@@ -22,6 +17,8 @@ class WeightAveraging(Callback):
     Checkpoints hold the average as their weights and the weights of training beside it, so that a run goes on exactly.
     A subclass calls `take` when the average is to take the weights in.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("count",)
 
     def __init__(self) -> None:
         self.average: dict[str, Any] = {}
@@ -44,43 +41,34 @@ class WeightAveraging(Callback):
             for name, value in module.named_parameters():
                 value.copy_(values[name])
 
-    def _swap_in(self, module: Any) -> None:
-        if self.average and self._own is None:
-            self._own = {name: value.detach().clone() for name, value in module.named_parameters()}
-            self._put(module, self.average)
-
-    def _swap_out(self, module: Any) -> None:
-        if self._own is not None:
-            self._put(module, self._own)
-            self._own = None
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"count": self.count}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.count = int(state_dict["count"])
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._stage = stage
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._stage == "fit":
-            self._swap_in(pl_module)
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._stage == "fit" and self.average and self._own is None:
+            self._own = {name: value.detach().clone() for name, value in pl_module.named_parameters()}
+            self._put(pl_module, self.average)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._swap_out(pl_module)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._own is not None:
+            self._put(pl_module, self._own)
+            self._own = None
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.average:
             self._put(pl_module, self.average)
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         if self.average:
             weights = checkpoint["state_dict"]
             checkpoint["current_model_state"] = {**weights, **(self._own or {})}
             checkpoint["state_dict"] = {**weights, **self.average}
 
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         if self._stage == "fit" and "current_model_state" in checkpoint:
             names = [name for name, _ in pl_module.named_parameters()]
             self.average = {name: checkpoint["state_dict"][name].to(pl_module.device) for name in names}
@@ -88,19 +76,13 @@ class WeightAveraging(Callback):
 
 
 class EMAWeightAveraging(WeightAveraging):
-    """average = decay * average + (1 - decay) * weights, every `update_every_n_steps` optimizer steps.
-
-    >>> EMAWeightAveraging(decay=0.99).decay
-    0.99
-    """
+    """average = decay * average + (1 - decay) * weights, every `update_every_n_steps` optimizer steps."""
 
     def __init__(self, decay: float = 0.999, update_every_n_steps: int = 1, update_starting_at_step: int = 0) -> None:
         super().__init__()
         self.decay, self.every, self.first = decay, update_every_n_steps, update_starting_at_step
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
         if not trainer.fit_loop.accumulating and step >= self.first and step % self.every == 0:
             self.take(pl_module, 1 - self.decay)
@@ -112,6 +94,8 @@ class StochasticWeightAveraging(WeightAveraging):
     When training ends the statistics of batch norms are taken anew with the mean. Source: Izmailov et al., 2018.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("count", "begun")
+
     def __init__(
         self,
         swa_lrs: float | list[float],
@@ -122,35 +106,29 @@ class StochasticWeightAveraging(WeightAveraging):
         super().__init__()
         self.swa_lrs, self.swa_epoch_start = swa_lrs, swa_epoch_start
         self.annealing: dict[str, Any] = {"anneal_epochs": annealing_epochs, "anneal_strategy": annealing_strategy}
-        self._begun = False
+        self.begun = False
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"count": self.count, "begun": self._begun}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.count, self._begun = int(state_dict["count"]), bool(state_dict["begun"])
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._begun:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.begun:
             self._begin(trainer)
 
-    def _begin(self, trainer: Trainer) -> None:
-        self._begun = True
+    def _begin(self, trainer: pl.Trainer) -> None:
+        self.begun = True
         schedule = facula.optim.swa_utils.SWALR(trainer.optimizers[0], self.swa_lrs, **self.annealing)
         trainer.lr_scheduler_configs[:] = [SchedulerConfig(schedule)]
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         start = self.swa_epoch_start
         first = int(start * trainer.max_epochs) if isinstance(start, float) else start
-        if trainer.current_epoch >= first and not self._begun:
+        if trainer.current_epoch >= first and not self.begun:
             self._begin(trainer)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._begun:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.begun:
             self.take(pl_module, 1 / (self.count + 1))
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
-        if self._begun:
+        if self.begun:
             with isolate_rng():
                 facula.optim.swa_utils.update_bn(trainer.fit_loop.loader, pl_module)

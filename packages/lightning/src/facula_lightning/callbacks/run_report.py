@@ -6,68 +6,54 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
-
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["RunReport"]
 
 
 class RunReport(Callback):
     """Writes `path` when fitting ends: curves of all logged numbers, learning rates, gradient norms, times, the system and
     hyperparameters. Other parts (pictures, tables) can be added to `report` before that. Needs matplotlib (extra `plots`).
-
-    >>> RunReport("run/report.html", title="My run").report.title
-    'My run'
     """
+
+    kept = ("rows", "epochs")
 
     def __init__(self, path: str | Path = "report.html", title: str = "A training run", subtitle: str = "") -> None:
         from facula_lightning.report import Report
 
         self.path, self.report = Path(path), Report(title, subtitle)
         self.rows: list[dict[str, float]] = []
-        self._epochs: list[list[Any]] = []
+        self.epochs: list[list[Any]] = []
         self._norm = 0.0
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "epochs": self._epochs}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows, self._epochs = list(state_dict["rows"]), [list(row) for row in state_dict["epochs"]]
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begun = time.perf_counter()
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
         if (trainer.fit_loop.stepped + 1) % trainer.log_every_n_steps == 0:
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             self._norm = float(facula.nn.utils.get_total_norm(gradients))
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         loop = trainer.fit_loop
-        if not loop.accumulating and loop.stepped % trainer.log_every_n_steps == 0:
+        if loop.logs:
             row = {"step": loop.batches - 1, **trainer.metrics.training.newest(1), "gradient norm": self._norm}
             self.rows.append(row | {"learning rate": float(trainer.optimizers[0].param_groups[0]["lr"])})
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         metrics, loop = trainer.metrics, trainer.fit_loop
         validated = metrics.evaluation.reduced(1) if loop.validated == loop.batches else {}
         self.rows.append({"step": loop.batches - 1, **metrics.training.reduced(1), **validated})
         seconds = time.perf_counter() - self._begun
-        self._epochs.append([trainer.current_epoch + 1, trainer.fit_loop.batch, f"{seconds:.1f} s"])
+        self.epochs.append([trainer.current_epoch + 1, trainer.fit_loop.batch, f"{seconds:.1f} s"])
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             self._write(trainer, pl_module)
 
-    def _write(self, trainer: Trainer, module: Any) -> None:
+    def _write(self, trainer: pl.Trainer, module: Any) -> None:
         from facula_lightning.plots import DARK, LIGHT, draw_curves
 
         names = list(dict.fromkeys(name for row in self.rows for name in row if name not in ("step", "epoch")))
@@ -83,7 +69,7 @@ class RunReport(Callback):
         self.report.numbers([*last[:4], (f"{count:,}", "parameters", type(module).__name__)])
         if drawn:
             self.report.picture("Curves", drawn[0], drawn[1], alt="All logged numbers over the epochs")
-        self.report.table("Time", ["epoch", "batches", "time"], self._epochs, right=[1, 2])
+        self.report.table("Time", ["epoch", "batches", "time"], self.epochs, right=[1, 2])
         system = [
             ["machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"],
             ["device", trainer.strategy.root_device],

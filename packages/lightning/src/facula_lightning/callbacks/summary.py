@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import facula
+import facula_lightning as pl
 from facula_lightning.batches import first_tensor
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.module import evaluated
 from facula_lightning.tables import human, text_table
 
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
 
-__all__ = ["LayerRow", "ModelSummary", "summarize"]
-
-
+@dataclass
 class LayerRow:
     """One line of a summary: a layer, its parameters and, if the module was tried on an example, its shapes."""
 
-    def __init__(self, name: str, layer: Any) -> None:
-        self.name = name
-        self.kind = type(layer).__name__
-        self.parameters = sum(p.numel() for p in layer.parameters())
-        self.trainable = sum(p.numel() for p in layer.parameters() if p.requires_grad)
-        self.in_shape: tuple[int, ...] | None = None
-        self.out_shape: tuple[int, ...] | None = None
+    name: str
+    kind: str
+    parameters: int
+    trainable: int
+    in_shape: tuple[int, ...] | None = None
+    out_shape: tuple[int, ...] | None = None
+
+    def measure(self, layer: Any, inputs: Any, output: Any) -> None:
+        """A forward hook that notes the shapes."""
+        self.in_shape, self.out_shape = (
+            None if (found := first_tensor(value)) is None else tuple(found.shape) for value in (inputs, output)
+        )
+
+
+def _counted(module: Any) -> tuple[int, int]:
+    """How many parameters there are, and how many of them learn."""
+    counts = [(p.numel(), p.numel() * p.requires_grad) for p in module.parameters()]
+    return sum(count for count, _ in counts), sum(learn for _, learn in counts)
 
 
 class ModelSummary(Callback):
     """Prints the layers down to `max_depth` (-1: all) with their parameters when fitting begins.
 
     With `module.example_input_array` it tries the module once and adds the shapes that go in and out.
-
-    >>> ModelSummary(max_depth=2).max_depth
-    2
     """
 
     def __init__(self, max_depth: int = 1) -> None:
@@ -42,9 +48,22 @@ class ModelSummary(Callback):
             raise ValueError(f"ModelSummary: expected max_depth to be -1 or more, got {max_depth}. Use -1 for all.")
         self.max_depth = max_depth
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and self.max_depth != 0:
-            pl_module.print(format_summary(pl_module, summarize(pl_module, self.max_depth)))
+            self.show(pl_module, format_summary(pl_module, summarize(pl_module, self.max_depth)))
+
+    def show(self, pl_module: Any, text: str) -> None:
+        """Print the summary."""
+        pl_module.print(text)
+
+
+class RichModelSummary(ModelSummary):
+    """The summary in a frame, by rich."""
+
+    def show(self, pl_module: Any, text: str) -> None:
+        from rich import console, panel
+
+        console.Console().print(panel.Panel(text, title=type(pl_module).__name__, expand=False))
 
 
 def summarize(module: Any, max_depth: int = 1, example: Any = None) -> list[LayerRow]:
@@ -54,37 +73,21 @@ def summarize(module: Any, max_depth: int = 1, example: Any = None) -> list[Laye
     >>> [row.parameters for row in summarize(facula.nn.Sequential(facula.nn.Linear(2, 3), facula.nn.ReLU()))]
     [9, 0]
     """
-    rows = {}
-    for name, layer in module.named_modules():
-        depth = name.count(".") + 1
-        if name and (max_depth == -1 or depth <= max_depth):
-            rows[name] = (LayerRow(name, layer), layer)
+    layers = [
+        (LayerRow(name, type(layer).__name__, *_counted(layer)), layer)
+        for name, layer in module.named_modules()
+        if name and (max_depth == -1 or name.count(".") < max_depth)
+    ]
     example = getattr(module, "example_input_array", None) if example is None else example
     if example is not None:
-        _measure(module, example, list(rows.values()))
-    return [row for row, _ in rows.values()]
-
-
-def _measure(module: Any, example: Any, rows: list[tuple[LayerRow, Any]]) -> None:
-    def watch(row: LayerRow) -> Any:
-        def hook(layer: Any, inputs: Any, output: Any) -> None:
-            taken, given = first_tensor(inputs), first_tensor(output)
-            row.in_shape = None if taken is None else tuple(taken.shape)
-            row.out_shape = None if given is None else tuple(given.shape)
-
-        return hook
-
-    handles = [layer.register_forward_hook(watch(row)) for row, layer in rows]
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        with facula.no_grad():
-            module(*example) if isinstance(example, tuple) else module(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for part, training in modes:
-            part.training = training
+        handles = [layer.register_forward_hook(row.measure) for row, layer in layers]
+        try:
+            with evaluated(module), facula.no_grad():
+                module(*example) if isinstance(example, tuple) else module(example)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return [row for row, _ in layers]
 
 
 def format_summary(module: Any, rows: list[LayerRow]) -> str:
@@ -95,8 +98,7 @@ def format_summary(module: Any, rows: list[LayerRow]) -> str:
     for number, row in enumerate(rows):
         line = [str(number), row.name, row.kind, human(row.parameters)]
         cells.append(line + ([str(row.in_shape or "?"), str(row.out_shape or "?")] if shapes else []))
-    total = sum(p.numel() for p in module.parameters())
-    trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    total, trainable = _counted(module)
     size = sum(p.numel() * p.dtype.itemsize for p in module.parameters()) / 1e6
     totals = f"{human(trainable)} trainable of {human(total)} parameters, {size:.3g} MB"
     return f"{text_table(header, cells, right=[3])}\n{totals}"

@@ -6,24 +6,21 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
+import facula_lightning as pl
 from facula_lightning.callbacks.callback import Callback
-from facula_lightning.exceptions import MisconfigurationException
+from facula_lightning.exceptions import MisconfigurationException, choice
 from facula_lightning.loops.loaders import transfer
 from facula_lightning.seed import isolate_rng
 
-if TYPE_CHECKING:
-    from facula_lightning.module import LightningModule
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["BatchSizeFinder", "LearningRateFinder"]
-
 
 @contextmanager
-def _tried(trainer: Trainer, module: Any) -> Iterator[None]:
+def _tried(trainer: pl.Trainer, module: Any) -> Iterator[None]:
     """Train in here; afterwards weights, optimizers, counters and random numbers are as they were."""
-    things = [module, *trainer.optimizers, *(config.scheduler for config in trainer.lr_scheduler_configs)]
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    things = [module, *trainer.optimizers, *schedulers]
     states = [copy.deepcopy(thing.state_dict()) for thing in things]
     loop, metrics = trainer.fit_loop, trainer.metrics
     step, active, loggers, trainer.loggers = loop.global_step, metrics.active, trainer.loggers, []
@@ -40,7 +37,7 @@ def _tried(trainer: Trainer, module: Any) -> Iterator[None]:
         metrics.training.reset()
 
 
-def _losses(trainer: Trainer, count: int) -> Iterator[float]:
+def _losses(trainer: pl.Trainer, count: int) -> Iterator[float]:
     """Train on `count` batches, from the beginning again where there are fewer; gives each loss."""
     trainer.fit_loop.prepare()
     move, done = transfer(trainer), 0
@@ -58,6 +55,7 @@ def _losses(trainer: Trainer, count: int) -> Iterator[float]:
             return
 
 
+@dataclass(eq=False)
 class LearningRateFinder(Callback):
     """Trains a few batches at rates from `min_lr` to `max_lr` and begins at the one where the loss falls steepest.
 
@@ -65,22 +63,20 @@ class LearningRateFinder(Callback):
     `module.hparams.lr` (or `attr_name`). Source: Smith, "Cyclical learning rates for training neural networks", 2017.
     """
 
-    def __init__(
-        self,
-        min_lr: float = 1e-8,
-        max_lr: float = 1.0,
-        num_training_steps: int = 100,
-        mode: str = "exponential",
-        early_stop_threshold: float | None = 4.0,
-        update_attr: bool = True,
-        attr_name: str = "",
-    ) -> None:
-        self.min_lr, self.max_lr, self.steps, self.mode = min_lr, max_lr, num_training_steps, mode
-        self.early_stop_threshold, self.update_attr, self.attr_name = early_stop_threshold, update_attr, attr_name
-        self.results: dict[str, list[float]] = {"lr": [], "loss": []}
-        self.suggestion: float | None = None
+    min_lr: float = 1e-8
+    max_lr: float = 1.0
+    num_training_steps: int = 100
+    mode: str = "exponential"
+    early_stop_threshold: float | None = 4.0
+    update_attr: bool = True
+    attr_name: str = ""
+    results: dict[str, list[float]] = field(default_factory=lambda: {"lr": [], "loss": []}, init=False)
+    suggestion: float | None = field(default=None, init=False)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def __post_init__(self) -> None:
+        choice("LearningRateFinder", "mode", self.mode, "exponential", "linear")
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.ckpt_path is not None:
             return
         if len(trainer.optimizers) != 1:
@@ -97,18 +93,18 @@ class LearningRateFinder(Callback):
                 _set(pl_module, self.attr_name, ("lr", "learning_rate"), self.suggestion)
 
     def _rate(self, step: int) -> float:
-        part = step / max(1, self.steps - 1)
+        part = step / max(1, self.num_training_steps - 1)
         if self.mode == "linear":
             return self.min_lr + (self.max_lr - self.min_lr) * part
         return float(self.min_lr * (self.max_lr / self.min_lr) ** part)
 
-    def _search(self, trainer: Trainer, module: Any) -> None:
+    def _search(self, trainer: pl.Trainer, module: Any) -> None:
         smooth, best = 0.0, math.inf
         rates, losses = self.results["lr"], self.results["loss"]
         with _tried(trainer, module):
             groups = trainer.optimizers[0].param_groups
             groups[0]["lr"] = self._rate(0)
-            for step, loss in enumerate(_losses(trainer, self.steps)):
+            for step, loss in enumerate(_losses(trainer, self.num_training_steps)):
                 smooth = 0.98 * smooth + 0.02 * loss
                 rates.append(self._rate(step))
                 losses.append(smooth / (1 - 0.98 ** (step + 1)))
@@ -117,13 +113,12 @@ class LearningRateFinder(Callback):
                     break
                 for group in groups:
                     group["lr"] = self._rate(step + 1)
-        slopes = [
-            (losses[i + 1] - losses[i - 1], rates[i]) for i in range(min(10, len(losses) // 4) + 1, len(losses) - 1)
-        ]
-        finite = [pair for pair in slopes if math.isfinite(pair[0])]
-        self.suggestion = min(finite)[1] if finite else None
+        first = min(10, len(losses) // 4) + 1
+        slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(first, len(losses) - 1)]
+        self.suggestion = min((pair for pair in slopes if math.isfinite(pair[0])), default=(0.0, None))[1]
 
 
+@dataclass(eq=False)
 class BatchSizeFinder(Callback):
     """Doubles the batch size until memory ends (or `max_val`), and trains with the largest that fitted.
 
@@ -131,23 +126,21 @@ class BatchSizeFinder(Callback):
     the largest that fitted and the first that did not are tried too.
     """
 
-    def __init__(
-        self,
-        mode: str = "power",
-        steps_per_trial: int = 3,
-        init_val: int = 2,
-        max_trials: int = 25,
-        batch_arg_name: str = "batch_size",
-        max_val: int = 8192,
-    ) -> None:
-        self.mode, self.steps, self.size, self.max_trials = mode, steps_per_trial, init_val, max_trials
-        self.batch_arg_name, self.max_val = batch_arg_name, max_val
-        self.optimal_batch_size: int | None = None
+    mode: str = "power"
+    steps_per_trial: int = 3
+    init_val: int = 2
+    max_trials: int = 25
+    batch_arg_name: str = "batch_size"
+    max_val: int = 8192
+    optimal_batch_size: int | None = field(default=None, init=False)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def __post_init__(self) -> None:
+        choice("BatchSizeFinder", "mode", self.mode, "power", "binsearch")
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.ckpt_path is not None:
             return
-        fits, fails, size = 0, self.max_val + 1, self.size
+        fits, fails, size = 0, self.max_val + 1, self.init_val
         with _tried(trainer, pl_module):
             for _ in range(self.max_trials):
                 if self._fits(trainer, size):
@@ -161,15 +154,12 @@ class BatchSizeFinder(Callback):
                 if size in (0, fits) or size >= fails:
                     break
         self.optimal_batch_size = fits or 1
-        self._apply(trainer, self.optimal_batch_size)
+        _set(trainer.datamodule or pl_module, self.batch_arg_name, (), self.optimal_batch_size)
 
-    def _apply(self, trainer: Trainer, size: int) -> None:
+    def _fits(self, trainer: pl.Trainer, size: int) -> bool:
         _set(trainer.datamodule or trainer.module, self.batch_arg_name, (), size)
-
-    def _fits(self, trainer: Trainer, size: int) -> bool:
-        self._apply(trainer, size)
         try:
-            for _ in _losses(trainer, self.steps):
+            for _ in _losses(trainer, self.steps_per_trial):
                 pass
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():

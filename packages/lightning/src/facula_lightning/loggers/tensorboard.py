@@ -6,7 +6,6 @@ protocol buffer `Event` with wall time (field 1), step (2), and file version (3)
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import struct
@@ -14,22 +13,11 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from facula_lightning.hparams import plain
-from facula_lightning.loggers.csv import CSVLogger
+from facula_lightning.loggers.logger import CSVLogger, written
 
-__all__ = ["TensorBoardLogger"]
-
-
-def _table() -> list[int]:
-    rows = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        rows.append(value)
-    return rows
-
-
-_CRC = _table()
+_CRC = list(range(256))
+for _ in range(8):
+    _CRC = [row >> 1 ^ (0x82F63B78 if row & 1 else 0) for row in _CRC]
 
 
 def _checksum(data: bytes) -> bytes:
@@ -58,9 +46,6 @@ class TensorBoardLogger(CSVLogger):
     """Writes `<save_dir>/<name>/version_<n>/events.out.tfevents...`; hyperparameters become a text and `hparams.yaml`.
 
     `log_graph` and `default_hp_metric` are accepted for programs that pass them.
-
-    >>> TensorBoardLogger("logs", name="digits", version=3).log_dir.replace(os.sep, "/")
-    'logs/digits/version_3'
     """
 
     def __init__(
@@ -91,19 +76,17 @@ class TensorBoardLogger(CSVLogger):
         self._file.write(head + _checksum(head) + data + _checksum(data))
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        names = {name: f"{self._prefix}-{name}" if self._prefix else name for name in metrics}
-        values = [_field(1, names[n]) + b"\x15" + struct.pack("<f", value) for n, value in metrics.items()]
+        values = [_field(1, name) + b"\x15" + struct.pack("<f", value) for name, value in self.named(metrics).items()]
         self._event(step or 0, _field(5, b"".join(_field(1, value) for value in values)))
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:
         super().log_hyperparams(params)
-        rows = "".join(f"\n|{k}|{json.dumps(v if plain(v) else str(v))}|" for k, v in self.hparams.items())
+        rows = "".join(f"\n|{k}|{written(v)}|" for k, v in self.hparams.items())
         tensor = b"\x08\x07" + _field(8, f"|name|value|\n|-|-|{rows}")  # a DT_STRING scalar
         plugin = _field(1, _field(1, "text"))
         self._event(0, _field(5, _field(1, _field(1, "hyperparameters") + _field(8, tensor) + _field(9, plugin))))
 
     def save(self) -> None:
-        """Write what has not been written yet."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,29 +1,33 @@
-"""The loop of validation and test."""
+"""The loop of validation, test and prediction."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
+import facula
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
+from facula_lightning.datamodule import undefined
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.hooks import overridden
 from facula_lightning.loops.loaders import Batches, find, limited, shared, transfer
 from facula_lightning.loops.optimization import arity
-from facula_lightning.module import LightningModule
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["EvaluationLoop", "evaluating", "several"]
+from facula_lightning.module import LightningModule, evaluated
 
 
 class EvaluationLoop:
-    """Runs `validation_step` or `test_step` over one or several loaders and returns their reduced metrics."""
+    """Runs `validation_step`, `test_step` or `predict_step` over one or several loaders.
 
-    def __init__(self, trainer: Trainer, stage: str) -> None:
+    It returns the reduced metrics of each loader or, of `predict_step`, what it returned for every batch.
+    """
+
+    def __init__(self, trainer: pl.Trainer, stage: str) -> None:
         self.trainer = trainer
-        self.stage = stage  # validation or test
+        self.stage = stage  # validation, test or predict
+        self.short, self.caller = ("val", "validate") if stage == "validation" else (stage, stage)
         self.loaders: list[Any] = []
         self.counts: list[float] = []
+        self.predictions: list[list[Any]] = []
         self.total = 0  # batches in all runs, what step metrics are logged against
 
     @property
@@ -31,35 +35,36 @@ class EvaluationLoop:
         """Whether there is nothing to run."""
         return not any(self.counts)
 
-    def prepare(self, required: bool) -> None:
+    def prepare(self, required: bool = True) -> None:
         """Find the loaders and count their batches."""
-        trainer, module = self.trainer, self.trainer.module
-        short = "val" if self.stage == "validation" else "test"
-        step = f"{self.stage}_step"
+        trainer, module, step = self.trainer, self.trainer.module, f"{self.stage}_step"
         self.loaders, self.counts = [], []
-        defined = overridden(module, step, LightningModule)
+        defined = self.stage == "predict" or overridden(module, step, LightningModule)
         if not required and not defined:
+            if trainer.given_loaders.get(self.short) is not None:
+                warnings.warn(f"{undefined(module, step, 'Trainer.fit')} Nothing is validated.", stacklevel=2)
             return
-        found = find(trainer, trainer.given_loaders.get(short), short)
+        found = find(trainer, trainer.given_loaders.get(self.short), self.short)
         if required and not defined:
             getattr(module, step)()
         if found is None:
             if required:
-                caller = "validate" if short == "val" else "test"
                 raise MisconfigurationException(
-                    f"Trainer.{caller}: expected batches, got none. "
-                    f"Pass dataloaders or a datamodule, or define {short}_dataloader in the module."
+                    f"Trainer.{self.caller}: expected batches, got none. Pass dataloaders or a datamodule, or define {self.short}_dataloader in the module."
                 )
             return
-        self.loaders = [shared(trainer, loader) for loader in several(found)]
-        limit = getattr(trainer, f"limit_{short}_batches")
-        self.counts = [limited(loader, limit, f"limit_{short}_batches") for loader in self.loaders]
+        self.loaders = [shared(trainer, loader) for loader in _several(found)]
+        name = f"limit_{self.short}_batches"
+        self.counts = [limited(loader, getattr(trainer, name), name) for loader in self.loaders]
 
-    def run(self, limit: float | None = None) -> list[dict[str, float]]:
-        """One pass; `limit` cuts every loader to so many batches. Returns the metrics of each loader."""
-        trainer, hooks, metrics = self.trainer, self.trainer.hooks, self.trainer.metrics
-        stage = self.stage
-        with evaluating(trainer, stage):
+    def run(self, limit: float | None = None) -> list[Any]:
+        """One pass; `limit` cuts every loader to so many batches."""
+        trainer, hooks, metrics, stage = self.trainer, self.trainer.hooks, self.trainer.metrics, self.stage
+        self.predictions = []
+        module, back = trainer.module, f"on_{stage}_model_train"
+        leave = getattr(module, back) if overridden(module, back, LightningModule) else None
+        grad = facula.inference_mode() if trainer.inference_mode else facula.no_grad()
+        with evaluated(module, getattr(module, f"on_{stage}_model_eval"), leave), grad:
             metrics.active, metrics.epoch_ended = metrics.evaluation, False
             metrics.evaluation.reset()
             hooks(f"on_{stage}_start")
@@ -74,24 +79,31 @@ class EvaluationLoop:
             reduced = metrics.evaluation.reduced(2)
             trainer.log_metrics(wanted, max(trainer.fit_loop.stepped - 1, 0))
             hooks(f"on_{stage}_end")
+        if stage == "predict":
+            return self.predictions[0] if len(self.predictions) == 1 else self.predictions
         return self._by_loader(reduced)
 
     def _run_loader(self, index: int, loader: Any, count: float) -> None:
         trainer, hooks, metrics = self.trainer, self.trainer.hooks, self.trainer.metrics
-        step = getattr(trainer.module, f"{self.stage}_step")
-        move = transfer(trainer)
-        taken = arity(step, len(self.loaders))
+        name = f"{self.stage}_step"
+        step, move = getattr(trainer.module, name), transfer(trainer)
+        taken = arity(name, step, 3, len(self.loaders))
+        kept: list[Any] | None = [] if self.stage == "predict" else None
+        if kept is not None:
+            self.predictions.append(kept)
         for number, (batch, _) in enumerate(Batches(loader, count) if count else ()):
             if move is not None:
                 batch = move(batch, index)
             metrics.batch = batch
             hooks(f"on_{self.stage}_batch_start", batch, number, index)
-            metrics.hook = f"{self.stage}_step"
+            metrics.hook = name
             try:
                 with trainer.precision.forward():
                     outputs = step(*(batch, number, index)[:taken])
             finally:
                 metrics.hook = None
+            if kept is not None:
+                kept.append(outputs)
             hooks(f"on_{self.stage}_batch_end", outputs, batch, number, index)
             newest = metrics.evaluation.newest(1)
             if newest and trainer.stage != "sanity":
@@ -106,33 +118,7 @@ class EvaluationLoop:
         return [{**common, **{n: v for n, v in reduced.items() if n.endswith(end)}} for end in ends]
 
 
-class evaluating:
-    """A block without gradients and with the module in evaluation mode; each layer's mode is put back after."""
-
-    def __init__(self, trainer: Trainer, stage: str) -> None:
-        self.trainer = trainer
-        self.stage = stage
-
-    def __enter__(self) -> None:
-        import facula
-
-        module = self.trainer.module
-        self.modes = [(part, part.training) for part in module.modules()]
-        getattr(module, f"on_{self.stage}_model_eval")()
-        self.grad = facula.inference_mode() if self.trainer.inference_mode else facula.no_grad()
-        self.grad.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self.grad.__exit__(*error)
-        module = self.trainer.module
-        if self.stage == "validation" and overridden(module, "on_validation_model_train", LightningModule):
-            module.on_validation_model_train()
-            return
-        for part, training in self.modes:
-            part.training = training
-
-
-def several(found: Any) -> list[Any]:
+def _several(found: Any) -> list[Any]:
     """Loaders as a list; a list of things that are neither loaders nor lists of batches is one list of batches."""
     if isinstance(found, dict):
         return list(found.values())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
+import facula_lightning as pl
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.loops.combined import CombinedLoader
 from facula_lightning.loops.loaders import (
     Batches,
+    CombinedLoader,
     find,
     length,
     limited,
@@ -21,12 +23,8 @@ from facula_lightning.loops.loaders import (
     transfer,
 )
 from facula_lightning.metrics.metric import Metric
-from facula_lightning.optimizers import SchedulerConfig
 
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["FitLoop"]
+_COUNTERS = ("epoch", "batch", "batches", "stepped", "global_step", "validated", "last")
 
 
 class FitLoop:
@@ -37,7 +35,7 @@ class FitLoop:
     draws the batches that were done once more.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: pl.Trainer) -> None:
         self.trainer = trainer
         self.epoch = 0
         self.batch = 0  # batches done in this epoch
@@ -52,9 +50,7 @@ class FitLoop:
         self.count: float = 0
         self.validate_every: float = math.inf
         self._batches: Batches | None = None
-        self._begin: dict[
-            str, Any
-        ] = {}  # the random state, the loader's and the batches done where this epoch was begun
+        self._begin: dict[str, Any] = {}  # the random state, the loader's and the batches done where the epoch began
         self._resumed: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -65,30 +61,26 @@ class FitLoop:
             loader = state_of(self.loader)
         else:
             loader = batches.state() if batches.given == self.batch else None
+        own = self._metrics()
+        counters = {name: getattr(self, name) for name in _COUNTERS}
         return {
-            "epoch": self.epoch + done,
-            "batch": 0 if done else self.batch,
-            "last": self.last and not done,
-            "batches": self.batches,
-            "stepped": self.stepped,
-            "global_step": self.global_step,
-            "validated": self.validated,
+            **counters,
+            **({"epoch": self.epoch + 1, "batch": 0, "last": False} if done else {}),
             "begin": {} if done or loader is not None else self._begin,
             "rng": self.trainer.strategy.gather(random.state_dict()),
             "weight": self.trainer.optimization.weight,
             "loader": loader,
             "val_loaders": [state_of(loader) for loader in self.trainer.validation_loop.loaders],
             "gradients": self._gradients() if self.accumulating else {},
-            "logged": [] if done else metrics.training.state_dict(self._metrics()),
-            "metrics": {} if done else {name: metric.state_dict() for name, metric in self._metrics().items()},
+            "logged": [] if done else metrics.training.state_dict(own),
+            "metrics": {} if done else {name: metric.state_dict() for name, metric in own.items()},
             "finished": [dict(kept) for kept in metrics.finished],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state of `state_dict`."""
-        for name in ("epoch", "batch", "batches", "stepped", "global_step", "validated"):
-            setattr(self, name, int(state[name]))
-        self.last = bool(state["last"])
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
         metrics = self.trainer.metrics
         metrics.training.load_state_dict(state["logged"], self._metrics())
         for name, metric in self._metrics().items():
@@ -117,7 +109,7 @@ class FitLoop:
         if loader is None:
             raise MisconfigurationException(
                 "Trainer.fit: expected batches to train on, got none. "
-                "Pass train_dataloaders or a datamodule, or define train_dataloader in the module."
+                "Pass train_dataloaders or a datamodule, or define train_dataloader in the module or datamodule."
             )
         if isinstance(loader, dict) or (
             isinstance(loader, list | tuple) and any(hasattr(p, "dataset") for p in loader)
@@ -125,13 +117,16 @@ class FitLoop:
             loader = CombinedLoader(loader, "max_size_cycle")
         if not hasattr(loader, "__iter__"):
             raise TypeError(
-                f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. "
-                "Pass a facula.utils.data.DataLoader."
+                f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. Pass a facula.utils.data.DataLoader."
             )
         if trainer.overfit_batches:
             loader = _in_order(loader)
         self.loader = loader = shared(trainer, loader)
         self.count = limited(loader, trainer.limit_train_batches, "limit_train_batches")
+        if not self.count and trainer.limit_train_batches:
+            warnings.warn(
+                "Trainer.fit: expected batches to train on, got none in the loader. Nothing is trained.", stacklevel=2
+            )
         self.validate_every = self._validation_interval()
 
     def _validation_interval(self) -> float:
@@ -149,10 +144,14 @@ class FitLoop:
             if interval == 1.0:
                 return math.inf
             raise MisconfigurationException(
-                f"val_check_interval: expected a number of batches for a loader without length, got {interval}. "
-                "Pass an int, e.g. 100."
+                f"val_check_interval: expected a number of batches for a loader without length, got {interval}. Pass an int, e.g. 100."
             )
         return max(1, int(self.count * interval))
+
+    @property
+    def logs(self) -> bool:
+        """Whether the newest batch belongs to a step that loggers hear of."""
+        return not self.accumulating and self.stepped % self.trainer.log_every_n_steps == 0
 
     @property
     def done(self) -> bool:
@@ -274,7 +273,7 @@ class FitLoop:
             if last:
                 self._step_schedulers("epoch", self.epoch + 1, plateau=False)
         hooks("on_train_batch_end", outputs, batch, index)
-        if not accumulating and self.stepped % trainer.log_every_n_steps == 0 and trainer.loggers:
+        if trainer.loggers and self.logs:
             trainer.log_metrics(metrics.training.newest(1), self.stepped - 1)
         hooks.judge("on_train_batch_end", outputs, batch, index)
         return False
@@ -313,22 +312,10 @@ class FitLoop:
                 continue
             metric = None
             if config.monitor is not None:
-                metric = self._monitored(config)
+                metric = self.trainer.metrics.monitored("lr_scheduler", config.monitor, config.strict)
                 if metric is None:
                     continue
             self.trainer.module.lr_scheduler_step(config.scheduler, metric)
-
-    def _monitored(self, config: SchedulerConfig) -> float | None:
-        known = self.trainer.metrics.seen_by(2)
-        assert config.monitor is not None
-        if config.monitor in known:
-            return known[config.monitor]
-        if config.strict:
-            raise MisconfigurationException(
-                f"lr_scheduler: expected a logged value named {config.monitor!r} to monitor, "
-                f"got {', '.join(sorted(known)) or 'nothing logged yet'}. Log it with self.log, or set 'strict': False."
-            )
-        return None
 
 
 def _in_order(loader: Any) -> Any:

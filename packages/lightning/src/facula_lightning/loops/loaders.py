@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
 from facula_lightning.datamodule import LightningDataModule
-from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.hooks import overridden
+from facula_lightning.exceptions import MisconfigurationException, choice
 from facula_lightning.module import LightningModule
 
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
 
-__all__ = ["Batches", "find", "length", "limited", "remade", "set_state", "shared", "state_of", "transfer"]
-
-
-def find(trainer: Trainer, given: Any, stage: str) -> Any | None:
+def find(trainer: pl.Trainer, given: Any, stage: str) -> Any | None:
     """The loaders of a stage (train, val, test, predict): those given, else the data module's, else the module's."""
     if given is not None:
         return given
@@ -39,7 +35,7 @@ def remade(loader: Any, sampler: Any) -> Any:
     return type(loader)(loader.dataset, sampler=sampler, **{name: getattr(loader, name) for name in names})
 
 
-def shared(trainer: Trainer, loader: Any) -> Any:
+def shared(trainer: pl.Trainer, loader: Any) -> Any:
     """The loader of this process's share; one with a sampler of the user's own stays as it is."""
     from facula.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler
 
@@ -76,13 +72,12 @@ def limited(loader: Any, limit: float, name: str) -> float:
     count = int(available * limit)
     if count == 0 and limit > 0 and available:
         raise MisconfigurationException(
-            f"{name}: expected at least one batch, got {limit} of {available:.0f}. "
-            f"Use at least {1 / available:.3g}, or an int."
+            f"{name}: expected at least one batch, got {limit} of {available:.0f}. Use at least {1 / available:.3g}, or an int."
         )
     return count
 
 
-def transfer(trainer: Trainer) -> Callable[[Any, int], Any] | None:
+def transfer(trainer: pl.Trainer) -> Callable[[Any, int], Any] | None:
     """How batches reach the device; None where they are there already and nobody wants to change them."""
     module = trainer.module
     assert module is not None
@@ -118,8 +113,7 @@ def set_state(loader: Any, state: Any, through: bool) -> None:
     """Let the loader's next pass be the rest of the one in `state`, or, with `through`, the pass after it."""
     if not hasattr(loader, "load_state_dict"):
         raise ValueError(
-            f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. "
-            "Pass a loader of the same class."
+            f"Trainer.fit: expected a loader with load_state_dict as in the checkpoint, got {type(loader).__name__}. Pass a loader of the same class."
         )
     if hasattr(loader, "go_on"):  # several loaders, each with its own rest
         loader.go_on(state, through)
@@ -170,3 +164,61 @@ class Batches:
             self.given += 1
             yield batch, following is self
             batch = following
+
+
+class CombinedLoader:
+    """Batches of several loaders at a time, in a list or dict like that of the loaders.
+
+    A pass ends with the longest loader, shorter ones beginning again ("max_size_cycle") or giving None ("max_size"), or with
+    the shortest ("min_size"). A list or dict of loaders to train on is combined by "max_size_cycle".
+
+    >>> list(CombinedLoader({"a": [1, 2, 3], "b": [4, 5]}, mode="max_size_cycle"))
+    [{'a': 1, 'b': 4}, {'a': 2, 'b': 5}, {'a': 3, 'b': 4}]
+    """
+
+    def __init__(self, iterables: Any, mode: str = "min_size") -> None:
+        choice("CombinedLoader", "mode", mode, "max_size_cycle", "min_size", "max_size", error=ValueError)
+        self.iterables, self.mode = iterables, mode
+        self.loaders = list(iterables.values() if isinstance(iterables, dict) else iterables)
+        self._ended = [False] * len(self.loaders)
+        self._resumed = False
+
+    def __len__(self) -> int:
+        counts = [length(loader) for loader in self.loaders]
+        return int(min(counts) if self.mode == "min_size" else max(counts))
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._resumed:
+            self._ended = [False] * len(self.loaders)
+        past = [ended and self.mode == "max_size" for ended in self._ended]
+        self._resumed = False
+        return self._together([iter(()) if p else iter(one) for p, one in zip(past, self.loaders, strict=True)])
+
+    def _together(self, opened: list[Iterator[Any]]) -> Iterator[Any]:
+        while True:
+            batches = [next(source, self) for source in opened]
+            for index, batch in enumerate(batches):
+                self._ended[index] |= batch is self
+            if all(self._ended) or (self.mode == "min_size" and any(self._ended)):
+                return
+            for index, batch in enumerate(batches):
+                if batch is self and self.mode == "max_size_cycle":
+                    opened[index] = iter(self.loaders[index])
+                    batches[index] = next(opened[index], None)
+            found = [None if batch is self else batch for batch in batches]
+            yield dict(zip(self.iterables, found, strict=True)) if isinstance(self.iterables, dict) else found
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Where each loader stands; None where one does not say."""
+        states = [state_of(loader) for loader in self.loaders]
+        return None if None in states else {"loaders": states, "ended": list(self._ended)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next pass be the rest of the one that `state_dict` was taken in."""
+        self.go_on(state, through=False)
+
+    def go_on(self, state: dict[str, Any], through: bool) -> None:
+        """Let the next pass be the rest of that one, or, with `through`, the pass after it."""
+        for loader, saved in zip(self.loaders, state["loaders"], strict=True):
+            set_state(loader, saved, through)
+        self._ended, self._resumed = list(state["ended"]), not through

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import facula
+import facula_lightning as pl
+from facula_lightning.attributes import overridden
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.hooks import overridden
 from facula_lightning.module import LightningModule
-from facula_lightning.optimizers import LightningOptimizer
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer import Trainer
-
-__all__ = ["Optimization"]
+from facula_lightning.optimizers import LightningOptimizer, parameters_of
 
 
 class Optimization:
@@ -26,7 +22,7 @@ class Optimization:
     weight and divided by the sum of weights over batches and processes: the gradient of the mean over everything.
     """
 
-    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
+    def __init__(self, trainer: pl.Trainer, module: LightningModule) -> None:
         self.trainer = trainer
         self.module = module
         self.hooks = trainer.hooks
@@ -36,7 +32,7 @@ class Optimization:
         self.optimizer = steppers[0] if steppers else None
         self._parallel = trainer.strategy.world_size > 1
         self.automatic = module.automatic_optimization
-        self.takes_index = arity(module.training_step) > 1
+        self.takes_index = arity("training_step", module.training_step, 2) > 1
         self._step: Any = module.training_step
         self._differentiate: Any = module.backward
         if trainer.profiler is not None:
@@ -108,6 +104,11 @@ class Optimization:
             self.hooks("on_before_zero_grad", optimizer)
             self.module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, optimizer)
         if loss is not None:
+            if not loss.requires_grad:
+                raise RuntimeError(
+                    "training_step: expected a loss that requires grad, got one that no parameter leads to. "
+                    "Leave out .detach(), .item() and no_grad(), and let some parameters learn."
+                )
             if self._batch_weight is not None:
                 self.weight += self._batch_weight
             self.backward(loss)
@@ -125,10 +126,9 @@ class Optimization:
         """Divide gradients of weighted losses by the weights of all batches and all processes."""
         strategy = self.trainer.strategy
         total = strategy.reduce(self.weight, "sum")
-        for group in optimizer.param_groups if total else ():
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad *= strategy.world_size / total
+        for parameter in parameters_of(optimizer) if total else ():
+            if parameter.grad is not None:
+                parameter.grad *= strategy.world_size / total
 
     def _loss(self, returned: Any) -> Any:
         """The loss in what `training_step` returned, divided by the batches that are accumulated."""
@@ -139,15 +139,18 @@ class Optimization:
         if isinstance(returned, Mapping):
             if "loss" not in returned:
                 raise MisconfigurationException(
-                    f"training_step: expected a dict with the key 'loss', got keys {', '.join(map(repr, returned))}. "
-                    "Return {'loss': loss, ...}."
+                    f"training_step: expected a dict with the key 'loss', got keys {', '.join(map(repr, returned))}. Return {{'loss': loss, ...}}."
                 )
             loss = returned["loss"]
             extra = {key: value for key, value in returned.items() if key != "loss"}
         if not isinstance(loss, facula.Tensor):
+            fix = (
+                "Return the loss without .item()"
+                if isinstance(loss, float | int)
+                else "Return the loss, or {'loss': loss, ...}"
+            )
             raise MisconfigurationException(
-                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. "
-                "Return the loss without .item()."
+                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. {fix}."
             )
         if loss.numel() != 1:
             raise MisconfigurationException(
@@ -169,15 +172,20 @@ class Optimization:
         if returned is None or isinstance(returned, Mapping):
             return returned
         raise MisconfigurationException(
-            f"training_step: expected a tensor, a dict or None in manual optimization, got {type(returned).__name__}. "
-            "Return nothing."
+            f"training_step: expected a tensor, a dict or None in manual optimization, got {type(returned).__name__}. Return nothing."
         )
 
 
-def arity(step: Any, loaders: int = 1) -> int:
+def arity(name: str, step: Any, most: int, loaders: int = 1) -> int:
     """How many of batch, batch_idx and dataloader_idx a step takes; the last one of `*args` only with several loaders."""
     parameters = inspect.signature(step).parameters.values()
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return 3 if loaders > 1 else 2
-    return min(len(positional), 3)
+        return 3 if loaders > 1 else min(most, 2)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    if not positional or len(needed) > most or any(p.kind is p.KEYWORD_ONLY for p in needed):
+        raise TypeError(
+            f"{name}: expected it to take batch and batch_idx{', perhaps dataloader_idx' if most == 3 else ''}, "
+            f"got {inspect.signature(step)}. Write def {name}(self, batch, batch_idx)."
+        )
+    return min(len(positional), most)

@@ -12,8 +12,14 @@ from facula_lightning.metrics.classification import (
 )
 from facula_lightning.metrics.detection import MeanAveragePrecision
 from facula_lightning.metrics.metric import Metric
-from facula_lightning.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
-from facula_lightning.metrics.text import BLEUScore, Perplexity, WordErrorRate
+from facula_lightning.metrics.sums import (
+    BLEUScore,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Perplexity,
+    R2Score,
+    WordErrorRate,
+)
 
 __all__ = [
     "AUROC", "Accuracy", "AveragePrecision", "BLEUScore", "ConfusionMatrix", "F1Score", "JaccardIndex",

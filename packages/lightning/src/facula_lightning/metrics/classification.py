@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from facula_lightning.exceptions import choice
 from facula_lightning.metrics.metric import Metric, array
-
-__all__ = [
-    "AUROC", "Accuracy", "AveragePrecision", "ConfusionMatrix", "F1Score", "JaccardIndex", "Precision", "Recall",
-]  # fmt: skip
 
 
 class ConfusionMatrix(Metric):
-    """Counts of true classes (rows) by predicted ones (columns).
+    """Counts of true classes (rows) by predicted ones (columns); of "multilabel" tasks one such table a label.
 
-    Shape: predictions (N, C, ...) of scores or (N, ...) of classes, or of probabilities (logits are not) when `task` is
-    "binary"; targets (N, ...). Targets equal to `ignore_index` do not count.
+    Shape: "multiclass": predictions (N, C, ...) of scores or (N, ...) of classes; "binary" and "multilabel" (N, L, ...):
+    0, 1 or probabilities (logits are not), which `threshold` divides. Targets equal to `ignore_index` do not count. With
+    `top_k` a class is right that is among the k of highest scores.
 
     >>> ConfusionMatrix("multiclass", num_classes=2)([0, 1, 1], [0, 0, 1]).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
@@ -26,30 +24,30 @@ class ConfusionMatrix(Metric):
     def __init__(
         self,
         task: str = "multiclass",
-        num_classes: int | None = None,
         threshold: float = 0.5,
+        num_classes: int | None = None,
+        num_labels: int | None = None,
         average: str | None = "micro",
         ignore_index: int | None = None,
+        top_k: int = 1,
     ) -> None:
-        if task not in ("binary", "multiclass") or (task == "multiclass" and not num_classes):
+        classes = {"binary": 2, "multiclass": num_classes, "multilabel": num_labels}.get(task)
+        if not classes:
             raise ValueError(
-                f"{type(self).__name__}: expected task 'binary', or 'multiclass' with num_classes, "
-                f"got {task!r} with num_classes={num_classes}. Pass e.g. ('multiclass', num_classes=10)."
+                f"{type(self).__name__}: expected task 'binary', or 'multiclass' with num_classes, or 'multilabel' with "
+                f"num_labels, got {task!r} with num_classes={num_classes}, num_labels={num_labels}. Pass e.g. ('multiclass', num_classes=10)."
             )
-        if average not in ("micro", "macro", "weighted", "none", None):
-            raise ValueError(
-                f"{type(self).__name__}: expected average 'micro', 'macro', 'weighted' or 'none', got {average!r}. Choose one."
-            )
-        self.task, self.classes = task, 2 if task == "binary" else int(num_classes or 0)
-        self.threshold, self.average, self.ignore_index = threshold, average, ignore_index
-        self.sums = {"matrix": np.zeros((self.classes, self.classes))}
+        choice(type(self).__name__, "average", average, "micro", "macro", "weighted", "none", None, error=ValueError)
+        self.task, self.classes, self.threshold, self.top_k = task, classes, threshold, top_k
+        self.average, self.ignore_index = average, ignore_index
+        self.sums = {"matrix": np.zeros((classes, 2, 2) if task == "multilabel" else (classes, classes))}
         super().__init__()
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         said, truth = array(preds), array(target)
-        if said.ndim == truth.ndim + 1:
-            said = said.argmax(axis=1)
+        if self.task == "multiclass" and said.ndim == truth.ndim + 1:
+            best, first = said.argmax(axis=1), np.argsort(-said, axis=1, kind="stable")[:, : self.top_k]
+            said = np.where((first == truth[:, None]).any(axis=1), truth, best) if self.top_k > 1 else best
         elif said.dtype.kind == "f":
             said = said > self.threshold
         if said.shape != truth.shape:
@@ -57,86 +55,103 @@ class ConfusionMatrix(Metric):
                 f"{type(self).__name__}: expected predictions (N, C, ...) or (N, ...) for targets (N, ...), "
                 f"got {said.shape} and {truth.shape}. Make them fit."
             )
-        said, truth = said.reshape(-1).astype(np.int64), truth.reshape(-1).astype(np.int64)
-        if self.ignore_index is not None:
-            said, truth = said[truth != self.ignore_index], truth[truth != self.ignore_index]
-        counts = np.bincount(truth * self.classes + said, minlength=self.classes**2)
-        self.add(matrix=counts.reshape(self.classes, self.classes))
+        kept = np.ones(truth.shape, bool) if self.ignore_index is None else truth != self.ignore_index
+        wide = 2 if self.task == "multilabel" else self.classes
+        cells = truth.astype(np.int64) * wide + said.astype(np.int64)
+        if self.task == "multilabel":
+            cells += 4 * np.arange(self.classes).reshape(1, -1, *[1] * (truth.ndim - 2))
+        counts = np.bincount(cells[kept], minlength=self.matrix.size)
+        self.add(matrix=counts.reshape(self.matrix.shape))
 
     def compute(self) -> Any:
-        """The matrix."""
         return self.matrix.copy()
 
 
 class _Rate(ConfusionMatrix):
     """A rate per class, averaged as asked; binary tasks have the rate of class 1."""
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        """The rate for counts of true positives, false positives and false negatives."""
+    def rate(self, hit: Any, wrong: Any, missed: Any) -> tuple[Any, Any]:
+        """Numerator and denominator for counts of true positives, false positives and false negatives."""
         raise NotImplementedError
 
     def compute(self) -> Any:
-        """The rate."""
-        hit = np.diag(self.matrix)
-        wrong, missed = self.matrix.sum(axis=0) - hit, self.matrix.sum(axis=1) - hit
+        if self.task == "multilabel":
+            hit, wrong, missed = self.matrix[:, 1, 1], self.matrix[:, 0, 1], self.matrix[:, 1, 0]
+        else:
+            hit = np.diag(self.matrix)
+            wrong, missed = self.matrix.sum(axis=0) - hit, self.matrix.sum(axis=1) - hit
         if self.task == "binary":
-            return float(self.rate(hit[1:], wrong[1:], missed[1:])[0])
+            return float(_divided(*self.rate(hit[1], wrong[1], missed[1])))
         if self.average == "micro":
-            return float(self.rate(hit.sum(keepdims=True), wrong.sum(keepdims=True), missed.sum(keepdims=True))[0])
-        rates, support = self.rate(hit, wrong, missed), hit + missed
-        if self.average == "macro":
-            return float(rates[hit + wrong + missed > 0].mean())
-        return rates if self.average in ("none", None) else float((rates * support).sum() / support.sum())
+            return float(_divided(*self.rate(hit.sum(), wrong.sum(), missed.sum())))
+        rates, seen = _divided(*self.rate(hit, wrong, missed)), hit + wrong + missed > 0
+        if self.average == "macro" and self.task == "multiclass":  # of the classes that there are
+            return _averaged(rates[seen], (hit + missed)[seen], self.average)
+        return _averaged(rates, hit + missed, self.average)
 
 
 def _divided(a: Any, b: Any) -> Any:
-    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
+    return np.divide(a, b, out=np.zeros_like(a), where=np.asarray(b) > 0)
+
+
+def _averaged(rates: Any, support: Any, average: str | None) -> Any:
+    """The mean of the rates ("macro"), by their support ("weighted"), or the rates; NaN without any."""
+    if average in ("none", None):
+        return rates
+    weights = support if average == "weighted" else np.ones_like(rates)
+    return float((rates * weights).sum() / weights.sum()) if weights.sum() else float("nan")
 
 
 class Precision(_Rate):
     """TP / (TP + FP): the part of what was found that is right."""
 
     def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return _divided(hit, hit + wrong)
+        return hit, hit + wrong
 
 
 class Recall(_Rate):
     """TP / (TP + FN): the part of what is there that was found."""
 
     def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return _divided(hit, hit + missed)
+        return hit, hit + missed
 
 
 class F1Score(_Rate):
     """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall."""
 
     def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return _divided(2 * hit, 2 * hit + wrong + missed)
+        return 2 * hit, 2 * hit + wrong + missed
 
 
 class JaccardIndex(_Rate):
     """TP / (TP + FP + FN): intersection over union; "macro" is the mean IoU of segmentation."""
 
     def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return _divided(hit, hit + wrong + missed)
+        return hit, hit + wrong + missed
 
 
 class Accuracy(Recall):
-    """The part that is right: over all ("micro"), or the mean of each class's part ("macro").
+    """The part that is right: over all ("micro"), or the mean of each class's or label's part ("macro").
 
     >>> Accuracy("multiclass", num_classes=3)([0, 1, 2, 2], [0, 1, 1, 2])
     0.75
     """
 
     def compute(self) -> Any:
-        """The rate."""
-        return float(np.trace(self.matrix) / self.matrix.sum()) if self.task == "binary" else super().compute()
+        if self.task == "multiclass":
+            return super().compute()
+        right = np.trace(self.matrix, axis1=-2, axis2=-1)
+        if self.task == "binary" or self.average == "micro":
+            return float(_divided(right.sum(), self.matrix.sum()))
+        return _averaged(_divided(right, self.matrix.sum(axis=(1, 2))), self.matrix[:, 1].sum(axis=1), self.average)
 
 
 class AUROC(Metric):
     """The area under the curve of true over false positive rates; of several classes, the mean of one against the rest.
 
-    Shape: scores (N,) of class 1, or (N, C); targets (N,).
+    Shape: scores (N,) of class 1, or (N, C); targets (N,) of classes, or (N, C) of 0 and 1 for every label. `average` is
+    "macro", "weighted" by how often a class is there, "micro" over all labels at once, or "none". Targets equal to
+    `ignore_index` do not count. The task is seen from the shapes; its name and sizes are accepted for programs that pass them.
 
     >>> AUROC()([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
     0.75
@@ -144,17 +159,35 @@ class AUROC(Metric):
 
     lists = ("scores", "targets")
 
+    def __init__(
+        self,
+        task: str | None = None,
+        num_classes: int | None = None,
+        num_labels: int | None = None,
+        average: str | None = "macro",
+        ignore_index: int | None = None,
+    ) -> None:
+        super().__init__()
+        choice(type(self).__name__, "average", average, "macro", "weighted", "micro", "none", None, error=ValueError)
+        self.average, self.ignore_index = average, ignore_index
+
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         self.scores.append(array(preds).astype(np.float64))
-        self.targets.append(array(target).reshape(-1).astype(np.int64))
+        self.targets.append(array(target).astype(np.int64))
 
     def compute(self) -> Any:
-        """The area."""
         scores, targets = np.concatenate(self.scores), np.concatenate(self.targets)
-        if scores.ndim == 1:
-            return self.area(scores, targets == 1)
-        return float(np.mean([self.area(scores[:, c], targets == c) for c in np.unique(targets)]))
+        kept = np.ones(targets.shape, bool) if self.ignore_index is None else targets != self.ignore_index
+        if targets.ndim == 1 and scores.ndim == 2:  # of classes: each against the rest
+            scores, targets = scores[kept], targets[kept]
+            targets = (targets[:, None] == np.arange(scores.shape[1])).astype(np.int64)
+            kept = np.broadcast_to(targets.any(axis=0), targets.shape)
+        if scores.ndim == 1 or self.average == "micro":
+            return self.area(scores[kept], targets[kept] == 1)
+        columns = [c for c in range(scores.shape[1]) if kept[:, c].any()]
+        areas = np.array([self.area(scores[kept[:, c], c], targets[kept[:, c], c] == 1) for c in columns])
+        support = np.array([(targets[kept[:, c], c] == 1).sum() for c in columns])
+        return _averaged(areas, support, self.average)
 
     @staticmethod
     def area(scores: Any, positive: Any) -> float:

@@ -8,8 +8,6 @@ import numpy as np
 
 import facula
 
-__all__ = ["Metric", "array"]
-
 
 def array(value: Any) -> Any:
     """A tensor, list or number as a NumPy array."""

@@ -1,4 +1,4 @@
-"""Metrics of language."""
+"""Metrics that are a sum over samples or words, divided by another: of predicted numbers and of language."""
 
 from __future__ import annotations
 
@@ -10,20 +10,71 @@ import numpy as np
 
 from facula_lightning.metrics.metric import Metric, array
 
-__all__ = ["BLEUScore", "Perplexity", "WordErrorRate"]
 
-
-class Perplexity(Metric):
-    """exp of the mean negative log-likelihood of the right tokens. Shape: logits (N, T, V), targets (N, T)."""
+class _Mean(Metric):
+    """total / count."""
 
     sums = {"total": 0.0, "count": 0.0}  # noqa: RUF012
+
+    def compute(self) -> float:
+        return float(self.total / self.count)
+
+
+class MeanSquaredError(_Mean):
+    """mean((y - target)^2), or its root with `squared=False`.
+
+    >>> MeanSquaredError()([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+
+    def __init__(self, squared: bool = True) -> None:
+        super().__init__()
+        self.squared = squared
+
+    def update(self, preds: Any, target: Any) -> None:
+        error = np.asarray(array(preds), np.float64) - array(target)
+        self.add(total=self.distance(error).sum(), count=error.size)
+
+    def distance(self, error: Any) -> Any:
+        """What is averaged."""
+        return error**2
+
+    def compute(self) -> float:
+        return float(super().compute() ** (1.0 if self.squared else 0.5))
+
+
+class MeanAbsoluteError(MeanSquaredError):
+    """mean(|y - target|)."""
+
+    def distance(self, error: Any) -> Any:
+        return np.abs(error)
+
+
+class R2Score(Metric):
+    """1 - sum((y - target)^2) / sum((target - mean)^2)."""
+
+    sums = {"error": 0.0}  # noqa: RUF012
+    lists = ("targets",)
+
+    def update(self, preds: Any, target: Any) -> None:
+        truth = np.asarray(array(target), np.float64).reshape(-1)
+        self.add(error=((np.asarray(array(preds), np.float64).reshape(-1) - truth) ** 2).sum())
+        self.targets.append(truth)
+
+    def compute(self) -> float:
+        truth = np.concatenate(self.targets)
+        spread = ((truth - truth.mean()) ** 2).sum()
+        return float(1 - self.error / spread) if spread else float("nan")
+
+
+class Perplexity(_Mean):
+    """exp of the mean negative log-likelihood of the right tokens. Shape: logits (N, T, V), targets (N, T)."""
 
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
 
     def update(self, preds: Any, target: Any) -> None:
-        """Take one batch."""
         logits, truth = array(preds).astype(np.float64), array(target).reshape(-1)
         logits = logits.reshape(len(truth), -1)
         kept = np.ones(len(truth), bool) if self.ignore_index is None else truth != self.ignore_index
@@ -32,21 +83,17 @@ class Perplexity(Metric):
         self.add(total=nll.sum(), count=len(truth))
 
     def compute(self) -> float:
-        """The perplexity."""
-        return float(np.exp(self.total / self.count))
+        return float(np.exp(super().compute()))
 
 
-class WordErrorRate(Metric):
+class WordErrorRate(_Mean):
     """Words to replace, insert or delete, over words that were said.
 
     >>> WordErrorRate()(["a dog runs"], ["the dog runs fast"])
     0.5
     """
 
-    sums = {"errors": 0.0, "words": 0.0}  # noqa: RUF012
-
     def update(self, preds: Sequence[str], target: Sequence[str]) -> None:
-        """Take one batch of sentences."""
         for said, truth in zip(preds, target, strict=True):
             a, b = said.split(), truth.split()
             row = list(range(len(b) + 1))
@@ -54,11 +101,7 @@ class WordErrorRate(Metric):
                 before, row[0] = row[0], i
                 for j, other in enumerate(b, 1):
                     before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-            self.add(errors=row[-1], words=len(b))
-
-    def compute(self) -> float:
-        """The rate."""
-        return float(self.errors / self.words)
+            self.add(total=row[-1], count=len(b))
 
 
 class BLEUScore(Metric):
@@ -86,7 +129,6 @@ class BLEUScore(Metric):
                 self.grams[n - 1] += found.total()
 
     def compute(self) -> float:
-        """The score."""
         if not self.hits.all():
             return 0.0
         penalty = min(0.0, 1 - self.lengths[1] / self.lengths[0])

@@ -1,17 +1,75 @@
-"""Many processes, each with the whole module and its share of every batch."""
+"""Strategies: where the module of a run lives, on one device or in many processes."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import facula
-from facula_lightning.strategies.single import SingleDeviceStrategy
-
-__all__ = ["DDPStrategy"]
+from facula_lightning.attributes import follows
 
 _LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK")
+
+
+class Processes:
+    """What a Trainer or Fabric tells of its strategy's processes."""
+
+    strategy: Any
+    is_global_zero = follows("strategy.is_global_zero", "Whether this is the process that writes files and prints.")
+    global_rank = follows("strategy.global_rank", "The number of this process among all.")
+    local_rank = follows("strategy.local_rank", "The number of this process on its machine.")
+    world_size = follows("strategy.world_size", "How many processes train together.")
+    num_devices = follows("strategy.num_devices", "How many devices this process trains on.")
+
+
+class SingleDeviceStrategy:
+    """The module on one device of this process.
+
+    What a strategy has to offer is what this class has; the hook `facula_register_strategies` makes others known.
+    """
+
+    world_size = num_devices = 1
+    global_rank = 0
+    local_rank = 0
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.root_device = facula.device(device)
+
+    @property
+    def is_global_zero(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self.global_rank == 0
+
+    def setup(self, module: Any) -> None:
+        """Bring the module to its device."""
+        if self.root_device.type != "cpu" or any(p.device != self.root_device for p in module.parameters()):
+            module.to(self.root_device)
+
+    # fmt: off
+    def begin_training(self, module: Any) -> None: """Before the optimizers of a fit are made."""
+    def before_step(self, module: Any) -> None: """Before each training step."""
+    def barrier(self) -> None: """Wait until every process has come here."""
+    # fmt: on
+
+    def no_sync(self) -> AbstractContextManager[Any]:
+        """A block whose gradients are to be accumulated and not yet shared."""
+        return nullcontext()
+
+    def reduce(self, value: float, operation: str = "mean") -> float:
+        """A number from all processes: their mean, sum, min or max."""
+        return value
+
+    def gather(self, thing: Any) -> list[Any]:
+        """What each process gave, in the order of ranks."""
+        return [thing]
+
+    def broadcast(self, thing: Any) -> Any:
+        """What the first process gave."""
+        return thing
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.root_device)!r})"
 
 
 class DDPStrategy(SingleDeviceStrategy):
@@ -43,32 +101,25 @@ class DDPStrategy(SingleDeviceStrategy):
                 facula.distributed.broadcast(buffer, 0)
 
     def no_sync(self) -> AbstractContextManager[Any]:
-        """A block whose gradients stay with this process."""
-        found: AbstractContextManager[Any] = self._parallel.no_sync()
-        return found
+        return self._parallel.no_sync()
 
     def reduce(self, value: float, operation: str = "mean") -> float:
-        """A number from all processes: their mean, sum, min or max."""
-        operations = facula.distributed.ReduceOp
-        kind = {"mean": operations.SUM, "sum": operations.SUM, "min": operations.MIN, "max": operations.MAX}[operation]
         total = facula.tensor(float(value), dtype=facula.float64)
-        facula.distributed.all_reduce(total, kind)
+        kind = "sum" if operation == "mean" else operation
+        facula.distributed.all_reduce(total, getattr(facula.distributed.ReduceOp, kind.upper()))
         return total.item() / self.world_size if operation == "mean" else total.item()
 
     def gather(self, thing: Any) -> list[Any]:
-        """What each process gave, in the order of ranks."""
         found: list[Any] = [None] * self.world_size
         facula.distributed.all_gather_object(found, _sendable(thing))
         return [_received(part) for part in found]
 
     def broadcast(self, thing: Any) -> Any:
-        """What rank 0 gave."""
         box = [thing]
         facula.distributed.broadcast_object_list(box, 0)
         return box[0]
 
     def barrier(self) -> None:
-        """Wait until every process has come here."""
         facula.distributed.barrier()
 
 
