@@ -105,9 +105,19 @@ class _Plan:
         n, count = part.shape[:2]
         if n > 1:
             moved = workspace("across", count, n, self.places, dtype=self.dtype)
-            moved[...] = part.reshape(n, count, -1).swapaxes(0, 1)
+            lines = part.reshape(n, count, -1).swapaxes(0, 1)
+            share(lambda i, j: moved[i:j].__setitem__(..., lines[i:j]), ranges(count, n * self.places))
             part = moved
         return part.reshape(self.groups, count // self.groups, -1)
+
+    def by_image(self, columns):
+        """The columns of some images as (images, groups, rows of a group, places)."""
+        return columns.reshape(*columns.shape[:2], -1, self.places).transpose(2, 0, 1, 3)
+
+    @property
+    def long(self):
+        """Whether lines are longer than columns: products image by image, which copy the weight, need no other copy."""
+        return self.rows <= self.places * self.groups
 
 
 def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
@@ -115,17 +125,26 @@ def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
     (images, channels, *size), (count, _, *kernel) = input.shape, weight.shape
     plan = _Plan(input.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
     matrix = weight.reshape(groups, count // groups, -1)
-    out = np.empty((images, count, plan.places), input.dtype)
+    out = np.empty((images, groups, count // groups, plan.places), input.dtype)
 
     def work(start, stop):
         columns, target = plan.gather(input[start:stop]), out[start:stop]
+        lines = plan.by_image(columns)
         if stop - start == 1:
-            product(matrix, columns, target.reshape(groups, count // groups, -1))
-        else:
+            product(matrix, columns, target[0])
+        elif not plan.long:
             made = workspace("product", groups, count // groups, columns.shape[2], dtype=input.dtype)
-            target[...] = product(matrix, columns, made).reshape(count, stop - start, -1).swapaxes(0, 1)
-        if bias is not None:
-            target += bias[:, None]
+            lines = plan.by_image(product(matrix, columns, made))
+
+        def finish(first, last):
+            if stop - start > 1 and plan.long:
+                np.matmul(matrix, lines[first:last], out=target[first:last])
+            elif stop - start > 1:
+                target[first:last] = lines[first:last]
+            if bias is not None:
+                target[first:last] += bias.reshape(groups, -1, 1)
+
+        share(finish, ranges(stop - start, count * plan.places))
 
     share(work, plan.parts)
     return out.reshape(images, count, *outs)
@@ -136,12 +155,20 @@ def input_slope(g, weight, size, stride, padding, dilation, groups):
     (images, count, *outs), (_, channels, *kernel) = g.shape, weight.shape
     plan = _Plan(g.dtype, images, channels * groups, size, kernel, stride, padding, dilation, groups, outs)
     matrix = weight.reshape(groups, count // groups, -1).swapaxes(1, 2)
+    upper = g.reshape(images, groups, count // groups, plan.places)
     slope = np.empty((images, channels * groups, *size), g.dtype)
 
     def work(start, stop):
-        columns = plan.columns(stop - start)
-        product(matrix, plan.across(g[start:stop]), columns.reshape(groups, plan.rows // groups, -1))
-        plan.fold(columns, slope[start:stop])
+        columns = plan.columns(stop - start).reshape(groups, plan.rows // groups, -1)
+        if stop - start > 1 and plan.long:
+            into, lines = plan.by_image(columns), upper[start:stop]
+            share(
+                lambda i, j: np.matmul(matrix, lines[i:j], out=into[i:j]),
+                ranges(stop - start, plan.rows * plan.places),
+            )
+        else:
+            product(matrix, plan.across(g[start:stop]), columns)
+        plan.fold(columns.reshape(plan.rows, -1), slope[start:stop])
 
     share(work, plan.parts)
     return slope
