@@ -13,14 +13,12 @@ import numpy as np
 
 from facula.devices.threads import ranges, share, single_blas
 
-__all__ = ["ALONE", "product"]
+__all__ = ["ALONE", "product", "product_by_vector"]
 
 ALONE = 1 << 13  # multiplications that BLAS does on one thread by itself, for a matrix and a vector ...
 ALONE_BY_MATRIX = 1 << 18  # ... and for two matrices
 WORTH = 1 << 22  # multiplications that are worth waking another thread for
-WORTH_BY_VECTOR = (
-    1 << 20
-)  # the same by a vector, which takes longer, since every number of the matrix is read for one of them
+WORTH_BY_VECTOR = 1 << 20  # the same by a vector: every number is read from memory for one of them
 LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
 
 
@@ -38,18 +36,28 @@ def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
         out = np.matmul(a, b, out=out)
     else:
         with single_blas():
-            if count >= WORTH_BY_VECTOR and a.ndim == 2 and b.ndim == 1 and out is None:
-                out = np.empty(len(a), a.dtype)
-                share(lambda i, j: np.matmul(a[i:j], b, out=out[i:j]), ranges(len(a), len(b), WORTH_BY_VECTOR // 2))
-            elif count >= WORTH and a.ndim == b.ndim == 2:
+            if count >= WORTH and a.ndim == b.ndim == 2:
                 return _matrices(a, b, np.empty((len(a), b.shape[1]), a.dtype) if out is None else out, bias)
-            elif count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
+            if count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
                 out = _stacks(a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype) if out is None else out, count)
             else:
                 out = np.matmul(a, b, out=out)
     if bias is not None:
         out += bias
     return out
+
+
+def product_by_vector(matrix: Any, vector: Any) -> Any:
+    """matrix @ vector for arrays, in as few steps as can be: a text is written by thousands of them."""
+    if matrix.size <= ALONE or type(matrix) is not np.ndarray:
+        return matrix.dot(vector)
+    with single_blas():
+        if matrix.size < WORTH_BY_VECTOR:
+            return matrix.dot(vector)
+        out = np.empty(len(matrix), matrix.dtype)
+        pieces = ranges(len(matrix), len(vector), WORTH_BY_VECTOR // 2)
+        share(lambda i, j: np.matmul(matrix[i:j], vector, out=out[i:j]), pieces)
+        return out
 
 
 def _matrices(a: Any, b: Any, out: Any, bias: Any) -> Any:

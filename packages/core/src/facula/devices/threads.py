@@ -40,13 +40,14 @@ class _Blas:
     def __enter__(self) -> None:
         with self.lock:
             self.holders += 1
-            if self.holders == 1:
-                numbers = [(put, get()) for get, put in _libraries()]
-                self.before = [
-                    (put, count) for put, count in numbers if count > 1
-                ]  # to set it in a child starts threads
-                for put, _ in self.before:
+            if self.holders > 1:
+                return
+            self.before = []
+            for get, put in _libraries():
+                count = get()
+                if count > 1:  # to set it in a child process starts threads
                     put(1)
+                    self.before.append((put, count))
 
     def __exit__(self, *_: object) -> None:
         with self.lock:

@@ -7,7 +7,7 @@ import numpy as np
 from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.devices.meta import Meta
-from facula.devices.products import ALONE, product
+from facula.devices.products import ALONE, product, product_by_vector
 from facula.errors import runtime_error
 from facula.ops import rules
 
@@ -115,7 +115,10 @@ def linear(xp, input, weight, bias=None, /):
     if (
         input.ndim > 1 and input.size == input.shape[-1] and input.size
     ):  # a single row, as where a text is written id by id
-        return product(weight, input.reshape(-1), bias=bias).reshape(*input.shape[:-1], count)
+        out = product_by_vector(weight, input.reshape(-1))
+        if bias is not None:
+            out += bias
+        return out.reshape(*input.shape[:-1], count)
     rows = input
     if input.ndim != 2:  # one large product instead of a batch of small ones, worth a copy
         rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
