@@ -38,7 +38,11 @@ def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
         with single_blas():
             if count >= WORTH and a.ndim == b.ndim == 2:
                 return _matrices(a, b, np.empty((len(a), b.shape[1]), a.dtype) if out is None else out, bias)
-            if count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
+            if a.ndim == 2 and b.ndim > 2 and b.size * len(a) >= WORTH:
+                out = _one_by_stack(
+                    a, b, np.empty((*b.shape[:-2], len(a), b.shape[-1]), a.dtype) if out is None else out
+                )
+            elif count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
                 out = _stacks(a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype) if out is None else out, count)
             else:
                 out = np.matmul(a, b, out=out)
@@ -86,6 +90,15 @@ def _pieces(n: int) -> list[tuple[int, int]]:
     while n >= 2 * count * LEAST and count < 16:
         count *= 2
     return ranges(n, 1, -(-n // count))
+
+
+def _one_by_stack(a: Any, b: Any, out: Any) -> Any:
+    """One matrix times each of a stack."""
+    if len(b) == 1:
+        product(a, b[0], out[0])
+    else:
+        share(lambda i, j: np.matmul(a, b[i:j], out=out[i:j]), ranges(len(b), b[0].size * len(a), WORTH // 2))
+    return out
 
 
 def _stacks(a: Any, b: Any, out: Any, count: int) -> Any:

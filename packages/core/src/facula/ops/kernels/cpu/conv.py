@@ -52,7 +52,7 @@ def conv(xp, input, weight, bias=None, stride=(1,), padding=((0, 0),), dilation=
         channels = input.shape[1], count
         if winograd.suits(weight.shape[2:], stride, dilation, groups, channels, (images, *outs), input, weight):
             return winograd.convolve(input, weight, bias, padding, outs)
-        if groups > 1 and groups == channels[0] == count:
+        if groups == channels[0] == count:
             return depthwise.convolve(input, weight, bias, *rest[:3], outs)
         return columns.convolve(input, weight, bias, *rest, outs)
     return conv_op.forward(xp, input, weight, bias, *rest)
@@ -69,7 +69,7 @@ def conv_input(xp, upper, weight, size, stride, padding, dilation, groups):
         channels = weight.shape[:2]
         if winograd.suits(weight.shape[2:], stride, dilation, groups, channels, (len(upper), *size), upper, weight):
             return winograd.convolve(upper, weight, None, [(2 - p[0], 0) for p in padding], size, turned=True)
-        if groups > 1 and groups == channels[0] and channels[1] == 1:
+        if groups == channels[0] and channels[1] == 1:
             return depthwise.input_slope(upper, weight, size, *rest[:3])
         return columns.input_slope(upper, weight, size, *rest)
     return conv_input_op.forward(xp, upper, weight, size, *rest)
@@ -86,7 +86,7 @@ def conv_weight(xp, upper, input, kernel, stride, padding, dilation, groups):
         channels, outs = (input.shape[1], upper.shape[1]), (len(upper), *upper.shape[2:])
         if winograd.suits(kernel, stride, dilation, groups, channels, outs, upper, input):
             return winograd.weight_slope(upper, input, padding)
-        if groups > 1 and groups == channels[0] == channels[1]:
+        if groups == channels[0] == channels[1]:
             return depthwise.weight_slope(upper, input, kernel, *rest[:3])
         return columns.weight_slope(upper, input, kernel, *rest)
     return conv_weight_op.forward(xp, upper, input, kernel, *rest)
