@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from facula.autograd.op import op, sample
 from facula.autograd.state import whole
 from facula.errors import runtime_error
+from facula.ops import rules
 from facula.ops.create import ones
 from facula.ops.fft import fft_fft, fft_ifft, fft_irfft, fft_rfft
 from facula.ops.index import narrow
 from facula.ops.join import cat
 from facula.ops.strided import _unfold_back, unfold
+
+
+@op(rules.broadcast, onnx="Mul", samples=[sample((3, 4), (4,)), sample((2, 3, 5), (5,))])
+def windowed_op(xp, frames, window, /):
+    """Each frame times the window.   Shape: (*, frames, n), (n) -> (*, frames, n)."""
+    return xp.multiply(frames, window)
+
+
+windowed_op.vjp(frames=lambda g, window: g * window.conj(), window=lambda g, frames: g * frames.conj())
+windowed_op.array_vjp()
 
 
 def _window_of(name, window, win_length, n_fft, like):
@@ -61,7 +73,7 @@ def stft(
         raise runtime_error(
             f"stft: expected 0 < win_length <= n_fft, but got win_length={length}. Use a smaller window."
         )
-    frames = unfold(x, -1, n_fft, hop) * _window_of("stft", window, length, n_fft, input)
+    frames = windowed_op(unfold(x, -1, n_fft, hop), _window_of("stft", window, length, n_fft, input))
     half = not frames.is_complex() if onesided is None else onesided
     norm = "ortho" if normalized else None
     out = (fft_rfft(frames, norm=norm) if half else fft_fft(frames, norm=norm)).transpose(-2, -1)

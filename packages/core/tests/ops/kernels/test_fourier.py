@@ -43,3 +43,13 @@ def test_what_it_serves(monkeypatch, normal):
         assert facula.fft.rfft(x).shape == (4, 5)
     monkeypatch.setattr(fourier, "_MANY", 33)
     assert facula.fft.rfft(x).shape == (4, 5)
+
+
+@pytest.mark.parametrize("shape", [(700, 300), (3, 200, 300)])
+def test_windows_equal_the_product(shape, normal):
+    frames, window = normal(*shape), normal(300)
+    assert np.array_equal(fourier.windowed(np, frames, window), frames * window)
+    overlapping = np.lib.stride_tricks.sliding_window_view(normal(90000), 300)[::100]
+    assert np.array_equal(fourier.windowed(np, overlapping, window), overlapping * window)
+    wide = window.astype(np.float64)
+    assert fourier.windowed(np, frames, wide).dtype == np.float64

@@ -86,7 +86,7 @@ def conv_weight(xp, upper, input, kernel, stride, padding, dilation, groups):
         channels, outs = (input.shape[1], upper.shape[1]), (len(upper), *upper.shape[2:])
         if winograd.suits(kernel, stride, dilation, groups, channels, outs, upper, input):
             return winograd.weight_slope(upper, input, padding)
-        if groups == channels[0] == channels[1]:
+        if groups > 1 and groups == channels[0] == channels[1]:
             return depthwise.weight_slope(upper, input, kernel, *rest[:3])
         return columns.weight_slope(upper, input, kernel, *rest)
     return conv_weight_op.forward(xp, upper, input, kernel, *rest)

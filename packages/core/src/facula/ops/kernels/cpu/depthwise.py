@@ -173,6 +173,18 @@ class _Flat:
         share(work, ranges(count, size, 1 << 19), blas=False)
 
 
+def _line(x, weight, bias, out, stride, dilation):
+    """A single line without padding, in pieces that stay in a cache."""
+    (_, step), reach = stride, dilation[1] * (weight.shape[1] - 1) + 1
+
+    def work(start, stop):
+        piece = x[:, start * step : (stop - 1) * step + reach]
+        places = _places((1, piece.size), weight.shape, stride, ((0, 0),) * 2, dilation, (1, stop - start))
+        slide(piece, weight, bias, out[:, start:stop], *places, 0, 1)
+
+    share(work, ranges(out.size, 1, 1 << 13), blas=False)
+
+
 def convolve(input, weight, bias, stride, padding, dilation, outs):
     """Each channel of `input` slid under its kernel: (N, C, H, W), (C, 1, high, wide) -> (N, C, *outs)."""
     (_, channels, *size), kernel = input.shape, weight.shape[2:]
@@ -181,6 +193,8 @@ def convolve(input, weight, bias, stride, padding, dilation, outs):
     arrays, cost = (_planes(input), weight.reshape(channels, -1), bias, _planes(out)), weight[0].size * out[0, 0].size
     if tuple(stride) == (1, 1):
         _Flat(input.dtype, size, kernel, padding, dilation, outs).run(slide_flat, len(arrays[0]), cost, *arrays)
+    elif len(arrays[0]) == size[0] == outs[0] == 1 and not any(p for pair in padding for p in pair):
+        _line(*arrays[:2], bias, arrays[3], stride, dilation)
     else:
         slide.share(len(arrays[0]), cost, *arrays, *_places(size, kernel, stride, padding, dilation, outs))
     return out

@@ -1,13 +1,19 @@
 """Fourier transforms of many numbers by SciPy's pocketfft: several rows at once on vector registers, and on all threads.
 
+Frames take their window on all threads too.
+
 NumPy's takes the rows one by one. SciPy's takes 0.3 s to import, so that short transforms stay with NumPy.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from facula.config import get_num_threads
+from facula.devices.threads import ranges, share
 from facula.ops.fft import _half_to_real, _real_to_half, _transform
 from facula.ops.kernels import compiled
+from facula.ops.stft import windowed_op
 
 _MANY = 1 << 16  # numbers from which on it pays
 
@@ -45,6 +51,19 @@ def half_to_real(xp, input, dims, size, norm):
     return fft.irfft(wide, size, axis=dims[-1], norm=norm, workers=workers)
 
 
+def windowed(xp, frames, window):
+    """The forward of `windowed_op`."""
+    if not _serves(frames) or frames.ndim < 2 or window.ndim != 1 or window.dtype != frames.dtype:
+        return windowed_op.forward(xp, frames, window)
+    count, out = frames.shape[-2], np.empty(frames.shape, frames.dtype)
+    share(
+        lambda i, j: np.multiply(frames[..., i:j, :], window, out=out[..., i:j, :]),
+        ranges(count, frames.size // count),
+    )
+    return out
+
+
 _transform.kernel("cpu", transform)
 _real_to_half.kernel("cpu", real_to_half)
 _half_to_real.kernel("cpu", half_to_real)
+windowed_op.kernel("cpu", windowed)
