@@ -184,20 +184,20 @@ def _how(exitcode: int | None) -> str:
 
 def _shut_down(processes: list[Any], channels: list[Channel], held: contextlib.ExitStack) -> None:
     """Ask the workers to end, wait a little, end the rest; afterwards nothing of them is left."""
-    for channel in channels:
-        with contextlib.suppress(OSError, ValueError):
-            channel.send(None)
-        with contextlib.suppress(OSError):
-            channel.connection.close()
-    deadline = time.monotonic() + _GRACE
-    for process in processes:
-        process.join(max(0.0, deadline - time.monotonic()))
-        if process.is_alive():
-            process.terminate()
-            process.join(1.0)
-        if process.is_alive():
-            process.kill()
-            process.join()
-    held.close()
+    with held:  # BLAS is set back even where Ctrl-C ends the waiting
+        for channel in channels:
+            with contextlib.suppress(OSError, ValueError):
+                channel.send(None)
+            with contextlib.suppress(OSError):
+                channel.connection.close()
+        deadline = time.monotonic() + _GRACE
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.terminate()
+                process.join(1.0)
+            if process.is_alive():
+                process.kill()
+                process.join()
     channels.clear()
     processes.clear()
