@@ -114,7 +114,7 @@ def parity(session: nox.Session) -> None:
     if not session.posargs:
         folders = [ROOT / "tests", *ROOT.glob("packages/*/tests")]
         files = sorted(str(path.relative_to(ROOT)) for folder in folders for path in folder.rglob("test_*_torch.py"))
-        session.run("python", "-m", "pytest", "-q", "-n", "auto", *files)
+        session.run("python", "-m", "pytest", "-q", "-n", "auto", "-p", "tools.torch_warns_always", *files)
     scoreboard = beside(session, "PARITY_DIR", "parity", "__main__.py")
     arguments = session.posargs or ["--failures", "--baseline", "tests/parity/baseline.json"]
     session.run(

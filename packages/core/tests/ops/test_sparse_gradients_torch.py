@@ -6,6 +6,7 @@ import pytest
 import facula
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant")
 TABLE = np.random.default_rng(1).standard_normal((6, 3))
 IDS = [[1, 4, 1], [0, 5, 4]]
 
