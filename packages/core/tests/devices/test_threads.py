@@ -95,7 +95,7 @@ def test_a_child_process_has_helpers_of_its_own():
     if not child:
         seen = []
         threads.share(lambda start, stop: seen.append(start), [(i, i + 1) for i in range(50)])
-        os._exit(0 if sorted(seen) == list(range(50)) and threads._helpers.count == 1 else 1)
+        os._exit(0 if sorted(seen) == list(range(50)) and threads.helpers.count == 1 else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 

@@ -7,6 +7,7 @@ the process; the calling thread works too. A child process begins with a pool of
 from __future__ import annotations
 
 import contextvars
+import ctypes
 import functools
 import itertools
 import os
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -108,24 +109,57 @@ class _Job:
                 self.finished.release()
 
 
-class _Helpers:
+class Between(Protocol):
+    """What helpers do between jobs, until they are called: see `facula.ops.kernels.crew`."""
+
+    errands: ctypes.c_int64  # calls so far
+
+    def stay(self, number: int, errands: int) -> object:
+        """Return after a while, or once the number of calls is another."""
+
+    def forget(self) -> None:
+        """Begin again in a child process."""
+
+
+class Helpers:
     """Threads that wait for jobs; one that wakes up late finds its job done, and nobody waited for it."""
 
+    between: Between | None = None
+
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self.lock = threading.Lock()
         self.count = 0
 
-    def call(self, drains: list[Callable[[], None]]) -> None:
+    def call(self, drains: list[Callable[[], object]]) -> None:
         """Let one helper run each of these."""
+        self._put(drains)
+        if self.between is not None:
+            self.between.errands.value += 1
+
+    def wake(self, count: int) -> None:
+        """Let so many helpers come to what they do between jobs, unless some are on their way."""
+        if self.jobs.empty():
+            self._put([int] * count)
+
+    def _put(self, drains: list[Callable[[], object]]) -> None:
         if self.count < len(drains):
             with self.lock:
                 while self.count < len(drains):
+                    name = f"facula-{self.count + 1}"
+                    threading.Thread(target=self._help, args=(self.count,), name=name, daemon=True).start()
                     self.count += 1
-                    name = f"facula-{self.count}"
-                    threading.Thread(target=_help, args=(self.jobs,), name=name, daemon=True).start()
         for drain in drains:
             self.jobs.put(drain)
+
+    def _help(self, number: int) -> None:
+        jobs = self.jobs
+        while True:
+            jobs.get()()
+            if self.between is not None:
+                errands = self.between.errands.value
+                if jobs.empty():
+                    self.between.stay(number, errands)
 
 
 def _in_context(drain: Callable[[], None]) -> Callable[[], None]:
@@ -133,14 +167,14 @@ def _in_context(drain: Callable[[], None]) -> Callable[[], None]:
     return functools.partial(contextvars.copy_context().run, drain)
 
 
-def _help(jobs: SimpleQueue[Callable[[], None]]) -> None:
-    while True:
-        jobs.get()()
-
-
 _local = _Local()
 _blas = _Blas()
-_helpers = _Helpers()
+helpers = Helpers()
+
+
+def inside() -> bool:
+    """Whether this thread is doing a share of something."""
+    return _local.inside
 
 
 def single_blas() -> _Blas:
@@ -150,7 +184,9 @@ def single_blas() -> _Blas:
 
 def _forget() -> None:
     """In a child process the parent's threads do not exist."""
-    _helpers.__init__()  # type: ignore[misc]
+    helpers.__init__()  # type: ignore[misc]
+    if helpers.between is not None:
+        helpers.between.forget()
     _blas.__init__()  # type: ignore[misc]
     _local.inside = False
 
@@ -183,7 +219,7 @@ def share(work: Callable[[int, int], object], pieces: Iterable[tuple[int, int]],
                 work(start, stop)
             return
         job = _Job(work, left)
-        _helpers.call([_in_context(job.drain) if blas else job.drain for _ in range(threads - 1)])
+        helpers.call([_in_context(job.drain) if blas else job.drain for _ in range(threads - 1)])
         job.drain()
         job.finished.acquire()
     if job.error is not None:

@@ -18,6 +18,7 @@ checked. A helper that kernels call is marked `@inline`.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,8 @@ import numpy as np
 
 from facula.config import get_num_threads, kernels_allowed
 from facula.devices.threads import share
-from facula.ops.kernels import native, store
+from facula.ops.kernels import crew, native, store
+from facula.ops.kernels.machine import inline as inline
 
 FLOATS = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 LEAST = 1 << 12  # numbers from which on a kernel is worth its call
@@ -54,7 +56,8 @@ class Kernel:
         self.types: tuple[str, ...] = tuple(t.replace(" ", "") for t in function.__annotations__.values())
         generic = any("F" in t for t in self.types)
         self.floats = set(FLOATS) if generic else {np.dtype("float32")}
-        self._loaded: dict[Any, Callable[[tuple[Any, ...]], Run]] = {}
+        self.ranged = list(function.__annotations__)[-2:] == ["start", "stop"]
+        self._loaded: dict[Any, Loop] = {}
         kernels.append(self)
 
     def serves(self, *arrays: Any, work: int | None = None) -> bool:
@@ -72,23 +75,23 @@ class Kernel:
 
     def __call__(self, *args: Any) -> None:
         """Run it in this thread, with the range `start, stop` as the last two arguments if it has one."""
-        self.load(args[0].dtype)(args)()
+        loop = self.load(args[0].dtype)
+        if self.ranged:
+            loop.prepare(args[:-2])(*args[-2:])
+        else:
+            loop.prepare(args)(0, 1)
 
     def prepare(self, *args: Any) -> Run:
         """A function of `start, stop` that runs it on these arrays as often as it is called."""
-        return native.settled(self.load(args[0].dtype)(args))
+        return self.load(args[0].dtype).prepare(args)
 
     def share(self, count: int, size: int, *args: Any) -> None:
         """Run it over `count` items of about `size` numbers each, on as many threads as pay."""
-        run = self.load(args[0].dtype)(args)
         pieces = min(2 * get_num_threads(), count, count * size // _WORTH)  # two each, since threads are late at times
-        if pieces < 2:
-            run(0, count)
-        else:
-            share(run, [(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)], blas=False)
+        self.load(args[0].dtype).share(args, count, max(pieces, 1))
 
-    def load(self, dtype: Any) -> Callable[[tuple[Any, ...]], Run]:
-        """The machine code for arrays of a floating type, from disk or compiled now: arguments -> a call."""
+    def load(self, dtype: Any) -> Loop:
+        """The machine code for arrays of a floating type, from disk or compiled now."""
         found = self._loaded.get(dtype)
         if found is None:
             with _lock:
@@ -97,18 +100,55 @@ class Kernel:
         return found
 
 
+class Loop:
+    """A kernel for one type, as machine code of ours."""
+
+    def __init__(self, code: native.Code) -> None:
+        self.code, self.crew = code, _crew()
+
+    def prepare(self, args: tuple[Any, ...]) -> Run:
+        """A function of a range."""
+        code, words, run = self.code, self.code.words(args), self.crew.run
+
+        def call(start: int, stop: int) -> None:
+            run(code.address, words, code.at, start, stop, 1, 0)
+
+        call.arrays = args  # type: ignore[attr-defined]  # the addresses in it hold as long as it lives
+        return call
+
+    def share(self, args: tuple[Any, ...], count: int, pieces: int) -> None:
+        """Run all of a range in pieces."""
+        self.crew.share(self.code.address, self.code.words(args), self.code.at, count, pieces)
+
+
+class Dispatched(Loop):
+    """A kernel for one type, where machine code is numba's own."""
+
+    def __init__(self, dispatcher: Run, signature: Sequence[str], ranged: bool) -> None:
+        self.dispatcher, self.signature, self.ranged = dispatcher, signature, ranged
+
+    def prepare(self, args: tuple[Any, ...]) -> Run:
+        typed = [
+            np.dtype(t).type(a) if t in ("float32", "float64") else a
+            for a, t in zip(args, self.signature, strict=False)
+        ]
+        call = functools.partial(self.dispatcher, *typed)
+        return call if self.ranged else lambda start, stop: call()
+
+    def share(self, args: tuple[Any, ...], count: int, pieces: int) -> None:
+        run = self.prepare(args)
+        if pieces < 2:
+            run(0, count)
+        else:
+            share(run, [(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)], blas=False)
+
+
 def kernel(function: Run | None = None, *, exact: bool = False) -> Any:
     """Make a function over arrays and numbers a compiled loop; the module says in which form.
 
     `exact`: every operation rounds as it is written, none is rearranged or joined with another.
     """
     return functools.partial(kernel, exact=exact) if function is None else Kernel(function, exact)
-
-
-def inline(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a helper that kernels call: it becomes a part of each of them."""
-    function.inlined = True  # type: ignore[attr-defined]
-    return function
 
 
 @functools.cache
@@ -185,33 +225,47 @@ def _signature(kernel: Kernel, floating: str) -> tuple[str, ...]:
     return tuple(names.get(t, t.replace("F[", floating + "[")) for t in kernel.types)
 
 
-def _load(kernel: Kernel, floating: str) -> Callable[..., Callable[..., None]]:
+def _load(kernel: Kernel, floating: str) -> Loop:
     signature = _signature(kernel, floating)
     if native.SUPPORTED:
-        name = store.name_of(kernel.function.__name__, floating, signature, (kernel.exact, _parts(kernel.function)))
-        content = store.read(name)
         try:
-            if content is None:
-                content = native.pack(*_compile(kernel, signature))
-                store.write(name, content)
-            return native.Code(content, signature).prepare
+            inner = signature[:-2] if kernel.ranged else signature
+            return Loop(native.Code(_object(kernel.function, floating, signature, kernel.exact), inner))
         except native.UnsupportedObjectError:
             pass  # numba can still run its own code
     dispatcher = _jit(kernel.function, signature, fastmath=not kernel.exact and _MATH)
-    return lambda args: functools.partial(dispatcher, *_typed(args, signature))
+    return Dispatched(dispatcher, signature, kernel.ranged)
 
 
-def _typed(args: tuple[Any, ...], signature: tuple[str, ...]) -> list[Any]:
-    return [np.dtype(t).type(a) if t in ("float32", "float64") else a for a, t in zip(args, signature, strict=False)]
+@functools.cache
+def _crew() -> crew.Crew:
+    """Who runs compiled loops."""
+    return crew.Crew(
+        *(
+            native.Code(_object(f, "int64", ("int64",) * len(f.__annotations__), True), ())
+            for f in (crew.run, crew.stay)
+        )
+    )
+
+
+def _object(function: Any, floating: str, signature: Sequence[str], exact: bool) -> bytes:
+    """The object of a function, kept or compiled now."""
+    name = store.name_of(function.__name__, floating, signature, (exact, _parts(function)))
+    content = store.read(name)
+    if content is None:
+        content = native.pack(*_compile(function, signature, exact))
+        store.write(name, content)
+    return content
 
 
 def _parts(function: Any) -> list[Any]:
     """All that decides what a function compiles to: its code, the constants and the helpers that it names."""
     code = function.__code__
-    parts = [code.co_code, code.co_consts[1:] if function.__doc__ else code.co_consts, code.co_names, code.co_varnames]
+    constants = code.co_consts[1:] if function.__doc__ else code.co_consts
+    parts = [code.co_code, [getattr(c, "co_code", c) for c in constants], code.co_names, code.co_varnames]
     for name in code.co_names:
         value = function.__globals__.get(name)
-        if isinstance(value, FunctionType):
+        if isinstance(value, FunctionType) and not hasattr(function, "primitive"):  # whose names are of builders
             parts.append(_parts(value))
         elif isinstance(value, (int, float, tuple, np.generic)):
             parts.append((name, value))
@@ -223,19 +277,41 @@ def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: Any
     import numba
 
     names = function.__code__.co_names
-    helpers = {n: f for n in names if getattr(f := function.__globals__.get(n), "inlined", False)}
-    scope = {**function.__globals__, **{n: _jit(f) for n, f in helpers.items()}}
+    used = {n: function.__globals__.get(n) for n in names}
+    scope = {**function.__globals__, **{n: _jit(f) for n, f in used.items() if hasattr(f, "inlined")}}
+    scope.update({n: _intrinsic(f) for n, f in used.items() if hasattr(f, "primitive")})
     bare = FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
     if signature is None:
         return numba.njit(inline="always", error_model="numpy", fastmath=_MATH)(bare)
     return numba.njit(f"void({', '.join(signature)})", **_OPTIONS, **options)(bare)
 
 
-def _compile(kernel: Kernel, signature: tuple[str, ...]) -> tuple[bytes, str]:
-    """The object code of a kernel and its name inside."""
+def _intrinsic(function: Any) -> Any:
+    """numba's form of a primitive; F in its signature is whichever type it is called with."""
+    import numba
+    from numba.core.sigutils import normalize_signature
+
+    def typed(context: Any, *types: Any) -> Any:
+        floating = next((str(t) for t in types if t in (numba.float32, numba.float64)), "float32")
+        arguments, result = normalize_signature(function.primitive.replace("F", floating))
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            made = function(builder, *arguments)
+            return context.get_dummy_value() if result == numba.void else made
+
+        return result(*arguments), emit
+
+    names = ["context", *list(inspect.signature(function).parameters)[1:]]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    typed.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+    return numba.extending.intrinsic(typed)
+
+
+def _compile(function: Any, signature: Sequence[str], exact: bool) -> tuple[bytes, str]:
+    """The object code of a function and its name inside."""
     try:
-        options = {"fastmath": not kernel.exact and _MATH, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        (result,) = _jit(kernel.function, signature, **options).overloads.values()
+        options = {"fastmath": not exact and _MATH, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        (result,) = _jit(function, signature, **options).overloads.values()
         return result.library._get_compiled_object(), result.fndesc.llvm_func_name
     except (AttributeError, ValueError, RuntimeError) as error:
         raise native.UnsupportedObjectError(

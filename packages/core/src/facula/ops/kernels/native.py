@@ -1,4 +1,4 @@
-"""Call compiled kernels by ctypes, which lets go of the interpreter's lock: no numba in the process.
+"""Compiled kernels in memory, called without the interpreter's lock: no numba in the process.
 
 A compiled function takes (where to put the result, where to put an exception, arguments...); numba passes an array as
 its owner, parent, size, item size, address, shape and strides, each a machine word.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import ctypes
 import functools
 import platform
+import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from facula.ops.kernels import elf
 from facula.ops.kernels.elf import UnsupportedObjectError
+from facula.ops.kernels.machine import INTEGERS, NUMBERS
 
-__all__ = ["SUPPORTED", "Code", "UnsupportedObjectError", "pack"]
+__all__ = ["EXCEPTION", "RESULT", "SUPPORTED", "Code", "UnsupportedObjectError", "pack"]
 
 SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64" and sys.implementation.name == "cpython"
-_SCALARS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+_FORMATS = {"int64": "q", "float32": "f4x", "float64": "d"}  # of `struct`; arrays have none
 _HEAD = object.__basicsize__  # of every object; NumPy's arrays keep their address right behind it
+
 _unused = (ctypes.c_void_p * 2)()
-_RESULT, _EXCEPTION = ctypes.addressof(_unused), ctypes.addressof(_unused) + 8
+RESULT, EXCEPTION = ctypes.addressof(_unused), ctypes.addressof(_unused) + 8  # written to by nobody
 
 
 def pack(content: bytes, name: str) -> bytes:
@@ -36,37 +39,31 @@ def address(array: Any) -> int:
 
 
 class Code:
-    """A kernel in memory."""
+    """A kernel in memory, and how its arguments are laid out for `machine.call`."""
 
-    def __init__(self, packed: bytes, signature: tuple[str, ...]) -> None:
+    def __init__(self, packed: bytes, signature: Sequence[str]) -> None:
         name, _, content = packed.partition(b"\0")
         self.image = elf.load(content, _outside)
-        kinds: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
-        for kind in signature:
-            kinds += [_SCALARS[kind]] if kind in _SCALARS else [ctypes.c_int64] * (5 + 2 * _dimensions(kind))
-        self.function = ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(self.image.symbols[name.decode()])
+        self.address = self.image.symbols[name.decode()]
+        self.kinds = [_FORMATS.get(kind) for kind in signature]
+        numbers = [kind for kind in self.kinds if kind not in ("q", None)]
+        self.at = 2 + self.kinds.count("q") + sum(5 + 2 * _dimensions(kind) for kind in signature if "[" in kind)
+        if self.at + 2 > INTEGERS or len(numbers) > NUMBERS:
+            raise UnsupportedObjectError(f"kernel: expected at most {NUMBERS} numbers. Pass them in an array.")
+        room = (INTEGERS - self.at) * 8, (NUMBERS - len(numbers)) * 8
+        self.layout = struct.Struct(f"<{self.at}q{room[0]}x{''.join(numbers)}{room[1]}x")
 
-    def prepare(self, args: tuple[Any, ...]) -> Callable[..., None]:
-        """The call with these arguments, all but those of the range."""
-        words: list[Any] = [_RESULT, _EXCEPTION]
-        for a in args:
-            if hasattr(a, "strides"):
-                words += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
+    def words(self, args: Sequence[Any]) -> bytes:
+        """The arguments in memory, all but those of the range; the arrays must live as long as they are used."""
+        integers, numbers = [RESULT, EXCEPTION], []
+        for kind, a in zip(self.kinds, args, strict=True):
+            if kind is None:
+                integers += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
+            elif kind == "q":
+                integers.append(a)
             else:
-                words.append(a)
-        call = functools.partial(self.function, *words)
-        call.arrays = args  # type: ignore[attr-defined]  # the addresses in it hold as long as it lives
-        return call
-
-
-def settled(call: Callable[..., None]) -> Callable[..., None]:
-    """The same call with its words converted once: twice as quick where it is repeated."""
-    if not isinstance(call, functools.partial) or not hasattr(call.func, "argtypes"):
-        return call
-    words = [kind(word) for kind, word in zip(call.func.argtypes, call.args, strict=False)]
-    again = functools.partial(call.func, *words)
-    again.arrays = call.arrays  # type: ignore[attr-defined]
-    return again
+                numbers.append(a)
+        return self.layout.pack(*integers, *numbers)
 
 
 def _dimensions(kind: str) -> int:
