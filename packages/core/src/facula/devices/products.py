@@ -7,6 +7,7 @@ shapes alone, so that results are the same for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,20 @@ __all__ = ["ALONE", "product", "product_by_vector"]
 
 ALONE = 1 << 13  # multiplications that BLAS does on one thread by itself, for a matrix and a vector ...
 ALONE_BY_MATRIX = 1 << 18  # ... and for two matrices
-WORTH = 1 << 22  # multiplications that are worth waking another thread for
+WORTH = 1 << 22  # multiplications that are worth waking another thread for ...
+WORTH_COMPILED = 1 << 19  # ... and that are worth handing over in compiled code
 WORTH_BY_VECTOR = 1 << 20  # the same by a vector: every number is read from memory for one of them
 LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
+
+
+def _refused(*arguments: Any) -> bool:
+    return False
+
+
+# Forms that need no interpreter's lock, where there are any (`facula.ops.kernels.cpu.products`); they say whether they did it:
+# one product cut into pieces, and products one by one.
+compiled_matrices: Callable[..., bool] = _refused
+compiled_stack: Callable[..., bool] = _refused
 
 
 def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
@@ -36,19 +48,26 @@ def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
         out = np.matmul(a, b, out=out)
     else:
         with single_blas():
-            if count >= WORTH and a.ndim == b.ndim == 2:
-                return _matrices(a, b, np.empty((len(a), b.shape[1]), a.dtype) if out is None else out, bias)
-            if a.ndim == 2 and b.ndim > 2 and b.size * len(a) >= WORTH:
-                out = _one_by_stack(
-                    a, b, np.empty((*b.shape[:-2], len(a), b.shape[-1]), a.dtype) if out is None else out
-                )
-            elif count >= WORTH and a.ndim > 2 and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
-                out = _stacks(a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype) if out is None else out, count)
+            if a.ndim == b.ndim == 2:
+                if count >= WORTH_COMPILED:
+                    return _matrices(a, b, np.empty((len(a), b.shape[1]), a.dtype) if out is None else out, bias, count)
+                out = np.matmul(a, b, out=out)
+            elif a.ndim > 1 and b.ndim > 1 and (a.ndim == 2 or b.ndim == 2 or a.shape[:-2] == b.shape[:-2]):
+                if out is None:
+                    stack = b.shape[:-2] if a.ndim == 2 else a.shape[:-2]
+                    out = np.empty((*stack, a.shape[-2], b.shape[-1]), a.dtype)
+                _stacks(a, b, out, None)
             else:
                 out = np.matmul(a, b, out=out)
     if bias is not None:
         out += bias
     return out
+
+
+def product_with_each(matrix: Any, stack: Any, out: Any, bias: Any = None) -> None:
+    """out[i] = matrix @ stack[i] + bias, whose numbers are those of the rows."""
+    with single_blas():
+        _stacks(matrix, stack, out, bias)
 
 
 def product_by_vector(matrix: Any, vector: Any) -> Any:
@@ -64,9 +83,12 @@ def product_by_vector(matrix: Any, vector: Any) -> Any:
         return out
 
 
-def _matrices(a: Any, b: Any, out: Any, bias: Any) -> Any:
+def _matrices(a: Any, b: Any, out: Any, bias: Any, count: int) -> Any:
     """Pieces of rows or of columns, of whichever there are more; each adds the bias while its results are in the cache."""
     rows, columns = out.shape
+    longer = max(rows, columns)
+    if compiled_matrices(a, b, out, bias, pieces(longer)):
+        return out
     if bias is not None and bias.size != columns:
         bias = np.broadcast_to(bias, columns)
 
@@ -80,35 +102,33 @@ def _matrices(a: Any, b: Any, out: Any, bias: Any) -> Any:
         if bias is not None:
             part += bias[start:stop]
 
-    share(by_rows if rows >= columns else by_columns, _pieces(max(rows, columns)))
+    cuts = pieces(longer) if count >= WORTH else 1
+    share(by_rows if rows >= columns else by_columns, ranges(longer, 1, -(-longer // cuts)))
     return out
 
 
-def _pieces(n: int) -> list[tuple[int, int]]:
-    """Two, four, eight or sixteen pieces, more than two only if each has at least `LEAST`."""
+def pieces(n: int) -> int:
+    """Two, four, eight or sixteen pieces of so many rows, more than two only if each has at least `LEAST`."""
     count = 2
     while n >= 2 * count * LEAST and count < 16:
         count *= 2
-    return ranges(n, 1, -(-n // count))
+    return count
 
 
-def _one_by_stack(a: Any, b: Any, out: Any) -> Any:
-    """One matrix times each of a stack."""
-    if len(b) == 1:
-        product(a, b[0], out[0])
-    else:
-        share(lambda i, j: np.matmul(a, b[i:j], out=out[i:j]), ranges(len(b), b[0].size * len(a), WORTH // 2))
-    return out
+def _stacks(a: Any, b: Any, out: Any, bias: Any) -> None:
+    """Matrices one by one, or one with each of the others: a product is the same wherever it is done."""
+    whole = out.size * a.shape[-1]
+    if len(out) == 1:
+        product(a if a.ndim == 2 else a[0], b if b.ndim == 2 else b[0], out[0])
+        if bias is not None:
+            out += bias[:, None]
+    elif whole < WORTH_COMPILED or not compiled_stack(a, b, out, bias, min(len(out), 16, 2 * whole // WORTH_COMPILED)):
+        each = a.ndim > 2, b.ndim > 2
 
+        def work(start: int, stop: int) -> None:
+            left, right = a[start:stop] if each[0] else a, b[start:stop] if each[1] else b
+            part = np.matmul(left, right, out=out[start:stop])
+            if bias is not None:
+                part += bias[:, None]
 
-def _stacks(a: Any, b: Any, out: Any, count: int) -> Any:
-    """Matrices one by one: each product is the same wherever it is done."""
-    several = b.ndim > 2
-    if len(a) == 1:
-        product(a[0], b[0] if several else b, out[0])
-    else:
-        share(
-            lambda i, j: np.matmul(a[i:j], b[i:j] if several else b, out=out[i:j]),
-            ranges(len(a), count // len(a), WORTH // 2),
-        )
-    return out
+        share(work, ranges(len(out), whole // len(out), WORTH // 2))

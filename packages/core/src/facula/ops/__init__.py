@@ -33,6 +33,7 @@ KERNELS = (
     "conv",
     "recurrent",
     "pool",
+    "products",
     "fourier",
 )  # families with faster forms, in ops/kernels
 

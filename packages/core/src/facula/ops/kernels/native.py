@@ -70,6 +70,18 @@ def _dimensions(kind: str) -> int:
     return kind[kind.index("[") :].count(",") + 1
 
 
+def blas(name: str) -> int:
+    """The address of a function of the BLAS in the process, such as `sgemm`, by its C interface; 0 if it has none."""
+    from threadpoolctl import ThreadpoolController
+
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        for form in ("cblas_{}", "scipy_cblas_{}64_", "cblas_{}64_", "cblas_{}_64"):
+            found = getattr(library.dynlib, form.format(name), None)
+            if found is not None:
+                return ctypes.cast(found, ctypes.c_void_p).value or 0
+    return 0
+
+
 @functools.cache
 def _libraries() -> tuple[ctypes.CDLL, ...]:
     return ctypes.CDLL(None), ctypes.CDLL("libm.so.6")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from facula.devices.products import product
+from facula.devices.products import product, product_with_each
 from facula.devices.threads import share
 
 
@@ -14,22 +14,16 @@ def _flat(array):
     return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))
 
 
-def _each(matrix, images, size):
+def _each(matrix, images, size, bias=None):
     """matrix @ image for every image; images are shared out, and of one alone the rows or columns."""
     out = np.empty((len(images), len(matrix), images.shape[2]), images.dtype)
-    if len(images) == 1:
-        product(matrix, images[0], out[0])
-    else:
-        share(lambda i, j: np.matmul(matrix, images[i:j], out=out[i:j]), [(i, i + 1) for i in range(len(images))])
+    product_with_each(matrix, images, out, bias)
     return out.reshape(len(images), len(matrix), *size)
 
 
 def convolve(input, weight, bias):
     """(N, C, *) and (O, C, 1...) -> (N, O, *)."""
-    out = _each(weight.reshape(len(weight), -1), _flat(input), input.shape[2:])
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * (input.ndim - 2))
-    return out
+    return _each(weight.reshape(len(weight), -1), _flat(input), input.shape[2:], bias)
 
 
 def input_slope(g, weight):
