@@ -11,11 +11,14 @@ import math
 import numpy as np
 
 from facula.devices.products import product
-from facula.devices.threads import ranges, share
+from facula.devices.threads import ranges, share, single_blas
 from facula.ops.kernels.compiled import F, inline, kernel
+from facula.ops.kernels.cpu.products import gemm, serves
+from facula.ops.kernels.machine import multiply
 from facula.ops.kernels.workspace import workspace
 
 _ROOM = 1 << 19  # numbers in the columns of some images
+_LONG = 16  # windows of an image from which on it has a product of its own
 _WHOLE = 1 << 21  # numbers up to which the columns of all images are made at once
 
 
@@ -23,6 +26,43 @@ _WHOLE = 1 << 21  # numbers up to which the columns of all images are made at on
 def span(offset, step, size, count):
     """The results whose window, at this place of the kernel, lies inside of the line: from, to."""
     return max(0, -(offset // step)), max(0, min(count, (size - offset + step - 1) // step))
+
+
+@inline
+def gather_channel(
+    x, columns, c, height, width, high, wide, down, across, reach_down, reach_across, top, left, rows, cols
+):
+    """Copy the windows of a plane to its rows of columns (C * high * wide, rows * cols or more)."""
+    for k in range(high * wide):
+        x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
+        first, last = span(x0, across, width, cols)
+        begin, end = span(y0, down, height, rows)
+        target = columns[c * high * wide + k]
+        if last - first < cols or end - begin < rows:
+            for i in range(rows * cols):
+                target[i] = 0
+        for y in range(begin, end):
+            into, at = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
+            for i in range(np.uint64(first), np.uint64(last)):  # unsigned: no index counts from the end
+                target[into + i] = x[at + i * np.uint64(across)]
+
+
+@inline
+def fold_channel(
+    columns, x, c, height, width, high, wide, down, across, reach_down, reach_across, top, left, rows, cols
+):
+    """The adjoint of `gather_channel`; the plane is written, not added to."""
+    for i in range(height * width):
+        x[i] = 0
+    for k in range(high * wide):
+        x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
+        first, last = span(x0, across, width, cols)
+        begin, end = span(y0, down, height, rows)
+        source = columns[c * high * wide + k]
+        for y in range(begin, end):
+            at, into = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
+            for i in range(np.uint64(first), np.uint64(last)):
+                x[into + i * np.uint64(across)] += source[at + i]
 
 
 @kernel
@@ -34,20 +74,11 @@ def gather(
     plane = height * width
     channels = x.size // (images * plane)
     for c in range(start, stop):
-        for k in range(high * wide):
-            x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
-            first, last = span(x0, across, width, cols)
-            begin, end = span(y0, down, height, rows)
-            for n in range(images):
-                target = columns[c * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
-                source = x[(n * channels + c) * plane : (n * channels + c + 1) * plane]
-                if last - first < cols or end - begin < rows:
-                    for i in range(target.size):
-                        target[i] = 0
-                for y in range(begin, end):
-                    into, at = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
-                    for i in range(np.uint64(first), np.uint64(last)):  # unsigned: no index counts from the end
-                        target[into + i] = source[at + i * np.uint64(across)]
+        for n in range(images):
+            gather_channel(
+                x[(n * channels + c) * plane :], columns[:, n * rows * cols :], c, height, width, high, wide, down, across,
+                reach_down, reach_across, top, left, rows, cols,
+            )  # fmt: skip
 
 
 @kernel
@@ -60,18 +91,79 @@ def fold(
     channels = x.size // (images * plane)
     for c in range(start, stop):
         for n in range(images):
-            target = x[(n * channels + c) * plane : (n * channels + c + 1) * plane]
-            for i in range(target.size):
-                target[i] = 0
-            for k in range(high * wide):
-                x0, y0 = k % wide * reach_across - left, k // wide * reach_down - top
-                first, last = span(x0, across, width, cols)
-                begin, end = span(y0, down, height, rows)
-                source = columns[c * high * wide + k, n * rows * cols : (n + 1) * rows * cols]
-                for y in range(begin, end):
-                    at, into = np.uint64(y * cols), np.uint64((y0 + y * down) * width + x0)
-                    for i in range(np.uint64(first), np.uint64(last)):
-                        target[into + i * np.uint64(across)] += source[at + i]
+            fold_channel(
+                columns[:, n * rows * cols :], x[(n * channels + c) * plane :], c, height, width, high, wide, down, across,
+                reach_down, reach_across, top, left, rows, cols,
+            )  # fmt: skip
+
+
+@kernel
+def convolve_images(
+    x: F[:, ::1], gemm: int, weight: F[:, ::1], bias: F[::1], columns: F[:, :, ::1], out: F[:, :, ::1], height: int, width: int,
+    high: int, wide: int, down: int, across: int, reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int,
+    start: int, stop: int,
+):  # fmt: skip
+    """Image by image: columns[n] = the windows of x[n], out[n] = weight columns[n] + bias."""
+    count, inner, places, plane = weight.shape[0], weight.shape[1], rows * cols, height * width
+    for n in range(start, stop):
+        image, made, target = x[n], columns[n], out[n]
+        for c in range(inner // (high * wide)):
+            gather_channel(
+                image[c * plane :], made, c, height, width, high, wide, down, across, reach_down, reach_across, top, left, rows,
+                cols,
+            )  # fmt: skip
+        multiply(
+            gemm, 0, 0, count, places, inner, weight.ctypes.data, inner, made.ctypes.data, places, weight.dtype.type(0),
+            target.ctypes.data, places,
+        )  # fmt: skip
+        for row in range(bias.size):
+            line, more = target[row], bias[row]
+            for j in range(line.size):
+                line[j] += more
+
+
+@kernel
+def image_slopes(
+    g: F[:, :, ::1], gemm: int, weight: F[:, ::1], columns: F[:, :, ::1], slope: F[:, ::1], height: int, width: int, high: int,
+    wide: int, down: int, across: int, reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int, start: int,
+    stop: int,
+):  # fmt: skip
+    """Image by image: columns[n] = weight' g[n], which are added up to slope[n]."""
+    count, inner, places, plane = weight.shape[0], weight.shape[1], rows * cols, height * width
+    for n in range(start, stop):
+        made, image = columns[n], slope[n]
+        multiply(
+            gemm, 1, 0, inner, places, count, weight.ctypes.data, inner, g[n].ctypes.data, places, weight.dtype.type(0),
+            made.ctypes.data, places,
+        )  # fmt: skip
+        for c in range(inner // (high * wide)):
+            fold_channel(
+                made, image[c * plane :], c, height, width, high, wide, down, across, reach_down, reach_across, top, left, rows,
+                cols,
+            )  # fmt: skip
+
+
+@kernel
+def weight_sums(
+    g: F[:, :, ::1], gemm: int, x: F[:, ::1], columns: F[:, :, ::1], sums: F[:, :, ::1], height: int, width: int, high: int,
+    wide: int, down: int, across: int, reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int, start: int,
+    stop: int,
+):  # fmt: skip
+    """sums[k] = the sum of g[n] columns[n]' over every len(sums)-th image from the k-th on."""
+    count, inner, places, plane = g.shape[1], columns.shape[1], rows * cols, height * width
+    for k in range(start, stop):
+        for n in range(k, len(x), len(sums)):
+            image, made = x[n], columns[n]
+            for c in range(inner // (high * wide)):
+                gather_channel(
+                    image[c * plane :], made, c, height, width, high, wide, down, across, reach_down, reach_across, top, left,
+                    rows, cols,
+                )  # fmt: skip
+            beta = sums.dtype.type(0 if n == k else 1)
+            multiply(
+                gemm, 0, 1, count, inner, places, g[n].ctypes.data, places, made.ctypes.data, places, beta, sums[k].ctypes.data,
+                inner,
+            )  # fmt: skip
 
 
 class _Plan:
@@ -85,6 +177,18 @@ class _Plan:
         self.parts = ranges(images, 1, -(-images // count))
         (top, _), (left, _) = padding
         self.channels, self.shape = channels, (*size, *kernel, *stride, *dilation, top, left, *outs)
+        # in one go: where compiled code may call BLAS, and its products for single images are long enough
+        self.at_once = len(self.parts) == groups == 1 < images and self.places >= _LONG and serves(dtype)
+
+    def go(self, loop, count, first, *arrays):
+        """Run one of the loops over images, or over sums of them, whose cost is that of its products."""
+        size = 4 * self.rows * self.places * len(first) // count  # a column costs more than to copy it
+        with single_blas():
+            loop.share(count, size, first, gemm(self.dtype), *arrays, *self.shape)
+
+    def each(self, images):
+        """Memory of this thread for the columns of each image."""
+        return workspace("columns", images, self.rows, self.places, dtype=self.dtype)
 
     def columns(self, images):
         """Memory of this thread for the columns of some images."""
@@ -126,6 +230,11 @@ def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
     plan = _Plan(input.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
     matrix = weight.reshape(groups, count // groups, -1)
     out = np.empty((images, groups, count // groups, plan.places), input.dtype)
+    if plan.at_once:
+        shift = np.empty(0, input.dtype) if bias is None else np.ascontiguousarray(bias)
+        flat, columns = input.reshape(images, -1), plan.each(images)
+        plan.go(convolve_images, images, flat, matrix[0], shift, columns, out[:, 0])
+        return out.reshape(images, count, *outs)
 
     def work(start, stop):
         columns, target = plan.gather(input[start:stop]), out[start:stop]
@@ -157,6 +266,10 @@ def input_slope(g, weight, size, stride, padding, dilation, groups):
     matrix = weight.reshape(groups, count // groups, -1).swapaxes(1, 2)
     upper = g.reshape(images, groups, count // groups, plan.places)
     slope = np.empty((images, channels * groups, *size), g.dtype)
+    if plan.at_once:
+        flat = slope.reshape(images, -1)
+        plan.go(image_slopes, images, upper[:, 0], weight.reshape(count, -1), plan.each(images), flat)
+        return slope
 
     def work(start, stop):
         columns = plan.columns(stop - start).reshape(groups, plan.rows // groups, -1)
@@ -180,6 +293,8 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
     plan = _Plan(g.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
     shape = groups, count // groups, plan.rows // groups
     sums = max(1, min(len(plan.parts), 8, (1 << 22) // math.prod(shape)))  # the same for any number of threads
+    if plan.at_once:
+        sums = min(images, 8)
     totals = np.empty((sums, *shape), g.dtype)
 
     def work(k, _):
@@ -190,7 +305,11 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
             if i:
                 totals[k] += part
 
-    share(work, [(k, k + 1) for k in range(sums)])
+    if plan.at_once:
+        arrays = input.reshape(images, -1), plan.each(images), totals[:, 0]
+        plan.go(weight_sums, sums, g.reshape(images, count, -1), *arrays)
+    else:
+        share(work, [(k, k + 1) for k in range(sums)])
     for part in totals[1:]:
         totals[0] += part
     return totals[0].reshape(count, channels // groups, *kernel)

@@ -107,13 +107,14 @@ def _run(a: Any, b: Any, out: Any, bias: Any, moves: tuple[int, int], along: int
     return True
 
 
-def _serves(out: Any) -> bool:
-    return out.dtype in _PAIRS and bool(out.size) and compiled.allowed() and bool(gemm(out.dtype))
+def serves(dtype: Any) -> bool:
+    """Whether compiled code may multiply matrices of this type."""
+    return dtype in _PAIRS and compiled.allowed() and bool(gemm(dtype))
 
 
 def matrices(a: Any, b: Any, out: Any, bias: Any, pieces: int) -> bool:
     """out = a b + bias, cut along whichever there are more of, rows or columns; False if it cannot be done here."""
-    if not _serves(out) or (bias is not None and bias.shape != out.shape[1:]):
+    if not out.size or not serves(out.dtype) or (bias is not None and bias.shape != out.shape[1:]):
         return False
     rows, columns = out.shape
     along = ROWS if rows >= columns else COLUMNS
@@ -122,7 +123,7 @@ def matrices(a: Any, b: Any, out: Any, bias: Any, pieces: int) -> bool:
 
 def stack(a: Any, b: Any, out: Any, bias: Any, pieces: int) -> bool:
     """The same for matrices one by one; of a or b there may be one alone, and the bias has a number for each row."""
-    if not _serves(out) or out.ndim != 3:
+    if not out.size or not serves(out.dtype) or out.ndim != 3:
         return False
     moves = tuple(x.strides[0] if x.ndim > 2 else 0 for x in (a, b))
     return _run(a, b, out, bias, moves, STACK, len(out), pieces)
