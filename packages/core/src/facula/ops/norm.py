@@ -363,8 +363,40 @@ def _affine(input, weight, bias):
     return input if bias is None else input + _per_channel(bias, input.ndim)
 
 
+def _terms_shape(mean, var, weight, bias, eps):
+    return Meta(mean.shape, mean.dtype), Meta(mean.shape, mean.dtype)
+
+
+@op(_terms_shape, returns=2, onnx=None, samples=[
+    sample((3,), (3,), (3,), (3,), eps=4.0), sample((1,), (1,), (1,), (1,), eps=5.0),
+])  # fmt: skip
+def channel_terms_op(xp, mean, var, weight, bias, /, eps):
+    """The factor weight / sqrt(var + eps) and the shift bias - mean * factor of each channel."""
+    factor = weight / xp.sqrt(var + eps)
+    return factor, bias - mean * factor
+
+
+def _terms_slope(g, mean, var, weight, needs, eps):
+    at_factor, at_shift = g
+    rstd = (var + eps).rsqrt()
+    if at_shift is not None:
+        at_factor = -at_shift * mean if at_factor is None else at_factor - at_shift * mean
+    return (
+        -at_shift * weight * rstd if needs[0] and at_shift is not None else None,
+        at_factor * weight * rstd**3 * -0.5 if needs[1] else None,
+        at_factor * rstd if needs[2] else None,
+        at_shift if needs[3] else None,
+    )
+
+
+channel_terms_op.vjp(_terms_slope)
+
+
 def _fixed(input, mean, var, weight, bias, eps):
     """Normalise with statistics that are given."""
+    parts = mean, var, weight, bias
+    if not state.interpreters and all(p is not None and p.dtype == input.dtype for p in parts):
+        return _affine(input, *channel_terms_op(*parts, eps=eps))
     factor = (var + eps).rsqrt()
     if weight is not None:
         factor = factor * weight

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from facula.devices.threads import ranges, share
 from facula.ops import pool
 from facula.ops.kernels.compiled import float32, inline, int64, kernel
+from facula.ops.kernels.cpu.columns import span
 from facula.ops.kernels.vector import INF, ZERO
 from facula.ops.pool import avg_pool_op, avg_spread_op, max_pool_op
 
@@ -22,31 +22,78 @@ def higher(a, b):
     return b if (b > a) | (b != b) else a
 
 
+@inline
+def raise_to(target, source, offset, step, size):
+    """target[j] = the higher of itself and source[offset + j * step], where that lies within."""
+    first, last = span(offset, step, size, target.size)
+    for j in range(np.uint64(first), np.uint64(last)):
+        target[j] = higher(target[j], source[np.uint64(offset) + j * np.uint64(step)])
+
+
 @kernel
 def max_planes(
     x: float32[:, :, ::1], out: float32[:, :, ::1], joined: float32[:, ::1], how: int64[::1], start: int, stop: int
 ):
     tall, wide, down, right, top, left, apart, beside = how[0], how[1], how[2], how[3], how[4], how[5], how[6], how[7]
+    width = x.shape[2]
     for p in range(start, stop):
-        whole = joined[p]
-        for j in range(whole.size):
-            whole[j] = -INF
-        inside = whole[left : left + x.shape[2]]
         for i in range(out.shape[1]):
-            for j in range(inside.size):
-                inside[j] = -INF
+            inside, target = joined[p], out[p, i]
+            if tall == 1 and 0 <= i * down - top < x.shape[1]:
+                inside = x[p, i * down - top]
+            else:
+                for j in range(width):
+                    inside[j] = -INF
+                for k in range(tall):
+                    y = i * down - top + k * apart
+                    if 0 <= y < x.shape[1]:
+                        row = x[p, y]
+                        for j in range(width):
+                            inside[j] = higher(inside[j], row[j])
+            for j in range(target.size):
+                target[j] = -INF
+            for k in range(wide):
+                if right == 2:  # a step that the compiler knows
+                    raise_to(target, inside, k * beside - left, 2, width)
+                else:
+                    raise_to(target, inside, k * beside - left, right, width)
+
+
+@inline
+def hand_out(row, line, best, rest, offset, step):
+    """What is left of each window's gradient goes to its number at this place, if that is the highest."""
+    first, last = span(offset, step, line.size, best.size)
+    for j in range(np.uint64(first), np.uint64(last)):
+        at = np.uint64(offset) + j * np.uint64(step)
+        value, left = line[at], rest[j]
+        hit = (value == best[j]) | (value != value)
+        row[at] = left if hit else ZERO
+        rest[j] = ZERO if hit else left
+
+
+@kernel
+def max_slopes_apart(
+    g: float32[:, :, ::1], out: float32[:, :, ::1], x: float32[:, :, ::1], slope: float32[:, :, ::1], rests: float32[:, ::1],
+    how: int64[::1], start: int, stop: int,
+):  # fmt: skip
+    """`max_slopes` where windows lie apart: place by place of all windows of a row."""
+    tall, wide, down, right, top, left, apart, beside = how[0], how[1], how[2], how[3], how[4], how[5], how[6], how[7]
+    for p in range(start, stop):
+        plane, rest = slope[p], rests[p]
+        for y in range(plane.shape[0]):
+            for j in range(plane.shape[1]):
+                plane[y, j] = ZERO
+        for i in range(out.shape[1]):
+            for j in range(rest.size):
+                rest[j] = g[p, i, j]
             for k in range(tall):
                 y = i * down - top + k * apart
                 if 0 <= y < x.shape[1]:
-                    row = x[p, y]
-                    for j in range(inside.size):
-                        inside[j] = higher(inside[j], row[j])
-            target = out[p, i]
-            for j in range(target.size):
-                best = whole[j * right]
-                for k in range(1, wide):
-                    best = higher(best, whole[j * right + k * beside])
-                target[j] = best
+                    for n in range(wide):
+                        if right == 2:
+                            hand_out(plane[y], x[p, y], out[p, i], rest, n * beside - left, 2)
+                        else:
+                            hand_out(plane[y], x[p, y], out[p, i], rest, n * beside - left, right)
 
 
 @kernel
@@ -159,7 +206,7 @@ def max_pool(xp, input, kernel, stride, padding, dilation, ceil_mode):
         return max_pool_op.forward(xp, input, kernel, stride, padding, dilation, ceil_mode)
     out = np.empty(max_pool_op.rule.shape(input, kernel, stride, padding, dilation, ceil_mode).shape, np.float32)
     x, how = _planes(input, rank), _how(kernel, stride, padding, dilation)
-    joined = _room(len(x), x.shape[2], out.shape, how)
+    joined = np.empty((len(x), x.shape[2]), np.float32)
     max_planes.share(len(x), x[0].size * 2, x, _planes(out, rank), joined, how)
     return out
 
@@ -167,19 +214,15 @@ def max_pool(xp, input, kernel, stride, padding, dilation, ceil_mode):
 def max_slope(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp):
     rank = len(kernel)
     overlapping = any(s < d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation, strict=True))
-    rest = kernel, stride, padding, dilation, ceil_mode, xp
     if rank > 2 or not max_slopes.serves(g, out, input):
-        return pool.max_array(g, out, input, *rest)
+        return pool.max_array(g, out, input, kernel, stride, padding, dilation, ceil_mode, xp)
     slope = np.empty_like(input)
-    if not overlapping:  # NumPy is faster where windows lie apart, some images at a time
-
-        def work(start, stop):
-            slope[start:stop] = pool.max_array(g[start:stop], out[start:stop], input[start:stop], *rest)
-
-        share(work, ranges(len(input), input[0].size, 1 << 17), blas=False)
-        return slope
     x, how = _planes(input, rank), _how(kernel, stride, padding, dilation)
-    max_slopes.share(len(x), x[0].size * 2, _planes(g, rank), _planes(out, rank), x, _planes(slope, rank), how)
+    arrays, cost = (_planes(g, rank), _planes(out, rank), x, _planes(slope, rank)), 2 * x[0].size
+    if overlapping:
+        max_slopes.share(len(x), cost, *arrays, how)
+    else:
+        max_slopes_apart.share(len(x), cost, *arrays, np.empty((len(x), out.shape[-1]), np.float32), how)
     return slope
 
 
