@@ -2,11 +2,12 @@
 
 The threads of OpenBLAS wait in a busy loop for milliseconds after a product, and take the processor from whatever comes next.
 How it cuts a product depends on how many they are, and with that the last bits of the result. Here the cuts depend on the
-shapes alone, so that results are the same for any number of threads.
+shapes, and on how many cores the machine has, so that results are the same for any number of threads.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ WORTH = 1 << 22  # multiplications that are worth waking another thread for ...
 WORTH_COMPILED = 1 << 19  # ... and that are worth handing over in compiled code
 WORTH_BY_VECTOR = 1 << 20  # the same by a vector: every number is read from memory for one of them
 LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
+MOST = min(max(2, os.cpu_count() or 2), 16)  # pieces, whatever number of threads is set
 
 
 def _refused(*arguments: Any) -> bool:
@@ -108,11 +110,8 @@ def _matrices(a: Any, b: Any, out: Any, bias: Any, count: int) -> Any:
 
 
 def pieces(n: int) -> int:
-    """Two, four, eight or sixteen pieces of so many rows, more than two only if each has at least `LEAST`."""
-    count = 2
-    while n >= 2 * count * LEAST and count < 16:
-        count *= 2
-    return count
+    """How many pieces to cut so many rows or columns into: at least two."""
+    return max(2, min(MOST, n // LEAST))
 
 
 def _stacks(a: Any, b: Any, out: Any, bias: Any) -> None:

@@ -15,6 +15,7 @@ from facula.devices.threads import ranges, share, single_blas
 from facula.ops.kernels.compiled import F, inline, kernel
 from facula.ops.kernels.cpu.products import gemm, serves
 from facula.ops.kernels.machine import multiply
+from facula.ops.kernels.rows import fill
 from facula.ops.kernels.workspace import workspace
 
 _ROOM = 1 << 19  # numbers in the columns of some images
@@ -112,14 +113,13 @@ def convolve_images(
                 image[c * plane :], made, c, height, width, high, wide, down, across, reach_down, reach_across, top, left, rows,
                 cols,
             )  # fmt: skip
+        for row in range(bias.size):
+            fill(target[row], bias[row])
         multiply(
-            gemm, 0, 0, count, places, inner, weight.ctypes.data, inner, made.ctypes.data, places, weight.dtype.type(0),
+            gemm, 0, 0, count, places, inner, weight.ctypes.data, inner, made.ctypes.data, places,
+            weight.dtype.type(bias.size > 0),
             target.ctypes.data, places,
         )  # fmt: skip
-        for row in range(bias.size):
-            line, more = target[row], bias[row]
-            for j in range(line.size):
-                line[j] += more
 
 
 @kernel

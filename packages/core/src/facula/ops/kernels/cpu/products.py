@@ -1,7 +1,7 @@
 """Matrix products whose pieces the crew shares: BLAS is called by compiled code, without the interpreter's lock.
 
-A product is cut along its rows, along its columns, or along a stack of matrices; each piece adds its bias while its results
-are in the cache.
+A product is cut along its rows, along its columns, or along a stack of matrices. Where there is a bias the results begin as
+that, and BLAS adds to them: it would begin with zeros anyway.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from facula.devices import products
 from facula.ops.kernels import compiled, native
 from facula.ops.kernels.compiled import F, kernel
 from facula.ops.kernels.machine import multiply
+from facula.ops.kernels.rows import fill
 
 STACK, ROWS, COLUMNS = 0, 1, 2
 _PAIRS = {np.dtype("float32"): "sgemm", np.dtype("float64"): "dgemm"}
@@ -29,45 +30,29 @@ def product_pieces(
 
     The bias has a number for each column, or if that is what the stack is made of (`along` 0) for each row.
     """
-    columns, zero = out.shape[1], out.dtype.type(0)
+    columns, beta = out.shape[1], out.dtype.type(bias.size > 0)
     if along == STACK:
         for i in range(start, stop):
             made = out[i * rows : (i + 1) * rows]
-            at = made.ctypes.data
+            for row in range(min(rows, bias.size)):
+                fill(made[row], bias[row])
             multiply(
-                gemm,
-                turn_a,
-                turn_b,
-                rows,
-                columns,
-                inner,
-                a + i * move_a,
-                step_a,
-                b + i * move_b,
-                step_b,
-                zero,
-                at,
-                columns,
-            )
-            if bias.size > 0:
-                for row in range(rows):
-                    line, more = made[row], bias[row]
-                    for j in range(line.size):
-                        line[j] += more
+                gemm, turn_a, turn_b, rows, columns, inner, a + i * move_a, step_a, b + i * move_b, step_b, beta,
+                made.ctypes.data, columns,
+            )  # fmt: skip
     else:
         first, last = (0, rows) if along == COLUMNS else (start, stop)
         begin, end = (start, stop) if along == COLUMNS else (0, columns)
-        made = out[first:last, begin:end]
-        multiply(
-            gemm, turn_a, turn_b, last - first, end - begin, inner, a + first * move_a, step_a, b + begin * move_b, step_b, zero,
-            made.ctypes.data, columns,
-        )  # fmt: skip
         if bias.size > 0:
             more = bias[begin:end]
             for row in range(first, last):
                 line = out[row, begin:end]
                 for j in range(line.size):
-                    line[j] += more[j]
+                    line[j] = more[j]
+        multiply(
+            gemm, turn_a, turn_b, last - first, end - begin, inner, a + first * move_a, step_a, b + begin * move_b, step_b, beta,
+            out[first, begin:].ctypes.data, columns,
+        )  # fmt: skip
 
 
 @functools.cache
