@@ -24,16 +24,17 @@ _PAIRS = {np.dtype("float32"): "sgemm", np.dtype("float64"): "dgemm"}
 @kernel
 def product_pieces(
     gemm: int, a: int, move_a: int, turn_a: int, step_a: int, b: int, move_b: int, turn_b: int, step_b: int, out: F[:, ::1],
-    bias: F[::1], rows: int, inner: int, along: int, start: int, stop: int,
+    bias: F[::1], rows: int, apart: int, inner: int, along: int, more: int, start: int, stop: int,
 ):  # fmt: skip
-    """out (stack * rows, columns) = a b + bias, for some of the stack, of the rows or of the columns.
+    """out = a b + bias, for some of the stack, of the rows or of the columns; `more`: added to what is there.
 
-    The bias has a number for each column, or if that is what the stack is made of (`along` 0) for each row.
+    The results of a stack lie `apart` rows from each other. The bias has a number for each column, or if that is what the stack is
+    made of (`along` 0) for each row.
     """
-    columns, beta = out.shape[1], out.dtype.type(bias.size > 0)
+    columns, beta = out.shape[1], out.dtype.type(bias.size > 0 or more > 0)
     if along == STACK:
         for i in range(start, stop):
-            made = out[i * rows : (i + 1) * rows]
+            made = out[i * apart : i * apart + rows]
             for row in range(min(rows, bias.size)):
                 fill(made[row], bias[row])
             multiply(
@@ -86,7 +87,7 @@ def _run(a: Any, b: Any, out: Any, bias: Any, moves: tuple[int, int], along: int
     rows, inner = a.shape[-2:]
     arguments = (
         gemm(dtype), native.address(a), moves[0], *left, native.address(b), moves[1], *right,
-        out.reshape(-1, out.shape[-1]), bias, rows, inner, along,
+        out.reshape(-1, out.shape[-1]), bias, rows, rows, inner, along, 0,
     )  # fmt: skip
     product_pieces.load(dtype).share(arguments, count, pieces)
     return True

@@ -17,8 +17,11 @@ import math
 
 import numpy as np
 
-from facula.devices.threads import ranges, share
+from facula.devices.threads import ranges, single_blas
+from facula.ops.kernels import native, sequence
 from facula.ops.kernels.compiled import float32, inline, kernel
+from facula.ops.kernels.cpu.products import STACK, gemm, product_pieces, serves
+from facula.ops.kernels.sequence import places
 from facula.ops.kernels.workspace import workspace
 
 LEAST_CHANNELS, LEAST_TILES = 16, 32
@@ -29,6 +32,7 @@ SMALL_WEIGHT, TILES_OF_SMALL = (
 _FEW = 1 << 18  # numbers in tiles at a time, for the second cache
 _MANY = 1 << 20  # for the third cache, where the fewer sums are to be added up the better
 LANES, COLUMN, TILE = 64, 6 * 64, 36 * 64
+_NONE = np.empty(0, np.float32)
 f = np.float32
 TWO, FOUR, FIVE, EIGHT = f(2), f(4), f(5), f(8)
 QUARTER, SIXTH, TWELFTH, TWENTY_FOURTH = f(1 / 4), f(1 / 6), f(1 / 12), f(1 / 24)
@@ -102,8 +106,9 @@ def input_tiles(
     x: float32[::1], tiles: float32[:, :, ::1], scratch: float32[::1], channels: int, height: int, width: int,
     top: int, left: int, down: int, across: int, origin: int, start: int, stop: int,
 ):  # fmt: skip
-    """B' d B of rows of tiles: x (N, C, H, W) flat -> tiles (36, rows * across, C), from row `origin` on; a picture has `down` rows."""
+    """B' d B of rows of tiles: x (N, C, H, W) flat -> tiles (36, rows * across, C), from row `origin` on (-1: from the first); a picture has `down` rows."""
     tile, strip, plane = scratch[:TILE], scratch[TILE:], height * width
+    origin = start if origin < 0 else origin
     for row in range(start, stop):
         for first in range(0, channels, LANES):
             lanes, columns = min(LANES, channels - first), 4 * across + 2
@@ -182,6 +187,7 @@ def output_tiles(
 ):  # fmt: skip
     """A' m A + bias of rows of tiles: (36, rows * across, O) -> channels from `offset` on of out (N, total, H, W) flat."""
     tile, strip, plane, channels = scratch[:TILE], scratch[TILE:], height * width, tiles.shape[2]
+    origin = start if origin < 0 else origin
     for row in range(start, stop):
         y0 = row % down * 4
         for first in range(0, channels, LANES):
@@ -304,6 +310,7 @@ def suits(kernel, stride, dilation, groups, channels, outs, *arrays):
         and min(channels) >= LEAST_CHANNELS
         and outs[0] * -(-outs[1] // 4) * -(-outs[2] // 4) >= least
         and input_tiles.serves(*arrays)
+        and serves(arrays[0].dtype)
     )
 
 
@@ -314,22 +321,25 @@ class _Rows:
         self.down, self.across = -(-height // 4), -(-width // 4)
         total, tiles = images * self.down, max(LEAST_TILES, channels * count // 512, room // (36 * (channels + count)))
         step = min(total, -(-tiles // self.across))
-        self.parts = [(i, min(i + step, total)) for i in range(0, total, step)]
+        self.parts = ranges(total, 1, step)
         self.room = step * self.across + 1  # one more, so that the 36 planes do not fall on the same lines of a cache
 
-    def tiles(self, *channels):
-        """Memory of this thread for tiles of each of these numbers of channels."""
-        return [workspace(f"winograd.{i}", 36, self.room, n) for i, n in enumerate(channels)]
+    def tiles(self, name, places, channels):
+        """Memory for tiles of so many channels, of each who works."""
+        return workspace(f"winograd.{name}", places, 36, self.room, channels)
 
     def scratch(self):
-        """Memory of this thread for what a loop works on."""
-        return workspace("winograd.scratch", TILE + COLUMN * (4 * self.across + 2))
+        """What a loop works on, of each who works."""
+        return _scratch(TILE + COLUMN * (4 * self.across + 2))
 
 
-def _blocks(count, parts):
-    """Channels of results at a time: all, unless there is one part only and several threads may wait."""
-    step = count if parts > 1 else max(128, -(-count // 4))
-    return [(i, min(i + step, count)) for i in range(0, count, step)]
+def _scratch(size):
+    return workspace("winograd.scratch", places(), size)
+
+
+def _pieces(n, size):
+    """Cut n rows, each of so many numbers, into items of a sequence of one form."""
+    return [(0, start, stop) for start, stop in ranges(n, size, 1 << 16)]
 
 
 def _weights(weight, turned):
@@ -337,13 +347,39 @@ def _weights(weight, turned):
     outs, ins = weight.shape[:2]
     rows, lanes, steps = (outs, ins, (9 * ins, 9)) if turned else (ins, outs, (9, 9 * ins))
     tiles = np.empty((36, rows, lanes), np.float32)
-
-    def work(start, stop):
-        scratch = workspace("winograd.scratch", TILE + 27 * LANES)
-        weight_tiles(weight.reshape(-1), tiles, scratch, *steps, int(turned), start, stop)
-
-    share(work, ranges(rows, 36 * lanes, 1 << 16), blas=False)
+    forms = [
+        [[(weight_tiles, (weight.reshape(-1), tiles, scratch, *steps, int(turned)))]]
+        for scratch in _scratch(TILE + 27 * LANES)
+    ]
+    sequence.run(forms, _pieces(rows, 36 * lanes))
     return tiles
+
+
+def _product(source, kernels, first, product, tiles):
+    """The 36 products of tiles with the kernels of some results."""
+    rows, count = source.shape[1], product.shape[2]
+    strides = (
+        source.strides[0],
+        0,
+        source.shape[2],
+        native.address(kernels) + 4 * first,
+        kernels.strides[0],
+        0,
+        kernels.shape[2],
+    )
+    flat = product.reshape(36 * rows, count)
+    return product_pieces, (
+        gemm(product.dtype),
+        native.address(source),
+        *strides,
+        flat,
+        _NONE,
+        tiles,
+        rows,
+        source.shape[2],
+        STACK,
+        0,
+    )
 
 
 def convolve(input, weight, bias, padding, outs, turned=False):
@@ -353,21 +389,30 @@ def convolve(input, weight, bias, padding, outs, turned=False):
     bias = np.zeros(count, np.float32) if bias is None else np.ascontiguousarray(bias)
     out = np.empty((images, count, *outs), np.float32)
     plan = _Rows(images, *outs, channels, count, _FEW)
-    blocks = _blocks(count, len(plan.parts))
+    step = count if len(plan.parts) > 1 else max(128, -(-count // 4))  # of one part alone, several do some results each
+    blocks = ranges(count, 1, step)
+    heights = sorted({stop - start for start, stop in plan.parts})
+    sources, results = plan.tiles("input", places(), channels), plan.tiles("output", places(), blocks[0][1])
+    x, y, shape = input.reshape(-1), out.reshape(-1), (plan.down, plan.across, -1)
 
-    def work(k, _):
-        (start, stop), (first, last) = plan.parts[k // len(blocks)], blocks[k % len(blocks)]
-        (source, product), scratch = plan.tiles(channels, last - first), plan.scratch()
-        tiles = (stop - start) * plan.across
-        input_tiles(
-            input.reshape(-1), source, scratch, channels, *size, top, left, plan.down, plan.across, start, start, stop
-        )
-        np.matmul(source[:, :tiles], kernels[:, :, first:last], out=product[:, :tiles])
-        output_tiles(
-            product, out.reshape(-1), bias, scratch, first, count, *outs, plan.down, plan.across, start, start, stop
-        )
+    def form(source, result, scratch, block, height):
+        first, last = block
+        made = result.reshape(-1)[: 36 * plan.room * (last - first)].reshape(36, plan.room, last - first)
+        return [
+            (input_tiles, (x, source, scratch, channels, *size, top, left, *shape)),
+            _product(source, kernels, first, made, height * plan.across),
+            (output_tiles, (made, y, bias, scratch, first, count, *outs, *shape)),
+        ]
 
-    share(work, [(k, k + 1) for k in range(len(plan.parts) * len(blocks))])
+    memory = zip(sources, results, plan.scratch(), strict=True)
+    forms = [[form(*own, block, height) for block in blocks for height in heights] for own in memory]
+    items = [
+        (k * len(heights) + heights.index(stop - start), start, stop, 0, 36, start, stop)
+        for start, stop in plan.parts
+        for k in range(len(blocks))
+    ]
+    with single_blas():
+        sequence.run(forms, items)
     return out
 
 
@@ -376,36 +421,30 @@ def weight_slope(g, input, padding):
     (images, channels, *size), (count, *outs) = input.shape, g.shape[1:]
     slope, (top, _), (left, _) = np.empty((count, channels, 3, 3), np.float32), *padding
     plan = _Rows(images, *outs, channels, count, _MANY)
-    groups = max(1, min(len(plan.parts), 8, (1 << 22) // (36 * channels * count)))  # the same for any number of threads
-    totals = np.empty((groups, 36, channels, count), np.float32)
-
-    def work(k, _):
-        source, slopes = plan.tiles(channels, count)
-        part = workspace("winograd.part", 36, channels, count)
-
-        def transform(start, stop):
-            scratch, shape = plan.scratch(), (plan.down, plan.across, origin, start, stop)
-            input_tiles(input.reshape(-1), source, scratch, channels, *size, top, left, *shape)
-            slope_tiles(g.reshape(-1), slopes, scratch, count, *outs, *shape)
-
-        def multiply(first, last):
-            lines, places = slice(0, (end - origin) * plan.across), slice(first, last)
-            into = part if origin > plan.parts[k][0] else totals[k]
-            np.matmul(source[places, lines].transpose(0, 2, 1), slopes[places, lines], out=into[places])
-            if into is part:
-                totals[k, places] += part[places]
-
-        for origin, end in plan.parts[k::groups]:
-            step = max(1, (end - origin) // 8)
-            share(transform, [(i, min(i + step, end)) for i in range(origin, end, step)], blas=False)
-            share(multiply, [(i, i + 6) for i in range(0, 36, 6)])
-
-    share(work, [(k, k + 1) for k in range(groups)])
-    for part in totals[1:]:
-        totals[0] += part
-
-    def finish(start, stop):
-        weight_slopes(totals[0], slope.reshape(-1), workspace("winograd.scratch", TILE + 27 * LANES), start, stop)
-
-    share(finish, ranges(channels, 36 * count, 1 << 16), blas=False)
+    total, dtype = np.empty((36, channels, count), np.float32), input.dtype
+    (source,), (slopes,) = plan.tiles("input", 1, channels), plan.tiles("output", 1, count)
+    for start, stop in plan.parts:
+        shape = plan.down, plan.across, start
+        forms = [
+            [
+                [
+                    (input_tiles, (input.reshape(-1), source, scratch, channels, *size, top, left, *shape)),
+                    (slope_tiles, (g.reshape(-1), slopes, scratch, count, *outs, *shape)),
+                ]
+            ]
+            for scratch in plan.scratch()
+        ]
+        step = max(1, (stop - start) // 8)
+        sequence.run(
+            forms, [(0, i, j, i, j) for i, j in ((start + a, start + b) for a, b in ranges(stop - start, 1, step))]
+        )
+        strides = source.strides[0], 1, channels, native.address(slopes), slopes.strides[0], 0, count
+        arguments = (
+            gemm(dtype), native.address(source), *strides, total.reshape(-1, count), _NONE, channels, channels,
+            (stop - start) * plan.across, STACK, int(start > 0),
+        )  # fmt: skip
+        with single_blas():
+            product_pieces.load(dtype).share(arguments, 36, 6)
+    forms = [[[(weight_slopes, (total, slope.reshape(-1), scratch))]] for scratch in _scratch(TILE + 27 * LANES)]
+    sequence.run(forms, _pieces(channels, 36 * count))
     return slope
