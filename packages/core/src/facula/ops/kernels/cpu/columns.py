@@ -19,7 +19,8 @@ from facula.ops.kernels.rows import fill
 from facula.ops.kernels.workspace import workspace
 
 _ROOM = 1 << 19  # numbers in the columns of some images
-_LONG = 16  # windows of an image from which on it has a product of its own
+_LONG = 16  # windows of an image from which on it has a product of its own ...
+_PAYS = 1 << 14  # ... and numbers of the weight for each of them up to which that pays
 _WHOLE = 1 << 21  # numbers up to which the columns of all images are made at once
 
 
@@ -177,8 +178,14 @@ class _Plan:
         self.parts = ranges(images, 1, -(-images // count))
         (top, _), (left, _) = padding
         self.channels, self.shape = channels, (*size, *kernel, *stride, *dilation, top, left, *outs)
-        # in one go: where compiled code may call BLAS, and its products for single images are long enough
-        self.at_once = len(self.parts) == groups == 1 < images and self.places >= _LONG and serves(dtype)
+        self.images = images
+
+    def at_once(self, count):
+        """Whether to do all in one go: compiled code may call BLAS, and products for single images, which copy the weight, pay."""
+        small = self.rows * count <= self.places * _PAYS
+        return (
+            len(self.parts) == self.groups == 1 < self.images and self.places >= _LONG and small and serves(self.dtype)
+        )
 
     def go(self, loop, count, first, *arrays):
         """Run one of the loops over images, or over sums of them, whose cost is that of its products."""
@@ -230,7 +237,7 @@ def convolve(input, weight, bias, stride, padding, dilation, groups, outs):
     plan = _Plan(input.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
     matrix = weight.reshape(groups, count // groups, -1)
     out = np.empty((images, groups, count // groups, plan.places), input.dtype)
-    if plan.at_once:
+    if plan.at_once(count):
         shift = np.empty(0, input.dtype) if bias is None else np.ascontiguousarray(bias)
         flat, columns = input.reshape(images, -1), plan.each(images)
         plan.go(convolve_images, images, flat, matrix[0], shift, columns, out[:, 0])
@@ -266,7 +273,7 @@ def input_slope(g, weight, size, stride, padding, dilation, groups):
     matrix = weight.reshape(groups, count // groups, -1).swapaxes(1, 2)
     upper = g.reshape(images, groups, count // groups, plan.places)
     slope = np.empty((images, channels * groups, *size), g.dtype)
-    if plan.at_once:
+    if plan.at_once(count):
         flat = slope.reshape(images, -1)
         plan.go(image_slopes, images, upper[:, 0], weight.reshape(count, -1), plan.each(images), flat)
         return slope
@@ -293,7 +300,7 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
     plan = _Plan(g.dtype, images, channels, size, kernel, stride, padding, dilation, groups, outs)
     shape = groups, count // groups, plan.rows // groups
     sums = max(1, min(len(plan.parts), 8, (1 << 22) // math.prod(shape)))  # the same for any number of threads
-    if plan.at_once:
+    if plan.at_once(count):
         sums = min(images, 8)
     totals = np.empty((sums, *shape), g.dtype)
 
@@ -305,7 +312,7 @@ def weight_slope(g, input, kernel, stride, padding, dilation, groups):
             if i:
                 totals[k] += part
 
-    if plan.at_once:
+    if plan.at_once(count):
         arrays = input.reshape(images, -1), plan.each(images), totals[:, 0]
         plan.go(weight_sums, sums, g.reshape(images, count, -1), *arrays)
     else:
