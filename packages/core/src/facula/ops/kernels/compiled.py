@@ -111,14 +111,14 @@ class Loop:
         code, words, run = self.code, self.code.words(args), self.crew.run
 
         def call(start: int, stop: int) -> None:
-            run(code.address, words, code.at, start, stop, 1, 0)
+            run(code.address, words, code.layout, start, stop, 1, 0)
 
         call.arrays = args  # type: ignore[attr-defined]  # the addresses in it hold as long as it lives
         return call
 
     def share(self, args: tuple[Any, ...], count: int, pieces: int) -> None:
         """Run all of a range in pieces."""
-        self.crew.share(self.code.address, self.code.words(args), self.code.at, count, pieces)
+        self.crew.share(self.code, self.code.words(args), count, pieces)
 
 
 class Dispatched(Loop):

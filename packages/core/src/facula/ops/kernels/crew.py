@@ -16,12 +16,12 @@ import mmap
 
 from facula.config import get_num_threads
 from facula.devices.threads import helpers, inside
-from facula.ops.kernels.machine import add, call, cycles, give_way, inline, load, pause, store, swap
+from facula.ops.kernels.machine import add, cycles, give_way, inline, load, pause, perform, store, swap
 from facula.ops.kernels.native import EXCEPTION, RESULT, Code
 
 LINE = 64  # bytes that a core reads at once: words of different writers lie in different ones
 TICKET, DONE, BUSY, PRESENT, ERRANDS, JOB = 0, LINE, 2 * LINE, 3 * LINE, 4 * LINE, 5 * LINE
-FUNCTION, WORDS, AT, START, COUNT, PIECES, HELPERS = range(JOB, JOB + 7 * 8, 8)
+FUNCTION, WORDS, LAYOUT, START, COUNT, PIECES, HELPERS = range(JOB, JOB + 7 * 8, 8)
 LEFT = 0xFFFFFFFF  # the lower half of a ticket
 PATIENCE = 1 << 19  # cycles that a helper stays: about 200 us
 MOMENT = 1 << 17  # cycles after which whoever waits lets others have the processor
@@ -37,22 +37,22 @@ def work(crew):
             first, count, pieces = load(crew + START), load(crew + COUNT), load(crew + PIECES)
             i = pieces - (ticket & LEFT)
             start, stop = first + count * i // pieces, first + count * (i + 1) // pieces
-            call(load(crew + FUNCTION), load(crew + WORDS), load(crew + AT), start, stop)
+            perform(load(crew + FUNCTION), load(crew + WORDS), load(crew + LAYOUT), start, stop)
             add(crew + DONE, 1)
             found = load(crew + TICKET)
         ticket = found
 
 
-def run(crew: int, function: int, words: int, at: int, start: int, stop: int, pieces: int, helpers: int):
+def run(crew: int, function: int, words: int, layout: int, start: int, stop: int, pieces: int, helpers: int):
     """Do a job with whoever is there; one that comes while another is done is done by the caller alone."""
     count = stop - start
     if pieces < 2 or swap(crew + BUSY, 0, 1) != 0:
         for i in range(pieces):
-            call(function, words, at, start + count * i // pieces, start + count * (i + 1) // pieces)
+            perform(function, words, layout, start + count * i // pieces, start + count * (i + 1) // pieces)
         return
     store(crew + FUNCTION, function)
     store(crew + WORDS, words)
-    store(crew + AT, at)
+    store(crew + LAYOUT, layout)
     store(crew + START, start)
     store(crew + COUNT, count)
     store(crew + PIECES, pieces)
@@ -90,18 +90,20 @@ class Crew:
         self.place = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
         self.errands, self.present = (ctypes.c_int64.from_buffer(self.memory, at) for at in (ERRANDS, PRESENT))
         word = ctypes.c_int64
-        function = ctypes.CFUNCTYPE(ctypes.c_int32, word, word, word, word, ctypes.c_char_p, *[word] * 5)(run.address)
+        function = ctypes.CFUNCTYPE(
+            ctypes.c_int32, word, word, word, word, ctypes.c_char_p, ctypes.c_char_p, *[word] * 4
+        )(run.address)
         self.run = functools.partial(function, RESULT, EXCEPTION, self.place)
         function = ctypes.CFUNCTYPE(ctypes.c_int32, *[word] * 5)(stay.address)
         self.stay = functools.partial(function, RESULT, EXCEPTION, self.place)
         helpers.between = self
 
-    def share(self, function: int, words: bytes, at: int, count: int, pieces: int) -> None:
+    def share(self, code: Code, words: bytes, count: int, pieces: int) -> None:
         """Do a job of so many pieces on as many threads as one op may use."""
         helping = min(get_num_threads(), pieces) - 1
         if helping > self.present.value and helping > 0 and not inside():
             helpers.wake(helping - self.present.value)
-        self.run(function, words, at, 0, count, pieces, helping)
+        self.run(code.address, words, code.layout, 0, count, pieces, helping)
 
     def forget(self) -> None:
         """In a child process the parent's threads do not exist."""

@@ -2,7 +2,8 @@
 
 A primitive is a function that writes the instructions; numba puts them where a loop calls it. Addresses are plain integers.
 
-Sources: LLVM language reference, memory model for concurrent operations; System V ABI, AMD64 supplement, section 3.2.3.
+Sources: LLVM language reference, memory model for concurrent operations; System V ABI, AMD64 supplement, section 3.2.3; NumPy C
+API, PyArrayObject.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 INTEGERS, NUMBERS = 96, 8  # words of arguments that `call` passes: as integers and addresses, and in floating point
+OBJECT = (
+    object.__basicsize__
+)  # bytes of every object's head; NumPy's arrays keep address, dimensions, shape, strides behind it
 _PLAIN, _ROW_MAJOR, _TRANSPOSED = 111, 101, 112  # of CBLAS
 
 
@@ -88,26 +92,67 @@ def cycles(builder):
     return builder.call(builder.module.declare_intrinsic("llvm.readcyclecounter", (), kind), [])
 
 
-@primitive("void(int64, int64, int64, int64, int64)")
-def call(builder, function, words, at, start, stop):
-    """Call a compiled function with the arguments in memory, of which the integers numbered `at` and on are start, stop.
+@primitive("void(int64, int64)")
+def put(builder, address, value):
+    """Write a word that only this thread sees."""
+    builder.store(value, _at(builder, address))
+
+
+@primitive("int64()")
+def room(builder):
+    """Memory on the stack for the integers that `call` passes."""
+    with builder.goto_entry_block():
+        own = builder.alloca(_types().IntType(64), INTEGERS)
+    return builder.ptrtoint(own, _types().IntType(64))
+
+
+@primitive("void(int64, int64, int64)")
+def call(builder, function, integers, numbers):
+    """Call a compiled function with the arguments that lie at two addresses.
 
     More arguments are passed than it takes: integers go to registers, then to the stack, floating point to registers of its
     own, and a function reads no more of them than it has.
     """
     ir = _types()
     word, number = ir.IntType(64), ir.DoubleType()
-    with builder.goto_entry_block():
-        own = builder.alloca(word, INTEGERS)
-    source = _at(builder, words)
-    for i in range(INTEGERS):
-        builder.store(builder.load(builder.gep(source, [word(i)])), builder.gep(own, [word(i)]))
-    builder.store(start, builder.gep(own, [at]))
-    builder.store(stop, builder.gep(own, [builder.add(at, word(1))]))
-    integers = [builder.load(builder.gep(own, [word(i)])) for i in range(INTEGERS)]
-    numbers = [builder.bitcast(builder.load(builder.gep(source, [word(INTEGERS + i)])), number) for i in range(NUMBERS)]
-    kind = ir.FunctionType(ir.IntType(32), [word] * INTEGERS + [number] * NUMBERS)
-    builder.call(builder.inttoptr(function, kind.as_pointer()), integers + numbers)
+    places, others = _at(builder, integers), builder.inttoptr(numbers, number.as_pointer())
+    arguments = [builder.load(builder.gep(places, [word(i)])) for i in range(INTEGERS)]
+    arguments += [builder.load(builder.gep(others, [word(i)])) for i in range(NUMBERS)]
+    kind = ir.FunctionType(ir.IntType(32), [argument.type for argument in arguments])
+    builder.call(builder.inttoptr(function, kind.as_pointer()), arguments)
+
+
+@inline
+def perform(function, words, layout, start, stop):
+    """Call a kernel on a range: of its arguments, arrays are objects of NumPy here, and a list of words for it.
+
+    `layout` (see `native.Code`): how many there are, then for each -1, or the dimensions and the item size of an array. An object
+    of NumPy holds the address of its numbers, and those of its shape and its strides.
+    """
+    own = room()
+    count, at = load(layout), own
+    for i in range(count):
+        kind, value = load(layout + 8 + 8 * i), load(words + 8 * i)
+        if kind < 0:
+            put(at, value)
+            at += 8
+        else:
+            dimensions, item, size = kind >> 8, kind & 255, 1
+            shape, strides = load(value + OBJECT + 16), load(value + OBJECT + 24)
+            for k in range(dimensions):
+                n = load(shape + 8 * k)
+                size *= n
+                put(at + 40 + 8 * k, n)
+                put(at + 40 + 8 * (dimensions + k), load(strides + 8 * k))
+            put(at, 0)  # who owns the memory, and what it is a part of: nobody asks
+            put(at + 8, 0)
+            put(at + 16, size)
+            put(at + 24, item)
+            put(at + 32, load(value + OBJECT))
+            at += 40 + 16 * dimensions
+    put(at, start)
+    put(at + 8, stop)
+    call(function, own, words + 8 * count)
 
 
 @primitive("void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, F, int64, int64)")

@@ -1,7 +1,7 @@
 """Compiled kernels in memory, called without the interpreter's lock: no numba in the process.
 
 A compiled function takes (where to put the result, where to put an exception, arguments...); numba passes an array as
-its owner, parent, size, item size, address, shape and strides, each a machine word.
+its owner, parent, size, item size, address, shape and strides, each a machine word: `machine.perform` makes them of the object.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from typing import Any
 
 from facula.ops.kernels import elf
 from facula.ops.kernels.elf import UnsupportedObjectError
-from facula.ops.kernels.machine import INTEGERS, NUMBERS
+from facula.ops.kernels.machine import INTEGERS, NUMBERS, OBJECT
 
 __all__ = ["EXCEPTION", "RESULT", "SUPPORTED", "Code", "UnsupportedObjectError", "pack"]
 
 SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64" and sys.implementation.name == "cpython"
-_FORMATS = {"int64": "q", "float32": "f4x", "float64": "d"}  # of `struct`; arrays have none
-_HEAD = object.__basicsize__  # of every object; NumPy's arrays keep their address right behind it
 
 _unused = (ctypes.c_void_p * 2)()
 RESULT, EXCEPTION = ctypes.addressof(_unused), ctypes.addressof(_unused) + 8  # written to by nobody
@@ -35,39 +33,47 @@ def pack(content: bytes, name: str) -> bytes:
 
 def address(array: Any) -> int:
     """Where an array's numbers lie: what `array.ctypes.data` says, at a tenth of its time."""
-    return ctypes.c_void_p.from_address(id(array) + _HEAD).value or 0
+    return ctypes.c_void_p.from_address(id(array) + OBJECT).value or 0
 
 
 class Code:
-    """A kernel in memory, and how its arguments are laid out for `machine.call`."""
+    """A kernel in memory, and how its arguments are handed to `machine.perform`."""
 
     def __init__(self, packed: bytes, signature: Sequence[str]) -> None:
         name, _, content = packed.partition(b"\0")
         self.image = elf.load(content, _outside)
         self.address = self.image.symbols[name.decode()]
-        self.kinds = [_FORMATS.get(kind) for kind in signature]
-        numbers = [kind for kind in self.kinds if kind not in ("q", None)]
-        self.at = 2 + self.kinds.count("q") + sum(5 + 2 * _dimensions(kind) for kind in signature if "[" in kind)
-        if self.at + 2 > INTEGERS or len(numbers) > NUMBERS:
+        self.arrays = [i for i, kind in enumerate(signature) if "[" in kind]
+        integers = [i for i, kind in enumerate(signature) if kind not in ("float32", "float64")]
+        numbers = [i for i, kind in enumerate(signature) if kind in ("float32", "float64")]
+        kinds = [
+            -1,
+            -1,
+            *[_dimensions(signature[i]) << 8 | _item(signature[i]) if i in self.arrays else -1 for i in integers],
+        ]
+        if sum(1 if kind < 0 else 5 + 2 * (kind >> 8) for kind in kinds) + 2 > INTEGERS or len(numbers) > NUMBERS:
             raise UnsupportedObjectError(f"kernel: expected at most {NUMBERS} numbers. Pass them in an array.")
-        room = (INTEGERS - self.at) * 8, (NUMBERS - len(numbers)) * 8
-        self.layout = struct.Struct(f"<{self.at}q{room[0]}x{''.join(numbers)}{room[1]}x")
+        self.layout = struct.pack(f"<{1 + len(kinds)}q", len(kinds), *kinds)
+        self.order = integers + numbers if numbers else None  # None: as they are
+        formats = "".join("f4x" if signature[i] == "float32" else "d" for i in numbers)
+        self.pack = struct.Struct(f"<{len(kinds)}q{formats}{8 * (NUMBERS - len(numbers))}x").pack
 
     def words(self, args: Sequence[Any]) -> bytes:
-        """The arguments in memory, all but those of the range; the arrays must live as long as they are used."""
-        integers, numbers = [RESULT, EXCEPTION], []
-        for kind, a in zip(self.kinds, args, strict=True):
-            if kind is None:
-                integers += (0, 0, a.size, a.itemsize, address(a), *a.shape, *a.strides)
-            elif kind == "q":
-                integers.append(a)
-            else:
-                numbers.append(a)
-        return self.layout.pack(*integers, *numbers)
+        """The arguments as words, all but those of the range; the arrays must live as long as they are used."""
+        words = list(args)
+        for i in self.arrays:
+            words[i] = id(words[i])
+        if self.order is not None:
+            words = [words[i] for i in self.order]
+        return self.pack(RESULT, EXCEPTION, *words)
 
 
 def _dimensions(kind: str) -> int:
     return kind[kind.index("[") :].count(",") + 1
+
+
+def _item(kind: str) -> int:
+    return int(kind[: kind.index("[")][-2:]) // 8
 
 
 def blas(name: str) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from facula.config import get_num_threads
 from facula.ops.kernels.compiled import Kernel, int64, kernel
-from facula.ops.kernels.machine import call, store, swap
+from facula.ops.kernels.machine import perform, store, swap
 
 Step = tuple[Kernel, tuple[Any, ...]]  # a kernel and its arguments but for the range
 _HEAD = bytes.__basicsize__ - 1  # of the object, before what it holds
@@ -28,7 +28,7 @@ def run_steps(steps: int64[:, :, :, ::1], items: int64[:, ::1], places: int64[::
             place = (place + 1) % places.size
         form = steps[place, items[k, 0]]
         for i in range(form.shape[0]):
-            call(form[i, 0], form[i, 1], form[i, 2], items[k, 1 + 2 * i], items[k, 2 + 2 * i])
+            perform(form[i, 0], form[i, 1], form[i, 2], items[k, 1 + 2 * i], items[k, 2 + 2 * i])
         store(places.ctypes.data + 8 * place, 0)
 
 
@@ -46,6 +46,6 @@ def run(forms: Sequence[Sequence[Sequence[Step]]], items: Sequence[Sequence[int]
         code = loop.load(np.dtype("float32")).code
         words = code.words(arguments)
         kept.append(words)
-        table[index] = code.address, id(words) + _HEAD, code.at
+        table[index] = code.address, id(words) + _HEAD, id(code.layout) + _HEAD
     arguments = table, np.array(items, np.int64), np.zeros(len(forms), np.int64)
     run_steps.load(np.dtype("float32")).share(arguments, len(items), len(items))
