@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from facula.errors import missing
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.exceptions import optional
 from facula_lightning.module import LightningModule
 from facula_lightning.seed import seed_everything
 from facula_lightning.trainer import Trainer
@@ -48,15 +48,12 @@ class LightningCLI:
         args: list[str] | None = None,
         run: bool = True,
     ) -> None:
-        try:
-            import jsonargparse
-        except ImportError as error:
-            raise missing("cli", "jsonargparse", "facula-lightning") from error
+        parser_class = optional("jsonargparse", "cli").ArgumentParser
         given = list(sys.argv[1:] if args is None else args)
         self.stage = given.pop(0) if run and given and given[0] in _STAGES else None
         if run and self.stage is None and not {"-h", "--help"} & set(given):
             raise SystemExit(f"expected one of {', '.join(_STAGES)} as first argument. Write e.g. fit --print_config.")
-        self.parser = jsonargparse.ArgumentParser()
+        self.parser = parser_class()
         self.parser.add_argument("--config", action="config", help="a file with these options")
         self.parser.add_argument("--seed_everything", type=bool | int, default=seed_everything_default)
         self.parser.add_argument("--ckpt_path", type=str | None, default=None)
