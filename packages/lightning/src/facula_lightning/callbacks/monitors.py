@@ -42,10 +42,8 @@ class LearningRateMonitor(_Monitor):
     def __post_init__(self) -> None:
         choice("LearningRateMonitor", "logging_interval", self.logging_interval, "step", "epoch", None)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if self.logging_interval == "epoch" or batch_idx % trainer.accumulate_grad_batches:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if self.logging_interval == "epoch" or trainer.fit_loop.batch % trainer.accumulate_grad_batches:
             return
         if (trainer.fit_loop.stepped + 1) % trainer.log_every_n_steps == 0:
             self._log(trainer, "step" if self.logging_interval is None else None)
