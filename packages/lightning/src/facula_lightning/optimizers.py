@@ -140,9 +140,8 @@ def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
 
 def _describe(given: Any) -> str:
     if isinstance(given, Mapping):
-        return (
-            f"a dict with {', '.join(f'{key!r}: {type(value).__name__}' for key, value in given.items()) or 'nothing'}"
-        )
+        items = [f"{key!r}: {type(value).__name__}" for key, value in given.items()]
+        return f"a dict with {', '.join(items) or 'nothing'}"
     if isinstance(given, list | tuple):
         return f"a {type(given).__name__} of {', '.join(type(item).__name__ for item in given) or 'nothing'}"
     return type(given).__name__

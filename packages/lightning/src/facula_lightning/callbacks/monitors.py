@@ -62,18 +62,15 @@ class LearningRateMonitor(_Monitor):
 
     def _values(self, trainer: pl.Trainer, interval: str | None) -> dict[str, float]:
         by_scheduler = {id(config.scheduler.optimizer): config for config in trainer.lr_scheduler_configs}
-        classes = Counter(type(optimizer).__name__ for optimizer in trainer.optimizers)
         seen: Counter[str] = Counter()
         found: dict[str, float] = {}
         for optimizer in trainer.optimizers:
             config = by_scheduler.get(id(optimizer))
             kind = type(optimizer).__name__
-            name = f"lr-{kind}" if classes[kind] == 1 or not seen[kind] else f"lr-{kind}-{seen[kind]}"
+            name = (config and config.name) or (f"lr-{kind}-{seen[kind]}" if seen[kind] else f"lr-{kind}")
             seen[kind] += 1
             if interval is not None and (config.interval if config else "epoch") != interval:
                 continue
-            if config is not None and config.name:
-                name = config.name
             groups = optimizer.param_groups
             for number, group in enumerate(groups, 1):
                 label = f"{name}/pg{number}" if len(groups) > 1 else name
