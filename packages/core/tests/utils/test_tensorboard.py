@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import facula as torch
-from facula.utils.tensorboard import SummaryWriter
+from facula.utils.tensorboard import SummaryWriter, summaries
 from facula.utils.tensorboard.events import crc32c, varint
 
 
@@ -120,6 +120,15 @@ def test_scalars(tmp_path):
     assert values[1][2][2] == [float("inf")]
     assert parsed(values[2][2][8][0])[5] == [struct.pack("<f", 0.25)]
     assert parsed(values[3][2][8][0])[6] == [struct.pack("<d", 0.1)]
+
+
+def test_values_of_one_event(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_summary([summaries.scalar("a", 1.0), summaries.scalar("b", -1e39), summaries.text("c", "d")], 2)
+    assert len(events_of(tmp_path)) == 2
+    values = values_of(tmp_path)
+    assert [(tag, step) for tag, step, _ in values] == [("a", 2), ("b", 2), ("c", 2)]
+    assert [fields[2][0] for _, _, fields in values[:2]] == [1.0, float("-inf")]
 
 
 def test_several_scalars_are_runs_of_their_own(tmp_path):

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from facula.utils.tensorboard import SummaryWriter
+from facula.utils.tensorboard import SummaryWriter, summaries
 from facula_lightning.loggers.logger import CSVLogger, written
 
 
@@ -34,8 +34,8 @@ class TensorBoardLogger(CSVLogger):
         return SummaryWriter(self.log_dir, max_queue=self.flush_logs_every_n_steps)
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        for name, value in self.named(metrics).items():
-            self.experiment.add_scalar(name, value, step or 0)
+        values = [summaries.scalar(name, value) for name, value in self.named(metrics).items()]
+        self.experiment.add_summary(values, step or 0)
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:
         super().log_hyperparams(params)

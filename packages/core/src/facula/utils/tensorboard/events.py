@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,18 @@ def _masked(data: bytes) -> bytes:
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
+@lru_cache(4096)  # the same few lengths and numbers come again with every event
+def _head(size: int) -> bytes:
+    length = struct.pack("<Q", size)
+    return length + _masked(length)
+
+
 def record(data: bytes) -> bytes:
     """The data with its length and checksums."""
-    head = struct.pack("<Q", len(data))
-    return head + _masked(head) + data + _masked(data)
+    return _head(len(data)) + data + _masked(data)
 
 
+@lru_cache(4096)
 def varint(value: int) -> bytes:
     """An integer, seven bits a byte; a negative one as 64 bits.
 
@@ -77,7 +84,7 @@ def varint(value: int) -> bytes:
 
 def message(number: int, *parts: bytes | str) -> bytes:
     """A field of bytes, text or other fields."""
-    data = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+    data = b"".join([part.encode() if isinstance(part, str) else part for part in parts])
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
@@ -93,8 +100,11 @@ def double(number: int, value: float) -> bytes:
 
 def single(number: int, value: float) -> bytes:
     """A field of a float32; what is too large for one is infinite."""
-    with np.errstate(over="ignore"):
-        return varint(number << 3 | 5) + np.float64(value).astype("<f4").tobytes()
+    try:
+        data = struct.pack("<f", value)
+    except OverflowError:
+        data = struct.pack("<f", math.copysign(math.inf, value))
+    return varint(number << 3 | 5) + data
 
 
 def doubles(number: int, values: Iterable[float]) -> bytes:

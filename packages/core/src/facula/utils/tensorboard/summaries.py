@@ -24,6 +24,8 @@ def array(value: Any) -> Any:
 
 def number(owner: str, value: Any) -> float:
     """The one number in a value."""
+    if isinstance(value, float | int):
+        return value
     found = array(value)
     if found.size != 1 or found.dtype.kind not in "biuf":
         found = f"shape {found.shape}" if found.dtype.kind in "biuf" else repr(value)

@@ -75,8 +75,11 @@ class SummaryWriter:
         if len(self._waiting) >= self.max_queue or time.monotonic() - self._flushed >= self.flush_secs:
             self.flush()
 
-    def _add(self, step: Any, walltime: float | None, *values: bytes) -> None:
-        self._event(message(5, *values), None if step is None else int(step), walltime)
+    def add_summary(
+        self, values: Sequence[bytes], global_step: int | None = None, walltime: float | None = None
+    ) -> None:
+        """Add what functions of `facula.utils.tensorboard.summaries` returned, in one event."""
+        self._event(message(5, *values), global_step, walltime)
 
     def add_scalar(
         self,
@@ -89,7 +92,7 @@ class SummaryWriter:
     ) -> None:
         """Add a number; in the new style as a tensor, with `double_precision` as one of float64."""
         value = summaries.number("add_scalar", scalar_value)
-        self._add(global_step, walltime, summaries.scalar(tag, value, new_style, double_precision))
+        self.add_summary([summaries.scalar(tag, value, new_style, double_precision)], global_step, walltime)
 
     def add_scalars(
         self,
@@ -115,7 +118,7 @@ class SummaryWriter:
         max_bins: int | None = None,
     ) -> None:
         """Add how values are spread; `bins` is "tensorflow" or what `np.histogram` takes, `max_bins` joins neighbours."""
-        self._add(global_step, walltime, summaries.histogram(tag, values, bins, max_bins))
+        self.add_summary([summaries.histogram(tag, values, bins, max_bins)], global_step, walltime)
 
     def add_image(
         self,
@@ -127,7 +130,7 @@ class SummaryWriter:
     ) -> None:
         """Add a picture: bytes, or floats from 0 to 1, its dimensions in the order of `dataformats`."""
         pixels = summaries.pixels("add_image", img_tensor, dataformats)
-        self._add(global_step, walltime, summaries.image(tag, pixels))
+        self.add_summary([summaries.image(tag, pixels)], global_step, walltime)
 
     def add_images(
         self,
@@ -139,7 +142,7 @@ class SummaryWriter:
     ) -> None:
         """Add a batch of pictures as one, eight to a row."""
         pixels = summaries.pixels("add_images", img_tensor, dataformats)
-        self._add(global_step, walltime, summaries.image(tag, pixels))
+        self.add_summary([summaries.image(tag, pixels)], global_step, walltime)
 
     def add_figure(
         self, tag: str, figure: Any, global_step: int | None = None, close: bool = True, walltime: float | None = None
@@ -161,7 +164,7 @@ class SummaryWriter:
         self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
     ) -> None:
         """Add a text, which is shown as Markdown, under `<tag>/text_summary`."""
-        self._add(global_step, walltime, summaries.text(f"{tag}/text_summary", text_string))
+        self.add_summary([summaries.text(f"{tag}/text_summary", text_string)], global_step, walltime)
 
     def add_hparams(
         self,
@@ -176,7 +179,7 @@ class SummaryWriter:
         values = summaries.hyperparameters(hparam_dict, list(metric_dict), hparam_domain_discrete, now)
         with SummaryWriter(os.path.join(self.log_dir, str(now) if run_name is None else run_name)) as writer:
             for value in values:
-                writer._add(None, None, value)
+                writer.add_summary([value])
             for tag, metric in metric_dict.items():
                 writer.add_scalar(tag, metric, global_step)
 
