@@ -105,6 +105,7 @@ class DeviceStatsMonitor(_Monitor):
         trainer.log_metrics({f"DeviceStatsMonitor/{k}": v for k, v in values.items()}, trainer.fit_loop.stepped - 1)
 
 
+@dataclass(eq=False)
 class ThroughputMonitor(_Monitor):
     """Logs batches and samples a second over the newest `window_size` batches at every logged step, as `train/device/...`.
 
@@ -112,20 +113,15 @@ class ThroughputMonitor(_Monitor):
     items (tokens, say), which adds `train/device/items_per_sec`. Times are of one process; validation does not count.
     """
 
-    def __init__(
-        self,
-        batch_size_fn: Callable[[Any], int] = batch_size,
-        length_fn: Callable[[Any], int] | None = None,
-        window_size: int = 100,
-    ) -> None:
-        self.batch_size_fn, self.length_fn = batch_size_fn, length_fn
-        self._paused = 0.0  # seconds of validation
-        self._window: deque[tuple[float, int, int]] = deque(maxlen=window_size + 1)  # seconds, samples, items by then
+    batch_size_fn: Callable[[Any], int] = batch_size
+    length_fn: Callable[[Any], int] | None = None
+    window_size: int = 100
+    _paused = 0.0  # seconds of validation
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        self._window.clear()
-        self._window.append((time.perf_counter(), 0, 0))
+        begun = (time.perf_counter(), 0, 0)  # seconds, samples and items by then
+        self._window: deque[tuple[float, int, int]] = deque([begun], maxlen=self.window_size + 1)
         self._paused = 0.0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
