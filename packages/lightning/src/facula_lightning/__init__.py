@@ -17,22 +17,10 @@ from facula_lightning.trainer import Trainer
 __version__ = "0.1.0"
 
 __all__ = [
-    "Callback",
-    "CombinedLoader",
-    "Fabric",
-    "LightningCLI",
-    "LightningDataModule",
-    "LightningModule",
-    "MisconfigurationException",
-    "Trainer",
-    "callbacks",
-    "loggers",
-    "metrics",
-    "profilers",
-    "pytorch",
-    "seed_everything",
-    "strategies",
-]
+    "Callback", "CombinedLoader", "Fabric", "LightningCLI", "LightningDataModule", "LightningModule",
+    "MisconfigurationException", "Trainer", "callbacks", "loggers", "metrics", "profilers", "pytorch",
+    "seed_everything", "strategies",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> ModuleType:

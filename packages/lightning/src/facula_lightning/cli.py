@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from facula.errors import missing
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.connect import listed
 from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.exceptions import optional
 from facula_lightning.module import LightningModule
 from facula_lightning.seed import seed_everything
 from facula_lightning.trainer import Trainer
@@ -48,15 +49,12 @@ class LightningCLI:
         args: list[str] | None = None,
         run: bool = True,
     ) -> None:
-        try:
-            import jsonargparse
-        except ImportError as error:
-            raise missing("cli", "jsonargparse", "facula-lightning") from error
+        parser_class = optional("jsonargparse", "cli").ArgumentParser
         given = list(sys.argv[1:] if args is None else args)
         self.stage = given.pop(0) if run and given and given[0] in _STAGES else None
         if run and self.stage is None and not {"-h", "--help"} & set(given):
             raise SystemExit(f"expected one of {', '.join(_STAGES)} as first argument. Write e.g. fit --print_config.")
-        self.parser = jsonargparse.ArgumentParser()
+        self.parser = parser_class()
         self.parser.add_argument("--config", action="config", help="a file with these options")
         self.parser.add_argument("--seed_everything", type=bool | int, default=seed_everything_default)
         self.parser.add_argument("--ckpt_path", type=str | None, default=None)
@@ -65,7 +63,7 @@ class LightningCLI:
         if datamodule_class is not None:
             self.parser.add_class_arguments(datamodule_class, "data", instantiate=False)
         defaults = dict(trainer_defaults or {})
-        logger, callbacks = defaults.pop("logger", None), defaults.pop("callbacks", None) or []
+        logger, callbacks = defaults.pop("logger", None), defaults.pop("callbacks", None)
         self.parser.set_defaults({f"trainer.{name}": value for name, value in defaults.items()})
         self.add_arguments_to_parser(self.parser)
         self.config = self.parser.parse_args(given)
@@ -76,7 +74,7 @@ class LightningCLI:
         self.model = model_class(**self._given("model"))
         self.datamodule = None if datamodule_class is None else datamodule_class(**self._given("data"))
         made = self._given("trainer")
-        callbacks = [*_several(callbacks), *_several(made.pop("callbacks", None) or [])]
+        callbacks = listed(callbacks) + listed(made.pop("callbacks", None))
         if save_config_callback is not None:
             callbacks.append(save_config_callback(self.parser, self.config))
         self.trainer = trainer_class(**made, callbacks=callbacks, logger=logger)
@@ -94,7 +92,3 @@ class LightningCLI:
         run = getattr(self.trainer, stage)
         self.result = run(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path)
         getattr(self, f"after_{stage}", lambda: None)()
-
-
-def _several(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, list | tuple) else [given]

@@ -88,16 +88,9 @@ def checked(init: Callable[_P, None]) -> Callable[_P, None]:
         for name, value in kwargs.items():
             if name not in taken:
                 near = difflib.get_close_matches(name, taken, n=1)
-                fix = (
-                    f"Write {_RENAMED[name]}"
-                    if name in _RENAMED
-                    else f"Did you mean {near[0]!r}?"
-                    if near
-                    else "See help(Trainer)"
-                )
-                raise TypeError(
-                    f"Trainer: expected an argument of Trainer, got {name!r}. {fix}{'' if fix[-1] == '?' else '.'}"
-                )
+                guess = f"Did you mean {near[0]!r}?" if near else "See help(Trainer)."
+                fix = f"Write {_RENAMED[name]}." if name in _RENAMED else guess
+                raise TypeError(f"Trainer: expected an argument of Trainer, got {name!r}. {fix}")
             holds, words, fix = _RULES.get(name, _ANY)
             if value is not None and not holds(value):
                 raise MisconfigurationException(f"{name}: expected {words}, got {value!r}. {fix}")
@@ -115,7 +108,9 @@ def max_epochs(given: int | None, max_steps: int, max_time: Any) -> int:
 
 def interval(value: Any) -> tuple[float, float | None]:
     """`val_check_interval` as (number or part of batches, None) or, of a time, (1.0, seconds)."""
-    return (1.0, seconds(value, "val_check_interval")) if isinstance(value, str | dict | timedelta) else (value, None)
+    if isinstance(value, str | dict | timedelta):
+        return 1.0, seconds(value, "val_check_interval")
+    return 1.0 if value is None else value, None
 
 
 def strategy(given: Any, accelerator: str, devices: Any, num_nodes: int) -> Any:
@@ -182,16 +177,9 @@ def loggers(given: Any, folder: str) -> list[Any]:
     return found
 
 
-def callbacks(
-    given: Any,
-    checkpointing: bool | None,
-    progress: bool | None,
-    summary: bool | None,
-    time: Any,
-    quick: int,
-    first: bool,
-) -> list[Callback]:
+def callbacks(given: Any, enabled: tuple[bool | None, ...], time: Any, quick: int, first: bool) -> list[Callback]:
     """The callbacks of a run: those given and the ones that come by themselves, checkpoints last."""
+    checkpointing, progress, summary = enabled
     found = listed(given)
     for one in found:
         if not isinstance(one, Callback):

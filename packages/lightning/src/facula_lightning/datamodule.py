@@ -98,9 +98,8 @@ class LightningDataModule(HyperparametersMixin, DataHooks):
         options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers}
         for stage, dataset in given.items():
             if dataset is not None:
-                setattr(
-                    module, f"{stage}_dataloader", partial(DataLoader, dataset, shuffle=stage == "train", **options)
-                )
+                loader = partial(DataLoader, dataset, shuffle=stage == "train", **options)
+                setattr(module, f"{stage}_dataloader", loader)
         return module
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""The error that tells of a mistake in how the Trainer is used."""
+"""The error that tells of a mistake in how the Trainer is used, and what is checked in many places."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
+
+from facula.errors import missing
 
 
 class MisconfigurationException(Exception):
@@ -20,3 +23,14 @@ def choice(owner: str, name: str, given: Any, *known: Any, error: type[Exception
         return given
     *most, last = map(repr, known)
     raise error(f"{owner}: expected {name} {', '.join(most)} or {last}, got {given!r}. Choose one.")
+
+
+def optional(module: str, extra: str) -> Any:
+    """A module that an extra of this package installs.
+
+    Errors: ImportError, with the extra to install.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise missing(extra, module.partition(".")[0], "facula-lightning") from error

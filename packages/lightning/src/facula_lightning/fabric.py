@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import facula
-from facula_lightning import connect
+from facula_lightning import connect, storage
 from facula_lightning.attributes import follows
 from facula_lightning.batches import to_device
 from facula_lightning.loops.loaders import shared
@@ -139,13 +139,12 @@ class Fabric(Processes):
         """Write modules, optimizers (anything with a state_dict) and plain values to one file."""
         plain = {name: thing.state_dict() if hasattr(thing, "state_dict") else thing for name, thing in state.items()}
         if self.is_global_zero:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            facula.save(plain, path)
+            storage.write(plain, path)
         self.barrier()
 
     def load(self, path: str | Path, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read such a file into the things in `state`; returns what is left."""
-        found: dict[str, Any] = facula.load(path)
+        found: dict[str, Any] = storage.read(path, None)
         for name, thing in (state or {}).items():
             if hasattr(thing, "load_state_dict"):
                 thing.load_state_dict(found.pop(name))

@@ -31,7 +31,9 @@ class Hooks:
         """Call all that define the hook; the last result that is not None is returned."""
         calls = self._calls.get((name, False))
         if calls is None:
-            calls = self._of_callbacks(name, judges=False) + self._of_module(name)
+            calls = self._of_callbacks(name, judges=False)
+            if overridden(self.module, name, LightningModule):
+                calls.append(getattr(self.module, name))
             if self.trainer.profiler is not None:
                 calls = [self.trainer.profiler.wrap(f"{_owner(call)}.{name}", call) for call in calls]
             self._calls[name, False] = calls
@@ -65,9 +67,6 @@ class Hooks:
             for callback in self.trainer.callbacks
             if (not late or callback.judges == judges) and overridden(callback, name, Callback)
         ]
-
-    def _of_module(self, name: str) -> list[Callable[..., Any]]:
-        return [getattr(self.module, name)] if overridden(self.module, name, LightningModule) else []
 
 
 def _owner(call: Callable[..., Any]) -> str:

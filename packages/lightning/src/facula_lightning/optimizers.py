@@ -116,16 +116,14 @@ def _from_dict(given: Mapping[str, Any]) -> tuple[Any, list[SchedulerConfig]]:
 def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
     if isinstance(given, SchedulerConfig):
         return given
-    if isinstance(given, Mapping):
-        known = set(SchedulerConfig.__dataclass_fields__)
-        if "scheduler" not in given or set(given) - known:
-            raise MisconfigurationException(
-                f"configure_optimizers: expected an 'lr_scheduler' dict with keys among {', '.join(sorted(known))}, "
-                f"got {', '.join(map(repr, given))}. The scheduler itself goes under 'scheduler'."
-            )
-        config = SchedulerConfig(**given)
-    else:
-        config = SchedulerConfig(given)
+    fields = given if isinstance(given, Mapping) else {"scheduler": given}
+    known = set(SchedulerConfig.__dataclass_fields__)
+    if "scheduler" not in fields or set(fields) - known:
+        raise MisconfigurationException(
+            f"configure_optimizers: expected an 'lr_scheduler' dict with keys among {', '.join(sorted(known))}, "
+            f"got {', '.join(map(repr, fields))}. The scheduler itself goes under 'scheduler'."
+        )
+    config = SchedulerConfig(**fields)
     if not hasattr(config.scheduler, "step") or isinstance(config.scheduler, Optimizer):
         raise MisconfigurationException(
             f"configure_optimizers: expected a learning-rate scheduler, got {_describe(config.scheduler)}. "
@@ -140,9 +138,8 @@ def _scheduler(given: Any, monitor: str | None = None) -> SchedulerConfig:
 
 def _describe(given: Any) -> str:
     if isinstance(given, Mapping):
-        return (
-            f"a dict with {', '.join(f'{key!r}: {type(value).__name__}' for key, value in given.items()) or 'nothing'}"
-        )
+        items = [f"{key!r}: {type(value).__name__}" for key, value in given.items()]
+        return f"a dict with {', '.join(items) or 'nothing'}"
     if isinstance(given, list | tuple):
         return f"a {type(given).__name__} of {', '.join(type(item).__name__ for item in given) or 'nothing'}"
     return type(given).__name__

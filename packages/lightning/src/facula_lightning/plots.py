@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facula.errors import missing
+from facula_lightning.exceptions import optional
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,11 +37,8 @@ DARK = Theme(
 
 
 def _figure(width: float, height: float, theme: Theme) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing("plots", "matplotlib", "facula-lightning") from error
-    return Figure(figsize=(width, height), dpi=160, facecolor=theme.paper, layout="constrained")
+    make = optional("matplotlib.figure", "plots").Figure
+    return make(figsize=(width, height), dpi=160, facecolor=theme.paper, layout="constrained")
 
 
 def draw_curves(

@@ -10,9 +10,10 @@ import facula
 from facula_lightning.batches import map_tensors
 
 _ALIASES = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "16": "16-mixed"}
-_TRUE = {"32-true": None, "64-true": "float64", "bf16-true": "bfloat16", "16-true": "float16"}
-_MIXED = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}
-PRECISIONS = (*_TRUE, *_MIXED)
+PRECISIONS: dict[str, Any] = {
+    "32-true": None, "64-true": facula.float64, "bf16-true": facula.bfloat16, "16-true": facula.float16,
+    "bf16-mixed": facula.bfloat16, "16-mixed": facula.float16,
+}  # fmt: skip
 
 
 class Precision:
@@ -27,12 +28,10 @@ class Precision:
             raise ValueError(
                 f"Trainer: expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}. Use '32-true'."
             )
-        self.name = name
+        self.name, self.device, mixed = name, device, name.endswith("mixed")
         self._plain: AbstractContextManager[None] = nullcontext()
-        self._autocast: str | None = _MIXED.get(name)
-        chosen = _TRUE.get(name)
-        self.dtype: Any = None if chosen is None else getattr(facula, chosen)
-        self.device = device
+        self._autocast: Any = PRECISIONS[name] if mixed else None
+        self.dtype: Any = None if mixed else PRECISIONS[name]
         self.scaler: Any = facula.amp.GradScaler(device) if name == "16-mixed" else None
 
     @property
@@ -72,7 +71,7 @@ class Precision:
     def forward(self) -> AbstractContextManager[Any]:
         """The block in which steps run."""
         if self._autocast is not None:
-            return facula.autocast(self.device, dtype=getattr(facula, self._autocast))
+            return facula.autocast(self.device, dtype=self._autocast)
         return self._plain if self.dtype is None else self._default_dtype()
 
     @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import facula
-from facula.errors import missing
+from facula_lightning.exceptions import optional
 
 
 def is_remote(path: str | Path) -> bool:
@@ -17,11 +17,7 @@ def is_remote(path: str | Path) -> bool:
 
 
 def _store(path: str | Path) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise missing("remote", "fsspec", "facula-lightning") from error
-    store, inside = fsspec.core.url_to_fs(os.fspath(path))
+    store, inside = optional("fsspec", "remote").core.url_to_fs(os.fspath(path))
     return store, str(inside)
 
 

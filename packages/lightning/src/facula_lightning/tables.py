@@ -17,11 +17,8 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return " | ".join(cells).rstrip()
+        cells = enumerate(zip(row, widths, strict=True))
+        return " | ".join(cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in cells).rstrip()
 
     return "\n".join([line(header), "-" * (sum(widths) + 3 * (len(widths) - 1)), *map(line, rows)])
 

@@ -112,9 +112,7 @@ class Trainer(Processes):
         self.limit_train_batches, self.limit_val_batches, self.limit_test_batches, self.limit_predict_batches = (
             quick or (1.0 if limit is None else limit) for limit in limits
         )
-        self.val_check_interval, self.val_check_time = connect.interval(
-            1.0 if val_check_interval is None else val_check_interval
-        )
+        self.val_check_interval, self.val_check_time = connect.interval(val_check_interval)
         self.check_val_every_n_epoch = check_val_every_n_epoch
         self.num_sanity_val_steps: float = 2 if num_sanity_val_steps is None else num_sanity_val_steps
         if quick or overfit_batches:
@@ -134,15 +132,8 @@ class Trainer(Processes):
         self.use_distributed_sampler = use_distributed_sampler
         self.reload_dataloaders_every_n_epochs = reload_dataloaders_every_n_epochs
         self.loggers: list[Any] = connect.loggers(False if quick else logger, self.default_root_dir)
-        self.callbacks = connect.callbacks(
-            callbacks,
-            enable_checkpointing,
-            enable_progress_bar,
-            enable_model_summary,
-            max_time,
-            quick,
-            self.is_global_zero,
-        )
+        enabled = (enable_checkpointing, enable_progress_bar, enable_model_summary)
+        self.callbacks = connect.callbacks(callbacks, enabled, max_time, quick, self.is_global_zero)
         if enable_checkpointing is False and self.checkpoint_callback is not None:
             raise MisconfigurationException(
                 "Trainer: expected no ModelCheckpoint with enable_checkpointing=False, got one. Remove either."

@@ -58,17 +58,13 @@ class WeightAveraging(Callback):
         if self.average:
             self._put(pl_module, self.average)
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if self.average:
             weights = checkpoint["state_dict"]
             checkpoint["current_model_state"] = {**weights, **(self._own or {})}
             checkpoint["state_dict"] = {**weights, **self.average}
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if self._stage == "fit" and "current_model_state" in checkpoint:
             names = [name for name, _ in pl_module.named_parameters()]
             self.average = {name: checkpoint["state_dict"][name].to(pl_module.device) for name in names}

@@ -106,9 +106,8 @@ class BackboneFinetuning(BaseFinetuning):
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
         rate, begins = optimizer.param_groups[0]["lr"], self.unfreeze_backbone_at_epoch
         if epoch == begins:
-            first = (
-                rate * self.backbone_initial_ratio_lr if self.backbone_initial_lr is None else self.backbone_initial_lr
-            )
+            given = self.backbone_initial_lr
+            first = rate * self.backbone_initial_ratio_lr if given is None else given
             self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, first, train_bn=self.train_bn)
         elif epoch > begins:
             grown = optimizer.param_groups[-1]["lr"] * self.lambda_func(epoch)

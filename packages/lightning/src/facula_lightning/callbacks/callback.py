@@ -135,20 +135,13 @@ class BasePredictionWriter(Callback):
             "BasePredictionWriter", "write_interval", write_interval, "batch", "epoch", "batch_and_epoch"
         )
 
-    def write_on_batch_end(
-        self,
-        trainer: Any,
-        pl_module: Any,
-        prediction: Any,
-        batch_indices: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
+    # fmt: off
+    def write_on_batch_end(self, trainer: Any, pl_module: Any, prediction: Any, batch_indices: Any,
+        batch: Any, batch_idx: int, dataloader_idx: int) -> None:
         """Write what was predicted for one batch."""
-
     def write_on_epoch_end(self, trainer: Any, pl_module: Any, predictions: list[Any], batch_indices: Any) -> None:
         """Write all predictions."""
+    # fmt: on
 
     def on_predict_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0

@@ -42,10 +42,8 @@ class LearningRateMonitor(_Monitor):
     def __post_init__(self) -> None:
         choice("LearningRateMonitor", "logging_interval", self.logging_interval, "step", "epoch", None)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if self.logging_interval == "epoch" or batch_idx % trainer.accumulate_grad_batches:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if self.logging_interval == "epoch" or trainer.fit_loop.batch % trainer.accumulate_grad_batches:
             return
         if (trainer.fit_loop.stepped + 1) % trainer.log_every_n_steps == 0:
             self._log(trainer, "step" if self.logging_interval is None else None)
@@ -64,18 +62,15 @@ class LearningRateMonitor(_Monitor):
 
     def _values(self, trainer: pl.Trainer, interval: str | None) -> dict[str, float]:
         by_scheduler = {id(config.scheduler.optimizer): config for config in trainer.lr_scheduler_configs}
-        classes = Counter(type(optimizer).__name__ for optimizer in trainer.optimizers)
         seen: Counter[str] = Counter()
         found: dict[str, float] = {}
         for optimizer in trainer.optimizers:
             config = by_scheduler.get(id(optimizer))
             kind = type(optimizer).__name__
-            name = f"lr-{kind}" if classes[kind] == 1 or not seen[kind] else f"lr-{kind}-{seen[kind]}"
+            name = (config and config.name) or (f"lr-{kind}-{seen[kind]}" if seen[kind] else f"lr-{kind}")
             seen[kind] += 1
             if interval is not None and (config.interval if config else "epoch") != interval:
                 continue
-            if config is not None and config.name:
-                name = config.name
             groups = optimizer.param_groups
             for number, group in enumerate(groups, 1):
                 label = f"{name}/pg{number}" if len(groups) > 1 else name
@@ -110,6 +105,7 @@ class DeviceStatsMonitor(_Monitor):
         trainer.log_metrics({f"DeviceStatsMonitor/{k}": v for k, v in values.items()}, trainer.fit_loop.stepped - 1)
 
 
+@dataclass(eq=False)
 class ThroughputMonitor(_Monitor):
     """Logs batches and samples a second over the newest `window_size` batches at every logged step, as `train/device/...`.
 
@@ -117,20 +113,15 @@ class ThroughputMonitor(_Monitor):
     items (tokens, say), which adds `train/device/items_per_sec`. Times are of one process; validation does not count.
     """
 
-    def __init__(
-        self,
-        batch_size_fn: Callable[[Any], int] = batch_size,
-        length_fn: Callable[[Any], int] | None = None,
-        window_size: int = 100,
-    ) -> None:
-        self.batch_size_fn, self.length_fn = batch_size_fn, length_fn
-        self._paused = 0.0  # seconds of validation
-        self._window: deque[tuple[float, int, int]] = deque(maxlen=window_size + 1)  # seconds, samples, items by then
+    batch_size_fn: Callable[[Any], int] = batch_size
+    length_fn: Callable[[Any], int] | None = None
+    window_size: int = 100
+    _paused = 0.0  # seconds of validation
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        self._window.clear()
-        self._window.append((time.perf_counter(), 0, 0))
+        begun = (time.perf_counter(), 0, 0)  # seconds, samples and items by then
+        self._window: deque[tuple[float, int, int]] = deque([begun], maxlen=self.window_size + 1)
         self._paused = 0.0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -9,8 +9,8 @@ import time
 from typing import IO, Any
 
 import facula_lightning as pl
-from facula.errors import missing
 from facula_lightning.callbacks.callback import Callback
+from facula_lightning.exceptions import optional
 
 _STAGES = {"validate": "Validating", "test": "Testing", "predict": "Predicting", "sanity": "Sanity check"}
 
@@ -86,10 +86,8 @@ class MovingBar(ProgressBar):
         self._train = self.open(_epoch(trainer), _known(trainer.fit_loop.count))
         self._shown = self._begun = time.perf_counter()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if self.due(batch_idx + 1) or batch_idx + 1 >= trainer.fit_loop.count:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if self.due(trainer.fit_loop.batch) or trainer.fit_loop.batch >= trainer.fit_loop.count:
             self.on_train_epoch_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -105,15 +103,7 @@ class MovingBar(ProgressBar):
         counts = (loop or trainer.validation_loop).counts
         self._other, self._done = self.open(_STAGES[trainer.stage or ""], _known(sum(min(n, most) for n in counts))), 0
 
-    def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         self._done += 1
         self.move(self._other, self._done, 0.0, {})
 
@@ -193,6 +183,10 @@ class TQDMProgressBar(MovingBar):
     def __init__(self, refresh_rate: int = 1, process_position: int = 0, leave: bool = False) -> None:
         self.refresh_rate, self.process_position, self.leave = refresh_rate, process_position, leave
 
+    @property
+    def _tqdm(self) -> Any:
+        return optional("tqdm.auto", "tqdm").tqdm
+
     def due(self, done: int) -> bool:
         return self.refresh_rate > 0 and done % self.refresh_rate == 0
 
@@ -200,11 +194,11 @@ class TQDMProgressBar(MovingBar):
         if self._train is None and self._other is None:
             super().print(*args, sep=sep, end=end)
         else:
-            _tqdm().write(sep.join(map(str, args)), end=end)
+            self._tqdm.write(sep.join(map(str, args)), end=end)
 
     def open(self, label: str, total: float | None) -> Any:
         place = self.process_position + (self._train is not None)
-        return _tqdm()(
+        return self._tqdm(
             total=total, desc=label, position=place, disable=not self.refresh_rate, dynamic_ncols=True, file=sys.stdout
         )
 
@@ -215,13 +209,6 @@ class TQDMProgressBar(MovingBar):
     def close(self, bar: Any, leave: bool) -> None:
         bar.leave = leave
         bar.close()
-
-
-def _tqdm() -> Any:
-    try:
-        return importlib.import_module("tqdm.auto").tqdm
-    except ImportError as error:
-        raise missing("tqdm", "tqdm", "facula-lightning") from error
 
 
 def default_progress_bar(stream: IO[str]) -> ProgressBar:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
 
-from facula.errors import missing
+from facula_lightning.exceptions import optional
 from facula_lightning.hparams import plain
 from facula_lightning.loggers.logger import Logger
-
-
-def _client(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise missing(name, name, "facula-lightning") from error
 
 
 class WandbLogger(Logger):
@@ -46,7 +38,7 @@ class WandbLogger(Logger):
         """The run of the client."""
         if self._run is None:
             Path(self.save_dir).mkdir(parents=True, exist_ok=True)
-            self._run = _client("wandb").init(**self._options)
+            self._run = optional("wandb", "wandb").init(**self._options)
             self._run.define_metric("trainer/global_step")
             self._run.define_metric("*", step_metric="trainer/global_step")
             self.version = self._run.id
@@ -91,7 +83,7 @@ class MLFlowLogger(Logger):
     def experiment(self) -> Any:
         """The client."""
         if self._experiment is None:
-            client = self._experiment = _client("mlflow").tracking.MlflowClient(self.tracking_uri)
+            client = self._experiment = optional("mlflow", "mlflow").tracking.MlflowClient(self.tracking_uri)
             if self._run_id is None:
                 known = client.get_experiment_by_name(self.name)
                 place = known.experiment_id if known else client.create_experiment(self.name, self.artifact_location)

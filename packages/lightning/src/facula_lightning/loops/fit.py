@@ -10,18 +10,8 @@ from typing import Any
 import facula_lightning as pl
 from facula import random
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.loops.loaders import (
-    Batches,
-    CombinedLoader,
-    find,
-    length,
-    limited,
-    remade,
-    set_state,
-    shared,
-    state_of,
-    transfer,
-)
+from facula_lightning.loops import loaders
+from facula_lightning.loops.loaders import Batches, set_state, state_of
 from facula_lightning.metrics.metric import Metric
 
 _COUNTERS = ("epoch", "batch", "batches", "stepped", "global_step", "validated", "last")
@@ -105,7 +95,7 @@ class FitLoop:
     def prepare(self) -> None:
         """Find the batches of the run and say how many there are."""
         trainer = self.trainer
-        loader = find(trainer, trainer.given_loaders.get("train"), "train")
+        loader = loaders.find(trainer, trainer.given_loaders.get("train"), "train")
         if loader is None:
             raise MisconfigurationException(
                 "Trainer.fit: expected batches to train on, got none. "
@@ -114,15 +104,15 @@ class FitLoop:
         if isinstance(loader, dict) or (
             isinstance(loader, list | tuple) and any(hasattr(p, "dataset") for p in loader)
         ):
-            loader = CombinedLoader(loader, "max_size_cycle")
+            loader = loaders.CombinedLoader(loader, "max_size_cycle")
         if not hasattr(loader, "__iter__"):
             raise TypeError(
                 f"Trainer.fit: expected an iterable of batches to train on, got {type(loader).__name__}. Pass a facula.utils.data.DataLoader."
             )
         if trainer.overfit_batches:
             loader = _in_order(loader)
-        self.loader = loader = shared(trainer, loader)
-        self.count = limited(loader, trainer.limit_train_batches, "limit_train_batches")
+        self.loader = loader = loaders.shared(trainer, loader)
+        self.count = loaders.limited(loader, trainer.limit_train_batches, "limit_train_batches")
         if not self.count and trainer.limit_train_batches:
             warnings.warn(
                 "Trainer.fit: expected batches to train on, got none in the loader. Nothing is trained.", stacklevel=2
@@ -176,7 +166,7 @@ class FitLoop:
         trainer.hooks("on_train_start")
         self._validated_at = time.monotonic()
         self._resume()
-        move = transfer(trainer)
+        move = loaders.transfer(trainer)
         while not self.done:
             self._run_epoch(move)
         trainer.hooks("on_train_end")
@@ -324,6 +314,6 @@ def _in_order(loader: Any) -> Any:
 
     if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
         return loader
-    if math.isinf(length(loader)):
+    if math.isinf(loaders.length(loader)):
         return loader
-    return remade(loader, SequentialSampler(loader.dataset))
+    return loaders.remade(loader, SequentialSampler(loader.dataset))

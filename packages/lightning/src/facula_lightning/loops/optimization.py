@@ -144,13 +144,9 @@ class Optimization:
             loss = returned["loss"]
             extra = {key: value for key, value in returned.items() if key != "loss"}
         if not isinstance(loss, facula.Tensor):
-            fix = (
-                "Return the loss without .item()"
-                if isinstance(loss, float | int)
-                else "Return the loss, or {'loss': loss, ...}"
-            )
+            fix = " without .item()" if isinstance(loss, float | int) else ", or {'loss': loss, ...}"
             raise MisconfigurationException(
-                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. {fix}."
+                f"training_step: expected a loss tensor, a dict with 'loss', or None, got {type(loss).__name__}. Return the loss{fix}."
             )
         if loss.numel() != 1:
             raise MisconfigurationException(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -68,11 +68,16 @@ class ConfusionMatrix(Metric):
 
 
 class _Rate(ConfusionMatrix):
-    """A rate per class, averaged as asked; binary tasks have the rate of class 1."""
+    """A rate per class, averaged as asked; binary tasks have the rate of class 1.
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> tuple[Any, Any]:
-        """Numerator and denominator for counts of true positives, false positives and false negatives."""
-        raise NotImplementedError
+    With `shares` (a, b, c) it is a TP / (a TP + b FP + c FN), of true positives, false positives and false negatives.
+    """
+
+    shares: ClassVar[tuple[int, int, int]]
+
+    def _rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
+        a, b, c = self.shares
+        return _divided(a * hit, a * hit + b * wrong + c * missed)
 
     def compute(self) -> Any:
         if self.task == "multilabel":
@@ -81,10 +86,10 @@ class _Rate(ConfusionMatrix):
             hit = np.diag(self.matrix)
             wrong, missed = self.matrix.sum(axis=0) - hit, self.matrix.sum(axis=1) - hit
         if self.task == "binary":
-            return float(_divided(*self.rate(hit[1], wrong[1], missed[1])))
+            return float(self._rate(hit[1], wrong[1], missed[1]))
         if self.average == "micro":
-            return float(_divided(*self.rate(hit.sum(), wrong.sum(), missed.sum())))
-        rates, seen = _divided(*self.rate(hit, wrong, missed)), hit + wrong + missed > 0
+            return float(self._rate(hit.sum(), wrong.sum(), missed.sum()))
+        rates, seen = self._rate(hit, wrong, missed), hit + wrong + missed > 0
         if self.average == "macro" and self.task == "multiclass":  # of the classes that there are
             return _averaged(rates[seen], (hit + missed)[seen], self.average)
         return _averaged(rates, hit + missed, self.average)
@@ -105,29 +110,25 @@ def _averaged(rates: Any, support: Any, average: str | None) -> Any:
 class Precision(_Rate):
     """TP / (TP + FP): the part of what was found that is right."""
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return hit, hit + wrong
+    shares = (1, 1, 0)
 
 
 class Recall(_Rate):
     """TP / (TP + FN): the part of what is there that was found."""
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return hit, hit + missed
+    shares = (1, 0, 1)
 
 
 class F1Score(_Rate):
     """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall."""
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return 2 * hit, 2 * hit + wrong + missed
+    shares = (2, 1, 1)
 
 
 class JaccardIndex(_Rate):
     """TP / (TP + FP + FN): intersection over union; "macro" is the mean IoU of segmentation."""
 
-    def rate(self, hit: Any, wrong: Any, missed: Any) -> Any:
-        return hit, hit + wrong + missed
+    shares = (1, 1, 1)
 
 
 class Accuracy(Recall):
