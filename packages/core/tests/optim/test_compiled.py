@@ -5,6 +5,7 @@ import pytest
 
 import facula
 from facula.ops.kernels import compiled
+from facula.ops.kernels.cpu.optimizers import sgd_loop
 from facula.optim.compiled import run_compiled
 
 CASES = [
@@ -46,6 +47,13 @@ def test_what_cannot_be_written_is_not():
     assert not run_compiled("_sgd", arrays, (0.5, 0, 0, 0, False, False))
 
 
-def test_unknown_updates_and_few_numbers_have_no_loop():
+def test_unknown_updates_have_no_loop_and_few_numbers_none_of_their_own(monkeypatch):
     assert not run_compiled("_rprop", [np.ones(compiled.LEAST)], ())
-    assert not run_compiled("_sgd", [np.ones(3)] * 2, (0.5, 0, 0, 0, False, False))
+    monkeypatch.setattr(sgd_loop, "_loaded", {})  # they are not worth the compiler, but use what is there
+    few = [np.float32([1, 2, 3]), np.float32([1, 1, 1])]
+    constants = 0.5, 0, 0, 0, False, False
+    assert not run_compiled("_sgd", few, constants)
+    many = [np.ones(compiled.LEAST, np.float32)] * 2
+    assert run_compiled("_sgd", [many[0].copy(), many[1]], constants)
+    assert run_compiled("_sgd", few, constants)
+    assert few[0].tolist() == [0.5, 1.5, 2.5]

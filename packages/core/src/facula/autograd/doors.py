@@ -84,16 +84,17 @@ def _types(op: Any) -> str:
     if _numbers(op):
         a, b = ins
         real = _FLOAT.format(d="_d")
+        kinds = [real if op.promote == "float" else f"({real} or _d is _i64 and _t{i} is int)" for i in (1, 0)]
         return f"""_t0 = type({a}); _t1 = type({b})
     if (_t1 is _Tensor or _t1 is _Parameter) and (_t0 is _Tensor or _t0 is _Parameter):
         _x0 = {a}.array; _x1 = {b}.array; _i0 = {a}; _i1 = {b}
         _fast = _x0.dtype is _x1.dtype and type(_x0) is _ndarray and type(_x1) is _ndarray{_accepts(op, 0)}
     elif (_t1 is float or _t1 is int) and (_t0 is _Tensor or _t0 is _Parameter):
         _x0 = {a}.array; _x1 = {b}; _d = _x0.dtype; _i0 = {a}; _i1 = _nothing
-        _fast = {real} and type(_x0) is _ndarray
+        _fast = {kinds[0]} and type(_x0) is _ndarray
     elif (_t0 is float or _t0 is int) and (_t1 is _Tensor or _t1 is _Parameter):
         _x0 = {a}; _x1 = {b}.array; _d = _x1.dtype; _i0 = _nothing; _i1 = {b}
-        _fast = {real} and type(_x1) is _ndarray
+        _fast = {kinds[1]} and type(_x1) is _ndarray
     else:
         _fast = False"""
     lines = [f"_t{i} = type({name})" for i, name in enumerate(ins)]
@@ -253,7 +254,7 @@ def generate(
         _new=object.__new__, _new_node=tape.Node.__new__, _Tensor=Tensor, _Parameter=Parameter, _Node=tape.Node, _ndarray=np.ndarray, _np=np,
         _op=op, _state=state, _births=births, _forward=op.forward_on("cpu"), _keep=tape.keep, _current=tape.current, _unrecorded=tape.UNRECORDED,
         _nothing=_Nothing,
-        _ufunc=getattr(np, op.ufunc) if op.ufunc else None, _f32=np.dtype("float32"), _f64=np.dtype("float64"),
+        _ufunc=getattr(np, op.ufunc) if op.ufunc else None, _f32=np.dtype("float32"), _f64=np.dtype("float64"), _i64=np.dtype("int64"),
         _bind=bind, _failed=failed, _array_of=array_of, _into=into, __name__="facula.autograd.doors",
     )  # fmt: skip
     names.update({f"_default_{n}": v for n, v in op.defaults.items()})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from facula.ops.kernels.compiled import LEAST
 from facula.ops.kernels.cpu import optimizers as loops
 
 
@@ -57,7 +58,12 @@ _LOOPS: dict[tuple[str, int], tuple[Any, Callable[..., tuple[Any, ...]]]] = {
 def run_compiled(name: str, flat: Sequence[Any], constants: Any) -> bool:
     """Run the loop of the update called `name` over flat arrays; False if there is none, or it does not serve them."""
     found = _LOOPS.get((name, len(flat)))
-    if found is None or not found[0].serves(*flat):
+    if found is None:
+        return False
+    few = (
+        LEAST if found[0].ready(flat[0].dtype) else None
+    )  # NumPy takes ten steps: any number of numbers is worth the call
+    if not found[0].serves(*flat, work=few):
         return False
     p, _, *state = flat
     if not all(a.flags.writeable for a in (p, *state)):

@@ -73,6 +73,10 @@ class Kernel:
             and allowed()
         )
 
+    def ready(self, dtype: Any) -> bool:
+        """Whether its machine code for a type is in memory."""
+        return dtype in self._loaded
+
     def __call__(self, *args: Any) -> None:
         """Run it in this thread, with the range `start, stop` as the last two arguments if it has one."""
         loop = self.load(args[0].dtype)

@@ -50,9 +50,15 @@ def max_planes(
                         row = x[p, y]
                         for j in range(width):
                             inside[j] = higher(inside[j], row[j])
-            for j in range(target.size):
-                target[j] = -INF
-            for k in range(wide):
+            begin = 0
+            if left == 0 and (target.size - 1) * right < width:  # nothing outside: the first place is where to begin
+                begin = 1
+                for j in range(np.uint64(target.size)):
+                    target[j] = inside[j * np.uint64(right)]
+            else:
+                for j in range(target.size):
+                    target[j] = -INF
+            for k in range(begin, wide):
                 if right == 2:  # a step that the compiler knows
                     raise_to(target, inside, k * beside - left, 2, width)
                 else:
