@@ -49,7 +49,7 @@ def test_what_cannot_be_written_is_not():
 
 def test_unknown_updates_have_no_loop_and_few_numbers_none_of_their_own(monkeypatch):
     assert not run_compiled("_rprop", [np.ones(compiled.LEAST)], ())
-    monkeypatch.setattr(sgd_loop, "_loaded", {})  # they are not worth the compiler, but use what is there
+    monkeypatch.setattr(sgd_loop, "loaded", {})  # they are not worth the compiler, but use what is there
     few = [np.float32([1, 2, 3]), np.float32([1, 1, 1])]
     constants = 0.5, 0, 0, 0, False, False
     assert not run_compiled("_sgd", few, constants)

@@ -61,7 +61,7 @@ def run_compiled(name: str, flat: Sequence[Any], constants: Any) -> bool:
     if found is None:
         return False
     few = (
-        LEAST if found[0].ready(flat[0].dtype) else None
+        LEAST if flat[0].dtype in found[0].loaded else None
     )  # NumPy takes ten steps: any number of numbers is worth the call
     if not found[0].serves(*flat, work=few):
         return False

@@ -44,7 +44,7 @@ def elementary(x: float32[::1], out: float32[:, ::1]):
 def fresh(tmp_path, monkeypatch):
     """An empty home, and kernels that nobody loaded yet."""
     monkeypatch.setenv("FACULA_HOME", str(tmp_path))
-    monkeypatch.setattr(scale, "_loaded", {})
+    monkeypatch.setattr(scale, "loaded", {})
     return tmp_path
 
 
@@ -67,7 +67,7 @@ def test_what_was_compiled_is_kept_and_read_again(fresh, monkeypatch):
     scale(x, out, 2.0, 0, 8)
     (kept,) = (fresh / "kernels").iterdir()
     assert kept.name.startswith("scale-float32-")
-    monkeypatch.setattr(scale, "_loaded", {})
+    monkeypatch.setattr(scale, "loaded", {})
     monkeypatch.setattr(compiled, "_compile", None)  # it must not be asked again
     out[:] = 0
     scale(x, out, 2.0, 2, 8)
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_compiled_again(fresh, monkeypatch):
     (kept,) = (fresh / "kernels").iterdir()
     content = kept.read_bytes()
     kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    monkeypatch.setattr(scale, "_loaded", {})
+    monkeypatch.setattr(scale, "loaded", {})
     scale(x, out, 2.0, 0, 8)
     assert out.tolist() == [6] * 8
     assert store.read(kept.name) is not None

@@ -57,7 +57,7 @@ class Kernel:
         generic = any("F" in t for t in self.types)
         self.floats = set(FLOATS) if generic else {np.dtype("float32")}
         self.ranged = list(function.__annotations__)[-2:] == ["start", "stop"]
-        self._loaded: dict[Any, Loop] = {}
+        self.loaded: dict[Any, Loop] = {}  # machine code in memory, for each type
         kernels.append(self)
 
     def serves(self, *arrays: Any, work: int | None = None) -> bool:
@@ -72,10 +72,6 @@ class Kernel:
             and all(type(a) is np.ndarray and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
             and allowed()
         )
-
-    def ready(self, dtype: Any) -> bool:
-        """Whether its machine code for a type is in memory."""
-        return dtype in self._loaded
 
     def __call__(self, *args: Any) -> None:
         """Run it in this thread, with the range `start, stop` as the last two arguments if it has one."""
@@ -96,11 +92,11 @@ class Kernel:
 
     def load(self, dtype: Any) -> Loop:
         """The machine code for arrays of a floating type, from disk or compiled now."""
-        found = self._loaded.get(dtype)
+        found = self.loaded.get(dtype)
         if found is None:
             with _lock:
-                found = self._loaded.get(dtype) or _load(self, FLOATS[dtype])
-                self._loaded[dtype] = found
+                found = self.loaded.get(dtype) or _load(self, FLOATS[dtype])
+                self.loaded[dtype] = found
         return found
 
 
