@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -48,8 +49,12 @@ def get_num_threads() -> int:
     >>> facula.get_num_threads() >= 1
     True
     """
-    if _threads is not None:
-        return _threads
+    return _threads or _processors()
+
+
+@functools.cache
+def _processors() -> int:
+    """How many processors this process may use, as it was when first asked: every op wants to know."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

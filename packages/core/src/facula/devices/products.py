@@ -21,6 +21,7 @@ ALONE = 1 << 13  # multiplications that BLAS does on one thread by itself, for a
 ALONE_BY_MATRIX = 1 << 18  # ... and for two matrices
 WORTH = 1 << 22  # multiplications that are worth waking another thread for ...
 WORTH_COMPILED = 1 << 19  # ... and that are worth handing over in compiled code
+WORTH_COMPILED_BY_VECTOR = 1 << 16  # multiplications by a vector that are worth handing over in compiled code
 WORTH_BY_VECTOR = 1 << 20  # the same by a vector: every number is read from memory for one of them
 LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
 MOST = min(max(2, os.cpu_count() or 2), 16)  # pieces, whatever number of threads is set
@@ -34,6 +35,7 @@ def _refused(*arguments: Any) -> bool:
 # one product cut into pieces, and products one by one.
 compiled_matrices: Callable[..., bool] = _refused
 compiled_stack: Callable[..., bool] = _refused
+compiled_by_vector: Callable[..., Any] = lambda *arguments: None  # the product, or None
 
 
 def product(a: Any, b: Any, out: Any = None, bias: Any = None) -> Any:
@@ -72,17 +74,24 @@ def product_with_each(matrix: Any, stack: Any, out: Any, bias: Any = None) -> No
         _stacks(matrix, stack, out, bias)
 
 
-def product_by_vector(matrix: Any, vector: Any) -> Any:
-    """matrix @ vector for arrays, in as few steps as can be: a text is written by thousands of them."""
-    if matrix.size <= ALONE or type(matrix) is not np.ndarray:
-        return matrix.dot(vector)
-    with single_blas():
-        if matrix.size < WORTH_BY_VECTOR:
-            return matrix.dot(vector)
-        out = np.empty(len(matrix), matrix.dtype)
-        pieces = ranges(len(matrix), len(vector), WORTH_BY_VECTOR // 2)
-        share(lambda i, j: np.matmul(matrix[i:j], vector, out=out[i:j]), pieces)
-        return out
+def product_by_vector(matrix: Any, vector: Any, bias: Any = None) -> Any:
+    """matrix @ vector + bias for arrays, in as few steps as can be: a text is written by thousands of them."""
+    if matrix.size > ALONE and type(matrix) is np.ndarray:
+        out = compiled_by_vector(matrix, vector, bias) if matrix.size >= WORTH_COMPILED_BY_VECTOR else None
+        if out is not None:
+            return out
+        with single_blas():
+            if matrix.size < WORTH_BY_VECTOR:
+                out = matrix.dot(vector)
+            else:
+                out = np.empty(len(matrix), matrix.dtype)
+                cuts = ranges(len(matrix), len(vector), WORTH_BY_VECTOR // 2)
+                share(lambda i, j: np.matmul(matrix[i:j], vector, out=out[i:j]), cuts)
+    else:
+        out = matrix.dot(vector)
+    if bias is not None:
+        out += bias
+    return out
 
 
 def _matrices(a: Any, b: Any, out: Any, bias: Any, count: int) -> Any:

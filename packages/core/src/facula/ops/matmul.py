@@ -115,9 +115,7 @@ def linear(xp, input, weight, bias=None, /):
     if (
         input.ndim > 1 and input.size == input.shape[-1] and input.size
     ):  # a single row, as where a text is written id by id
-        out = product_by_vector(weight, input.reshape(-1))
-        if bias is not None:
-            out += bias
+        out = product_by_vector(weight, input.reshape(-1), bias)
         return out.reshape(*input.shape[:-1], count)
     rows = input
     if input.ndim != 2:  # one large product instead of a batch of small ones, worth a copy

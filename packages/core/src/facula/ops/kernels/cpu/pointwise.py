@@ -53,7 +53,7 @@ def _values(plain, inside, least=1):
     loop = _loop(_each, inside)
 
     def forward(xp, input, *numbers):
-        if input.size < least * compiled.LEAST or not loop.serves(input):
+        if not loop.serves(input, work=int(input.size / least)):
             return plain(xp, input, *numbers)
         out = np.empty_like(input)
         loop.share(out.size, 1, input.reshape(-1), out.reshape(-1), *(*numbers, 0.0, 0.0, 0.0)[:3])
@@ -70,7 +70,7 @@ def _gradient(record, plain, asks, inside, least=1):
 
     def slope(*args):
         g, x = args[upper], args[of]
-        if x.size < least * compiled.LEAST or not loop.serves(x, g):
+        if not loop.serves(x, g, work=int(x.size / least)):
             return plain(*args)
         out = np.empty_like(x)
         settings = (*[args[i] for i in numbers], 0.0, 0.0, 0.0)[:3]
@@ -178,8 +178,8 @@ def elu_slope(g, x, alpha, scale, input_scale):
 
 
 _gelu, _estimate = (
-    _values(lambda xp, x, kind=kind: gelu.forward(xp, x, approximate=kind), inside)
-    for kind, inside in (("none", gelu_of), ("tanh", gelu_estimate))
+    _values(lambda xp, x, kind=kind: gelu.forward(xp, x, approximate=kind), inside, least)
+    for kind, inside, least in (("none", gelu_of, 1 / 8), ("tanh", gelu_estimate, 1 / 4))
 )
 _gelu_slope, _estimate_slope = (
     _gradient(silu_op, lambda g, x, kind=kind: gelu_array(g, x, kind, np), ("g", "input"), inside)
@@ -199,10 +199,10 @@ gelu.array_vjp(
     input=lambda g, input, approximate: (_estimate_slope if approximate == "tanh" else _gelu_slope)(g, input)
 )
 _hang(relu, relu_of, relu_slope, least=16)
-_hang(unary.exp, exp_of, least=8)
-_hang(unary.sigmoid, sigmoid_of, sigmoid_slope, least=4)
+_hang(unary.exp, exp_of, least=4)
+_hang(unary.sigmoid, sigmoid_of, sigmoid_slope, least=2)
 _hang(unary.tanh, tanh_of, tanh_slope, least=16)
-_hang(silu_op, silu_of, silu_slope, least=4)
-_hang(mish_op, mish_of, mish_slope)
-_hang(softplus, softplus_of, softplus_slope)
-_hang(elu_op, elu_of, elu_slope)
+_hang(silu_op, silu_of, silu_slope, least=2)
+_hang(mish_op, mish_of, mish_slope, least=1 / 8)
+_hang(softplus, softplus_of, softplus_slope, least=1 / 4)
+_hang(elu_op, elu_of, elu_slope, least=1 / 2)

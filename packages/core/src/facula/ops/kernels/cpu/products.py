@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from facula.config import get_num_threads
 from facula.devices import products
 from facula.ops.kernels import compiled, native
 from facula.ops.kernels.compiled import F, kernel
@@ -54,6 +55,29 @@ def product_pieces(
             gemm, turn_a, turn_b, last - first, end - begin, inner, a + first * move_a, step_a, b + begin * move_b, step_b, beta,
             out[first, begin:].ctypes.data, columns,
         )  # fmt: skip
+
+
+@kernel
+def rows_by_vector(matrix: F[:, ::1], vector: F[::1], bias: F[::1], out: F[::1], start: int, stop: int):
+    """out = matrix vector + bias, for groups of four rows, which read the vector once."""
+    none = vector.dtype.type(0)
+    for i in range(4 * start, min(4 * stop, len(matrix) // 4 * 4), 4):
+        a, b, c, d = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        p, q, r, s = none, none, none, none
+        for j in range(vector.size):
+            p += a[j] * vector[j]
+            q += b[j] * vector[j]
+            r += c[j] * vector[j]
+            s += d[j] * vector[j]
+        out[i], out[i + 1], out[i + 2], out[i + 3] = p, q, r, s
+    for i in range(max(4 * start, len(matrix) // 4 * 4), min(4 * stop, len(matrix))):
+        a, p = matrix[i], none
+        for j in range(vector.size):
+            p += a[j] * vector[j]
+        out[i] = p
+    if bias.size > 0:
+        for i in range(4 * start, min(4 * stop, len(matrix))):
+            out[i] += bias[i]
 
 
 @functools.cache
@@ -115,4 +139,25 @@ def stack(a: Any, b: Any, out: Any, bias: Any, pieces: int) -> bool:
     return _run(a, b, out, bias, moves, STACK, len(out), pieces)
 
 
-products.compiled_matrices, products.compiled_stack = matrices, stack
+def by_vector(matrix: Any, vector: Any, bias: Any) -> Any:
+    """matrix vector + bias; None if it cannot be done here."""
+    dtype = matrix.dtype
+    if (
+        dtype not in _PAIRS
+        or vector.dtype is not dtype
+        or not (matrix.flags.c_contiguous and vector.flags.c_contiguous)
+    ):
+        return None
+    if bias is None:
+        bias = _none[dtype]
+    elif bias.dtype is not dtype or not bias.flags.c_contiguous:
+        return None
+    if not compiled.allowed():
+        return None
+    out = np.empty(len(matrix), dtype)
+    pieces = min(get_num_threads(), matrix.size >> 15)
+    rows_by_vector.load(dtype).share((matrix, vector, bias, out), -(-len(matrix) // 4), max(pieces, 1))
+    return out
+
+
+products.compiled_matrices, products.compiled_stack, products.compiled_by_vector = matrices, stack, by_vector
