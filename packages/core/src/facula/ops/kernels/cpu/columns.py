@@ -150,19 +150,23 @@ def weight_sums(
     wide: int, down: int, across: int, reach_down: int, reach_across: int, top: int, left: int, rows: int, cols: int, start: int,
     stop: int,
 ):  # fmt: skip
-    """sums[k] = the sum of g[n] columns[n]' over every len(sums)-th image from the k-th on."""
-    count, inner, places, plane = g.shape[1], columns.shape[1], rows * cols, height * width
+    """sums[k] = the sum of g[n] columns[n]' over every len(sums)-th image from the k-th on; without columns images are their own."""
+    count, inner, places, plane = g.shape[1], sums.shape[2], rows * cols, height * width
     for k in range(start, stop):
         for n in range(k, len(x), len(sums)):
-            image, made = x[n], columns[n]
-            for c in range(inner // (high * wide)):
-                gather_channel(
-                    image[c * plane :], made, c, height, width, high, wide, down, across, reach_down, reach_across, top, left,
-                    rows, cols,
-                )  # fmt: skip
+            image = x[n]
+            lines = image.ctypes.data
+            if columns.size > 0:
+                made = columns[n]
+                lines = made.ctypes.data
+                for c in range(inner // (high * wide)):
+                    gather_channel(
+                        image[c * plane :], made, c, height, width, high, wide, down, across, reach_down, reach_across, top, left,
+                        rows, cols,
+                    )  # fmt: skip
             beta = sums.dtype.type(0 if n == k else 1)
             multiply(
-                gemm, 0, 1, count, inner, places, g[n].ctypes.data, places, made.ctypes.data, places, beta, sums[k].ctypes.data,
+                gemm, 0, 1, count, inner, places, g[n].ctypes.data, places, lines, places, beta, sums[k].ctypes.data,
                 inner,
             )  # fmt: skip
 

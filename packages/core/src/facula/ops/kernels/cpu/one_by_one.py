@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from facula.devices.products import product, product_with_each
-from facula.devices.threads import share
+from facula.devices.threads import single_blas
+from facula.ops.kernels.cpu.columns import weight_sums
+from facula.ops.kernels.cpu.products import gemm, serves
 
 
 def _flat(array):
@@ -35,14 +37,20 @@ def weight_slope(g, input, kernel):
     """The gradient of the weight, summed over images in groups that are the same for any number of threads."""
     images, count, channels = len(g), g.shape[1], input.shape[1]
     groups = max(1, min(images, 8, (1 << 22) // (count * channels)))
-    totals, upper, lower = np.empty((groups, count, channels), g.dtype), _flat(g), _flat(input).swapaxes(1, 2)
-
-    def work(k, _):
-        product(upper[k], lower[k], totals[k])
-        for n in range(k + groups, images, groups):
-            totals[k] += product(upper[n], lower[n])
-
-    share(work, [(k, k + 1) for k in range(groups)])
+    totals, upper, lower = np.empty((groups, count, channels), g.dtype), _flat(g), _flat(input)
+    if groups > 1 and serves(g.dtype):
+        pixels, none = lower.shape[2], np.empty((0, 0, 0), g.dtype)
+        window = 1, 1, 1, 1, 1, 1, 0, 0, 1, pixels  # of images as lines
+        with single_blas():
+            size = 4 * lower.size // groups
+            arrays = upper, gemm(g.dtype), input.reshape(images, -1), none, totals
+            weight_sums.share(groups, size, *arrays, 1, pixels, *window)
+    else:
+        for n in range(images):
+            if n < groups:
+                product(upper[n], lower[n].T, totals[n])
+            else:
+                totals[n % groups] += product(upper[n], lower[n].T)
     for part in totals[1:]:
         totals[0] += part
     return totals[0].reshape(count, channels, *kernel)

@@ -53,7 +53,7 @@ def _values(plain, inside, least=1):
     loop = _loop(_each, inside)
 
     def forward(xp, input, *numbers):
-        if not loop.serves(input, work=int(input.size / least)):
+        if input.size < least * compiled.LEAST or not loop.serves(input, work=compiled.LEAST):
             return plain(xp, input, *numbers)
         out = np.empty_like(input)
         loop.share(out.size, 1, input.reshape(-1), out.reshape(-1), *(*numbers, 0.0, 0.0, 0.0)[:3])
@@ -70,7 +70,7 @@ def _gradient(record, plain, asks, inside, least=1):
 
     def slope(*args):
         g, x = args[upper], args[of]
-        if not loop.serves(x, g, work=int(x.size / least)):
+        if x.size < least * compiled.LEAST or not loop.serves(x, g, work=compiled.LEAST):
             return plain(*args)
         out = np.empty_like(x)
         settings = (*[args[i] for i in numbers], 0.0, 0.0, 0.0)[:3]
