@@ -102,4 +102,4 @@ def test_a_training_step_of_a_small_network():
         loss(model(x), y).backward()
         optimizer.step()
 
-    check(step, 210)  # three products of the backward, which ask whether to share
+    check(step, 214)  # three products of the backward ask whether to share, three gradients whether they are views

@@ -7,6 +7,7 @@ engine owns them; with it they are tensors and every vjp is itself recorded.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -236,7 +237,9 @@ def _spread(
         have = table.get(target)
         if have is None:
             table[target] = ng
-            if fresh and getattr(ng, "base", 0) is None and not (k and any(ng is r for r in results[:k])):
+            base = getattr(ng, "base", 0)
+            whole = base is None or (type(base) is np.ndarray and base.size == ng.size and _only_view(ng, base))
+            if fresh and whole and not (k and any(ng is r for r in results[:k])):
                 owned.add(target)
         elif target in owned and type(have) is np.ndarray and have.dtype == ng.dtype:
             np.add(have, ng, out=have)
@@ -245,6 +248,14 @@ def _spread(
             owned.add(target)
         else:
             table[target] = (wrap(have) + wrap(ng)).array
+
+
+_KNOWN = 4  # references to an owner of which there is one view: the view's, the caller's and the check's names, the count's own
+
+
+def _only_view(array: Any, base: Any) -> bool:
+    """Whether an array is all that knows the owner of its memory, which it covers: nobody else sees it."""
+    return base.base is None and array.flags.writeable and sys.getrefcount(base) <= _KNOWN
 
 
 def _towards(order: list[Any], wanted: set[Any]) -> set[Any]:
