@@ -5,9 +5,10 @@ import pytest
 
 import facula
 from facula.ops.conv import conv_input_op, conv_op, conv_weight_op
+from facula.ops.kernels import native
 from facula.ops.kernels import workspace as room
 from facula.ops.kernels.cpu import conv as kernels
-from facula.ops.kernels.cpu import winograd
+from facula.ops.kernels.cpu import depthwise, winograd
 
 pytest.importorskip("numba")
 
@@ -182,3 +183,16 @@ def test_a_workspace_is_kept_for_the_next_who_asks():
     assert again.tolist() == [3] * 20
     assert room.workspace("test", 2, 2, dtype=np.int64).shape == (2, 2)
     assert room.workspace("test", room.LARGEST).ctypes.data != first.ctypes.data
+
+
+def test_depthwise_loops_run_where_compiled_code_calls_none(monkeypatch):
+    monkeypatch.setattr(native, "SUPPORTED", False)
+    for loop in (depthwise.slide_flat, depthwise.meet_flat):
+        monkeypatch.setattr(loop, "loaded", {})
+    x, w = np.random.default_rng(0).standard_normal((2, 8, 20, 20)).astype("float32"), np.ones((8, 1, 3, 3), "float32")
+    places = (1, 1), ((1, 1), (1, 1)), (1, 1)
+    out = depthwise.convolve(x, w, None, *places, (20, 20))
+    slope = depthwise.weight_slope(out, x, (3, 3), *places)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(out, depthwise.convolve(x, w, None, *places, (20, 20)))
+    np.testing.assert_array_equal(slope, depthwise.weight_slope(out, x, (3, 3), *places))

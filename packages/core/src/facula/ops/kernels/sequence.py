@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from facula.config import get_num_threads
+from facula.ops.kernels import native
 from facula.ops.kernels.compiled import Kernel, int64, kernel
 from facula.ops.kernels.machine import perform, store, swap
 
 Step = tuple[Kernel, tuple[Any, ...]]  # a kernel and its arguments but for the range
+SINGLE = np.dtype("float32")
 _HEAD = bytes.__basicsize__ - 1  # of the object, before what it holds
 
 
@@ -37,15 +39,24 @@ def places() -> int:
     return max(get_num_threads(), 1)
 
 
-def run(forms: Sequence[Sequence[Sequence[Step]]], items: Sequence[Sequence[int]]) -> None:
+def run(forms: Sequence[Sequence[Sequence[Step]]], items: Sequence[Sequence[int]], dtype: Any = SINGLE) -> None:
     """Do every item (form, start, stop, start, stop, ...); `forms[place][form]` are the steps with the memory of that place."""
+    if not native.SUPPORTED:
+        _one_by_one(forms[0], items, dtype)
+        return
     kept, table = [], np.empty((len(forms), len(forms[0]), len(forms[0][0]), 3), np.int64)
-    for index in np.ndindex(table.shape[:3]):
-        place, form, i = index
+    for place, form, i in np.ndindex(table.shape[:3]):
         loop, arguments = forms[place][form][i]
-        code = loop.load(np.dtype("float32")).code
+        code = loop.load(dtype).code
         words = code.words(arguments)
         kept.append(words)
-        table[index] = code.address, id(words) + _HEAD, id(code.layout) + _HEAD
+        table[place, form, i] = code.address, id(words) + _HEAD, id(code.layout) + _HEAD
     arguments = table, np.array(items, np.int64), np.zeros(len(forms), np.int64)
-    run_steps.load(np.dtype("float32")).share(arguments, len(items), len(items))
+    run_steps.load(SINGLE).share(arguments, len(items), len(items))
+
+
+def _one_by_one(forms: Sequence[Sequence[Step]], items: Sequence[Sequence[int]], dtype: Any) -> None:
+    """The same where compiled code cannot call compiled code."""
+    for form, *ends in items:
+        for (loop, arguments), start, stop in zip(forms[form], ends[::2], ends[1::2], strict=True):
+            loop.load(dtype).prepare(arguments)(start, stop)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from facula.devices.threads import ranges, share
+from facula.ops.kernels import sequence
 from facula.ops.kernels.compiled import F, inline, kernel
 from facula.ops.kernels.cpu.columns import span
+from facula.ops.kernels.sequence import places
 from facula.ops.kernels.workspace import workspace
 
 
@@ -162,15 +164,11 @@ class _Flat:
         self.places = size[1], kernel[1], *dilation, top, left, outs[1], pitch
 
     def run(self, loop, count, size, *arrays):
-        """A loop over planes or channels, shared out; each thread has memory of its own."""
-
-        def work(start, stop):
-            padded = workspace("depthwise.padded", self.room, dtype=self.dtype)
-            loop(
-                *arrays, padded, workspace("depthwise.flat", self.results, dtype=self.dtype), *self.places, start, stop
-            )
-
-        share(work, ranges(count, size, 1 << 19), blas=False)
+        """A loop over planes or channels, shared out; whoever works has memory for a padded plane and a flat one."""
+        padded = workspace("depthwise.padded", places(), self.room, dtype=self.dtype)
+        flat = workspace("depthwise.flat", places(), self.results, dtype=self.dtype)
+        forms = [[[(loop, (*arrays, *own, *self.places))]] for own in zip(padded, flat, strict=True)]
+        sequence.run(forms, [(0, i, j) for i, j in ranges(count, size, 1 << 19)], self.dtype)
 
 
 def _line(x, weight, bias, out, stride, dilation):
