@@ -16,8 +16,10 @@ def _adam(b1: float, b2: float, size: float, eps: float, shrink: float, decay: f
     return 1 - b1, b2, 1 - b2, size, eps, shrink, decay, flip
 
 
-def _nadam(b1: float, b2: float, *rest: Any) -> tuple[Any, ...]:
-    return 1 - b1, b2, 1 - b2, *rest
+def _nadam(
+    b1: float, b2: float, g: float, m: float, correction: float, eps: float, shrink: float, decay: float, flip: bool
+) -> tuple[Any, ...]:
+    return 1 - b1, b2, 1 - b2, g, m, correction, eps, decay or shrink, not decay, flip
 
 
 def _sgd(lr: float, momentum: float, dampening: float, decay: float, nesterov: bool, flip: bool) -> tuple[Any, ...]:

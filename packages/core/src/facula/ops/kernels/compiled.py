@@ -18,6 +18,7 @@ checked. A helper that kernels call is marked `@inline`.
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import sys
 import threading
@@ -207,6 +208,7 @@ def warm_up(floats: Sequence[str] = ("float32",)) -> Iterator[tuple[str, str]]:
     if processes < 2:
         yield from map(_ready, wanted)
         return
+    _crew()  # all need it
     from multiprocessing import get_context  # no other program needs it
 
     with get_context("fork").Pool(processes) as pool:
@@ -308,7 +310,9 @@ def _intrinsic(function: Any) -> Any:
 
 
 def _compile(function: Any, signature: Sequence[str], exact: bool) -> tuple[bytes, str]:
-    """The object code of a function and its name inside."""
+    """The object code of a function and its name inside; collecting garbage on the way would take a seventh of the time."""
+    collects = gc.isenabled()
+    gc.disable()
     try:
         options = {"fastmath": not exact and _MATH, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         (result,) = _jit(function, signature, **options).overloads.values()
@@ -317,3 +321,6 @@ def _compile(function: Any, signature: Sequence[str], exact: bool) -> tuple[byte
         raise native.UnsupportedObjectError(
             f"kernel: numba {sys.modules['numba'].__version__} keeps no object"
         ) from error
+    finally:
+        if collects:
+            gc.enable()

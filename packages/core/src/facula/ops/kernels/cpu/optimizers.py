@@ -37,9 +37,12 @@ def adam_loop(
 @kernel(exact=True)
 def nadam_loop(
     p: F[::1], g: F[::1], m: F[::1], v: F[::1], b1_rest: F, b2: F, b2_rest: F, rate_g: F, rate_m: F, correction: F, eps: F,
-    shrink: F, decay: F, flip: int, start: int, stop: int,
+    weight: F, decoupled: int, flip: int, start: int, stop: int,
 ):  # fmt: skip
+    """`weight` is what the parameters shrink to if it is decoupled, else the decay."""
     p, g, m, v = p[start:stop], g[start:stop], m[start:stop], v[start:stop]
+    one, none = p.dtype.type(1), p.dtype.type(0)
+    shrink, decay = (weight, none) if decoupled else (one, weight)
     for i in range(p.size):
         x = p[i] * shrink
         y = followed(x, g[i], decay, flip)
