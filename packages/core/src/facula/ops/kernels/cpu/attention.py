@@ -10,7 +10,7 @@ import numpy as np
 
 from facula.devices.threads import share
 from facula.ops.attention import attention_array, attention_op
-from facula.ops.kernels import compiled
+from facula.ops.kernels import compiled, native
 from facula.ops.kernels.compiled import float32, kernel
 from facula.ops.kernels.rows import fill, highest
 from facula.ops.kernels.vector import ONE, ZERO, exp
@@ -56,6 +56,67 @@ def attention_slopes(scores: float32[:, ::1], slopes: float32[:, ::1], rows: int
         fill(slopes[i, seen:], ZERO)
 
 
+@kernel
+def attend_one(
+    query: float32[:, ::1], keys: float32[::1], values: float32[::1], out: float32[:, ::1], scores: float32[::1], seen: int,
+    key: int, key_head: int, key_row: int, value: int, value_head: int, value_row: int, scale: float32, start: int, stop: int,
+):  # fmt: skip
+    """A single query of each head; keys and values are flat, with where the first number, a head and a row of it lie."""
+    for h in range(start, stop):
+        q, target, row = query[h], out[h], scores[h * seen : (h + 1) * seen]
+        for i in range(seen):
+            line, total = keys[key + h * key_head + i * key_row :], ZERO
+            for j in range(q.size):
+                total += q[j] * line[j]
+            row[i] = total * scale
+        top, whole = highest(row), ZERO
+        for i in range(seen):
+            row[i] = exp(row[i] - top)
+            whole += row[i]
+        fill(target, ZERO)
+        for i in range(seen):
+            line, weight = values[value + h * value_head + i * value_row :], row[i]
+            for j in range(target.size):
+                target[j] += weight * line[j]
+        scale_of = ONE / whole
+        for j in range(target.size):
+            target[j] *= scale_of
+
+
+def _flat(array):
+    """The whole memory that a view of (batch, heads, length, width) is a part of, and where its first number, a head and a row lie.
+
+    None if that memory is not plain, or the heads of all batches do not lie at even distances.
+    """
+    n, heads = array.shape[:2]
+    whole = array if array.base is None else array.base
+    per_batch, per_head, per_row, step = array.strides
+    even = n == 1 or per_batch == heads * per_head
+    if (
+        type(whole) is not np.ndarray
+        or whole.dtype is not array.dtype
+        or not whole.flags.c_contiguous
+        or not even
+        or step != 4
+    ):
+        return None
+    return whole.reshape(-1), (native.address(array) - native.address(whole)) // 4, per_head // 4, per_row // 4
+
+
+def _one(xp, query, key, value, scale):
+    """The forward for a single query of each head, as where a text is written id by id; None if it cannot be done here."""
+    if not (query.dtype is key.dtype is value.dtype and query.dtype in attend_one.floats and compiled.allowed()):
+        return None
+    at_key, at_value = _flat(key), _flat(value)
+    if at_key is None or at_value is None or not query.flags.c_contiguous:
+        return None
+    heads, seen = query.shape[0] * query.shape[1], key.shape[2]
+    out = np.empty((heads, value.shape[3]), np.float32)
+    arrays = query.reshape(heads, -1), at_key[0], at_value[0], out, np.empty(heads * seen, np.float32)
+    attend_one.share(heads, 4 * seen * query.shape[3], *arrays, seen, *at_key[1:], *at_value[1:], scale)
+    return out.reshape(*query.shape[:3], -1)
+
+
 def _four(array):
     """With two dimensions before those of a matrix: (batch, heads, length, width)."""
     return array[(None,) * (4 - array.ndim)] if array.ndim < 4 else array.reshape(-1, *array.shape[-3:])
@@ -99,6 +160,10 @@ def _product(left, right):
 
 def attention(xp, query, key, value, scale, causal):
     """The forward of `attention_op`."""
+    if query.ndim == key.ndim == value.ndim == 4 and query.shape[2] == 1 and key.size and not causal:
+        out = _one(xp, query, key, value, scale)
+        if out is not None:
+            return out
     if not _serves(query, key, value):
         return attention_op.forward(xp, query, key, value, scale, causal)
     out = _room((*query.shape[:-1], value.shape[-1]))

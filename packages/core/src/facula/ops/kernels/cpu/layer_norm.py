@@ -12,6 +12,7 @@ from facula.ops.kernels.rows import squares, total
 from facula.ops.kernels.vector import ZERO
 from facula.ops.norm import fits, layer_norm_array, layer_norm_op
 
+LEAST_ROW = 64  # numbers of a single row that are worth the call
 BLOCKS = 64  # sums of weight gradients: what decides how they round, so it depends on nothing
 
 
@@ -77,6 +78,8 @@ def _all(size, dtype, value, parameter):
 
 def layer_norm(xp, input, weight=None, bias=None, normalized_shape=(), eps=1e-5):
     """The forward of `layer_norm_op` as one loop over rows."""
+    if input.size == input.shape[-1] >= LEAST_ROW and weight is not None and bias is not None:
+        return _row(xp, input, weight, bias, normalized_shape, eps)
     given = [p for p in (weight, bias) if p is not None]
     enough = input.size >= compiled.LEAST and layer_norm_rows.serves(input, *given)
     if not enough or not fits(input, normalized_shape, *given):
@@ -86,6 +89,18 @@ def layer_norm(xp, input, weight=None, bias=None, normalized_shape=(), eps=1e-5)
     parameters = _all(size, input.dtype, 1, weight), _all(size, input.dtype, 0, bias)
     layer_norm_rows.share(len(rows), size, rows, *parameters, out.reshape(rows.shape), eps)
     return out
+
+
+def _row(xp, input, weight, bias, shape, eps):
+    """A single row, as where a text is written id by id: the same loop in as few steps as can be."""
+    same = input.dtype is weight.dtype is bias.dtype and input.dtype in layer_norm_rows.floats
+    if not same or not weight.shape == bias.shape == shape == input.shape[-1:] or not compiled.allowed():
+        return layer_norm_op.forward(xp, input, weight, bias, shape, eps)
+    if not (input.flags.c_contiguous and weight.flags.c_contiguous and bias.flags.c_contiguous):
+        return layer_norm_op.forward(xp, input, weight, bias, shape, eps)
+    out = np.empty((1, input.size), input.dtype)
+    layer_norm_rows.load(input.dtype).share((input.reshape(1, -1), weight, bias, out, eps), 1, 1)
+    return out.reshape(input.shape)
 
 
 def layer_norm_slope(g, input, weight, needs, normalized_shape, eps, xp):
