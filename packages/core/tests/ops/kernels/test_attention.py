@@ -56,3 +56,22 @@ def test_memory_grows_with_the_length_alone(monkeypatch):
         assert tracemalloc.get_traced_memory()[1] < 2048 * 2048 * 4 / 2
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("batch", "heads", "seen", "width"), [(1, 6, 40, 32), (3, 4, 100, 16), (2, 1, 1, 8)])
+def test_a_single_query_of_each_head_reads_parts_of_a_cache_where_they_lie(batch, heads, seen, width):
+    pytest.importorskip("numba")
+    draw = np.random.default_rng(0).standard_normal
+    query, *caches = (draw((batch, heads, n, width), "float32") for n in (1, seen + 9, seen + 9))
+    turned = [np.ascontiguousarray(cache.swapaxes(1, 2)).swapaxes(1, 2) for cache in caches]
+    lying = [[of[:, :, 3 : 3 + seen] for of in both] for both in zip(caches, turned, strict=True)]
+    want = attention_op.forward(np, query, lying[0][0], lying[1][0], 0.3, False)
+    for key in lying[0]:
+        for value in lying[1]:
+            found = tiles._one(np, query, key, value, 0.3)
+            if found is None:  # heads of several batches, at uneven distances
+                assert batch > 1
+                assert key is lying[0][1] or value is lying[1][1]
+            else:
+                np.testing.assert_allclose(found, want, rtol=2e-5, atol=2e-6)
+    assert tiles._one(np, query, caches[0][..., ::2], caches[1], 0.3) is None  # numbers that do not lie side by side

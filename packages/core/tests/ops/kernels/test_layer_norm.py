@@ -7,7 +7,8 @@ from facula.ops.norm import layer_norm_op
 
 
 @pytest.mark.parametrize(
-    ("shape", "normalized"), [((3, 4), (4,)), ((2, 3, 5), (3, 5)), ((130, 192), (192,)), ((3, 9001), (9001,))]
+    ("shape", "normalized"),
+    [((3, 4), (4,)), ((2, 3, 5), (3, 5)), ((130, 192), (192,)), ((3, 9001), (9001,)), ((1, 1, 192), (192,))],
 )
 def test_rows(agrees, normal, shape, normalized):
     x = normal(*shape) * 3 + 10
