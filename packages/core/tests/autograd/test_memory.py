@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import facula
@@ -120,3 +121,40 @@ def test_training_with_the_collector_off_keeps_memory_flat():
 
 if __name__ == "__main__":
     train(int(sys.argv[1]))
+
+
+def test_a_gradient_that_is_the_only_view_of_its_memory_is_taken_over():
+    owners = []
+
+    class Twice(facula.autograd.Function):
+        @staticmethod
+        def forward(ctx, input, kept):
+            ctx.kept = kept
+            return input * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            made = np.full(g.numel(), 2, np.float32)
+            owners.append(made.ctypes.data)
+            if ctx.kept is not None:
+                ctx.kept.append(made)
+            return facula.from_numpy(made.reshape(g.shape)), None
+
+    for kept in (None, []):
+        x = facula.ones(3, 4, requires_grad=True)
+        Twice.apply(x, kept).sum().backward()
+        assert x.grad.tolist() == [[2.0] * 4] * 3
+        assert (x.grad.array.ctypes.data == owners.pop()) == (kept is None)
+        x.grad.add_(1)
+        assert not kept or kept[0].tolist() == [2] * 12
+
+
+def test_a_gradient_that_is_a_view_of_what_others_hold_is_copied():
+    g = facula.ones(12)
+    x = facula.ones(4, 3, requires_grad=True)
+    x.reshape(12).backward(g)
+    x.grad.add_(5)
+    a, b = facula.ones(3, 4, requires_grad=True), facula.ones(4, 3, requires_grad=True)
+    (a.t() + b).backward(facula.ones(4, 3))
+    a.grad.add_(1)
+    assert g.sum() == b.grad.sum() == 12

@@ -76,6 +76,7 @@ def product_with_each(matrix: Any, stack: Any, out: Any, bias: Any = None) -> No
 
 def product_by_vector(matrix: Any, vector: Any, bias: Any = None) -> Any:
     """matrix @ vector + bias for arrays, in as few steps as can be: a text is written by thousands of them."""
+    out: Any
     if matrix.size > ALONE and type(matrix) is np.ndarray:
         out = compiled_by_vector(matrix, vector, bias) if matrix.size >= WORTH_COMPILED_BY_VECTOR else None
         if out is not None:

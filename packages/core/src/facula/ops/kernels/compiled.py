@@ -274,7 +274,7 @@ def _parts(function: Any) -> list[Any]:
     return parts
 
 
-def _jit(function: Any, signature: tuple[str, ...] | None = None, **options: Any) -> Any:
+def _jit(function: Any, signature: Sequence[str] | None = None, **options: Any) -> Any:
     """numba's compiled form of a function, with the helpers it calls compiled too."""
     import numba
 
