@@ -1,59 +1,120 @@
 """Attention tile by tile: some rows of the scores of some heads live in a core's cache, and are gone when their result is there.
 
-BLAS multiplies, one thread for each tile; the loops here make weights of scores. The backward makes the weights again, so
-nothing is kept but the operands. Causal tiles leave out the keys that none of their rows sees.
+Compiled loops take each tile through BLAS's products and what lies between them. The backward makes the weights again, so nothing
+is kept but the operands. Causal tiles leave out the keys that none of their rows sees.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from facula.devices.threads import share
+from facula.devices.threads import ranges, single_blas
 from facula.ops.attention import attention_array, attention_op
-from facula.ops.kernels import compiled, native
-from facula.ops.kernels.compiled import float32, kernel
+from facula.ops.kernels import compiled, native, sequence
+from facula.ops.kernels.compiled import float32, inline, int64, kernel
+from facula.ops.kernels.cpu.products import gemm, serves
+from facula.ops.kernels.machine import multiply
 from facula.ops.kernels.rows import fill, highest
+from facula.ops.kernels.sequence import places
 from facula.ops.kernels.vector import ONE, ZERO, exp
+from facula.ops.kernels.workspace import workspace
 
 TILE = 1 << 16  # scores
 ROWS = 64  # that a tile has at least
 ALONE = 16  # times as many scores make tiles pay where each head has a single row
 
 
-@kernel
-def attention_weights(scores: float32[:, ::1], rows: int, first: int, start: int, stop: int):
-    """Scores become weights; row i sees `first + i % rows + 1` keys, the others get 0."""
-    for i in range(start, stop):
-        seen = min(first + i % rows + 1, scores.shape[1])
-        row = scores[i, :seen]
-        top, whole = highest(row), ZERO
-        for j in range(row.size):
-            row[j] = exp(row[j] - top)
-            whole += row[j]
-        scale = ONE / whole
-        for j in range(row.size):
-            row[j] *= scale
-        fill(scores[i, seen:], ZERO)
+@inline
+def weigh(row, seen, scale):
+    """Scores become exponentials; those from `seen` on become 0. The sum of all."""
+    part, whole = row[:seen], ZERO
+    for j in range(part.size):
+        part[j] *= scale
+    top = highest(part)
+    for j in range(part.size):
+        part[j] = exp(part[j] - top)
+        whole += part[j]
+    fill(row[seen:], ZERO)
+    return whole
+
+
+@inline
+def at(places, k, n, h, row):
+    """The address of a row of head h of batch n of the k-th array."""
+    return places[k, 0] + n * places[k, 1] + h * places[k, 2] + row * places[k, 3]
+
+
+@inline
+def step(places, k):
+    """Numbers from a row of the k-th array to the next."""
+    return places[k, 3] // 4
 
 
 @kernel
-def attention_slopes(scores: float32[:, ::1], slopes: float32[:, ::1], rows: int, first: int, start: int, stop: int):
-    """Scores become weights, and the gradients of weights those of scores."""
-    for i in range(start, stop):
-        seen = min(first + i % rows + 1, scores.shape[1])
-        row, slope = scores[i, :seen], slopes[i, :seen]
-        top, whole, inner = highest(row), ZERO, ZERO
-        for j in range(row.size):
-            row[j] = exp(row[j] - top)
-            whole += row[j]
-            inner += row[j] * slope[j]
-        scale = ONE / whole
-        inner *= scale
-        for j in range(row.size):
-            row[j] *= scale
-            slope[j] = row[j] * (slope[j] - inner)
-        fill(scores[i, seen:], ZERO)
-        fill(slopes[i, seen:], ZERO)
+def attend_heads(
+    places: int64[:, ::1], scores: float32[:, ::1], gemm: int, heads: int, length: int, keys: int, width: int, wide: int, rows: int,
+    causal: int, scale: float32, start: int, stop: int,
+):  # fmt: skip
+    """Tiles of rows of heads: the product of weights and values.
+
+    `places`: for query, key, value and result the address, and the bytes from a batch, a head and a row to the next.
+    """
+    blocks = (length + rows - 1) // rows
+    for tile in range(start, stop):
+        n, h, first = tile // blocks // heads, tile // blocks % heads, tile % blocks * rows
+        count, flat = min(rows, length - first), scores[0]
+        seen = min(first + count, keys) if causal else keys
+        room, query, key = flat.ctypes.data, at(places, 0, n, h, first), at(places, 1, n, h, 0)
+        multiply(gemm, 0, 1, count, seen, width, query, step(places, 0), key, step(places, 1), ZERO, room, seen)
+        for i in range(count):
+            row = flat[i * seen : (i + 1) * seen]
+            part = ONE / weigh(row, min(first + i + 1, seen) if causal else seen, scale)
+            for j in range(row.size):
+                row[j] *= part
+        value, target = at(places, 2, n, h, 0), at(places, 3, n, h, first)
+        multiply(gemm, 0, 0, count, wide, seen, room, seen, value, step(places, 2), ZERO, target, step(places, 3))
+
+
+@kernel
+def slopes_of_heads(
+    places: int64[:, ::1], scores: float32[:, ::1], gemm: int, heads: int, length: int, keys: int, width: int, wide: int, rows: int,
+    causal: int, scale: float32, start: int, stop: int,
+):  # fmt: skip
+    """The gradients of whole heads; `places`: of query, key, value and upper gradient, then of the three gradients."""
+    for head in range(start, stop):
+        n, h, before = head // heads, head % heads, 0
+        weights, inner = scores[0], scores[1]
+        room, other = weights.ctypes.data, inner.ctypes.data
+        key, value = at(places, 1, n, h, 0), at(places, 2, n, h, 0)
+        for first in range(0, length, rows):
+            count = min(rows, length - first)
+            seen = min(first + count, keys) if causal else keys
+            query, upper = at(places, 0, n, h, first), at(places, 3, n, h, first)
+            multiply(gemm, 0, 1, count, seen, width, query, step(places, 0), key, step(places, 1), ZERO, room, seen)
+            multiply(gemm, 0, 1, count, seen, wide, upper, step(places, 3), value, step(places, 2), ZERO, other, seen)
+            for i in range(count):
+                row, slope = weights[i * seen : (i + 1) * seen], inner[i * seen : (i + 1) * seen]
+                part, level = ONE / weigh(row, min(first + i + 1, seen) if causal else seen, scale), ZERO
+                for j in range(row.size):
+                    row[j] *= part
+                    level += row[j] * slope[j]
+                for j in range(row.size):
+                    slope[j] = row[j] * (slope[j] - level) * scale
+            target = at(places, 4, n, h, first)
+            multiply(gemm, 0, 0, count, width, seen, other, seen, key, step(places, 1), ZERO, target, step(places, 4))
+            for new in range(2):  # the keys that earlier rows saw, to whose gradients is added, and new ones
+                begin, end, beta = (before, seen, ZERO) if new else (0, before, ONE)
+                if end > begin:
+                    more, into = end - begin, 4 * begin
+                    multiply(
+                        gemm, 1, 0, more, width, count, other + into, seen, query, step(places, 0), beta,
+                        at(places, 5, n, h, begin), step(places, 5),
+                    )  # fmt: skip
+                    multiply(
+                        gemm, 1, 0, more, wide, count, room + into, seen, upper, step(places, 3), beta,
+                        at(places, 6, n, h, begin), step(places, 6),
+                    )  # fmt: skip
+            before = seen
 
 
 @kernel
@@ -130,32 +191,38 @@ def _room(shape):
     return np.empty((n, length, heads, width), np.float32).transpose(0, 2, 1, 3)
 
 
-def _tiles(query, key, causal):
-    """Ranges of heads, and ranges of rows with the number of keys that these see."""
-    length, keys = query.shape[2], key.shape[2]
-    rows = min(max(TILE // keys, ROWS), length)
-    heads = max(TILE // (rows * keys), 1)
-    groups = [(n, slice(h, h + heads)) for n in range(len(query)) for h in range(0, query.shape[1], heads)]
-    blocks = [
-        (slice(a, a + rows), min(a + rows, keys) if causal else keys, a if causal else keys)
-        for a in range(0, length, rows)
-    ]
-    return groups, blocks
-
-
 def _serves(query, key, *others):
     """Whether tiles pay: enough scores, of NumPy arrays in single precision, contiguous or not."""
     least = compiled.LEAST * (ALONE if query.shape[-2] == 1 else 1)
     if query.size // max(query.shape[-1], 1) * key.shape[-2] < least:
         return False
     plain = all(type(a) is np.ndarray and a.dtype == np.float32 and a.size for a in (query, key, *others))
-    return plain and compiled.allowed()
+    return plain and serves(query.dtype)
 
 
-def _product(left, right):
-    """A product for one tile, and its rows as a matrix."""
-    made = np.matmul(left, right)
-    return made, made.reshape(-1, made.shape[-1])
+def _lying(array):
+    """In four dimensions, with the numbers of a row side by side."""
+    array = _four(array)
+    plain = array.strides[3] == 4 and array.strides[2] >= 4 * array.shape[3] and array.strides[2] % 4 == 0
+    return array if plain else np.ascontiguousarray(array)
+
+
+def _run(loop, arrays, slopes, scale, causal, kinds):
+    """A loop over tiles of heads, or over heads; whoever works has memory for `kinds` tiles of scores."""
+    inputs = [_lying(a) for a in arrays]
+    (query, key, value), outs = inputs[:3], [_four(a) for a in slopes]
+    length, keys = query.shape[2], key.shape[2]
+    rows = min(max(TILE // keys, ROWS), length)
+    table = np.array([(native.address(a), *a.strides[:3]) for a in (*inputs, *outs)], np.int64)
+    heads = len(query) * query.shape[1]
+    count = heads * -(-length // rows) if loop is attend_heads else heads
+    sizes = query.shape[1], length, keys, query.shape[3], value.shape[3], rows, int(causal), scale
+    forms = [
+        [[(loop, (table, tile, gemm(query.dtype), *sizes))]]
+        for tile in workspace("attention", places(), kinds, rows * keys)
+    ]
+    with single_blas():
+        sequence.run(forms, [(0, i, j) for i, j in ranges(count, 1, -(-count // (4 * places())))])
 
 
 def attention(xp, query, key, value, scale, causal):
@@ -167,18 +234,7 @@ def attention(xp, query, key, value, scale, causal):
     if not _serves(query, key, value):
         return attention_op.forward(xp, query, key, value, scale, causal)
     out = _room((*query.shape[:-1], value.shape[-1]))
-    q, k, v, target = _four(query), _four(key), _four(value), _four(out)
-    groups, blocks = _tiles(q, k, causal)
-    pieces = [(group, block) for group in groups for block in blocks]
-
-    def work(start, stop):
-        for group, (rows, seen, first) in pieces[start:stop]:
-            upper = q[group][:, rows] * np.float32(scale)
-            scores, flat = _product(upper, k[group][:, :seen].swapaxes(1, 2))
-            attention_weights(flat, upper.shape[1], first, 0, len(flat))
-            target[group][:, rows] = np.matmul(scores, v[group][:, :seen])
-
-    share(work, [(i, i + 1) for i in range(len(pieces))])
+    _run(attend_heads, (query, key, value), [out], scale, causal, 1)
     return out
 
 
@@ -187,23 +243,10 @@ def attention_slope(g, query, key, value, scale, causal, xp):
     if not _serves(query, key, value, g):
         return attention_array(g, query, key, value, scale, causal, xp)
     slopes = [_room(a.shape) for a in (query, key, value)]
-    upper, q, k, v, at_q, at_k, at_v = (_four(a) for a in (g, query, key, value, *slopes))
-    groups, blocks = _tiles(q, k, causal)
-
-    def work(start, stop):
-        for group in groups[start:stop]:
-            at_k[group], at_v[group] = 0, 0
-            for rows, seen, first in blocks:
-                keys = k[group][:, :seen]
-                left, above = q[group][:, rows] * np.float32(scale), upper[group][:, rows]
-                weights, flat = _product(left, keys.swapaxes(1, 2))
-                inner, flat_inner = _product(above, v[group][:, :seen].swapaxes(1, 2))
-                attention_slopes(flat, flat_inner, left.shape[1], first, 0, len(flat))
-                at_q[group][:, rows] = np.matmul(inner, keys) * np.float32(scale)
-                at_k[group][:, :seen] += np.matmul(inner.swapaxes(1, 2), left)
-                at_v[group][:, :seen] += np.matmul(weights.swapaxes(1, 2), above)
-
-    share(work, [(i, i + 1) for i in range(len(groups))])
+    if causal:
+        for unseen in slopes[1:]:
+            unseen[..., query.shape[-2] :, :] = 0
+    _run(slopes_of_heads, (query, key, value, g), slopes, scale, causal, 2)
     return tuple(slopes)
 
 
