@@ -10,6 +10,7 @@ import pytest
 
 import facula
 from facula import nn
+from facula.ops.kernels import compiled
 
 
 def calls(action):
@@ -40,6 +41,13 @@ def check(action, budget):
 @pytest.fixture
 def x():
     return facula.ones(3, 4)
+
+
+@pytest.fixture
+def _nothing_loaded(monkeypatch):
+    """Which loops are in memory depends on what ran before."""
+    for loop in compiled.kernels:
+        monkeypatch.setattr(loop, "loaded", {})
 
 
 @pytest.fixture
@@ -79,6 +87,7 @@ def test_a_sequence_of_modules(x):
     [("SGD", {"lr": 0.1}, 18), ("SGD", {"lr": 0.1, "momentum": 0.9}, 18), ("Adam", {}, 18), ("AdamW", {}, 18)],
     ids=["sgd", "momentum", "adam", "adamw"],
 )
+@pytest.mark.usefixtures("_nothing_loaded")
 def test_what_an_optimizer_does_for_each_parameter(name, settings, budget):
     def step(count):
         params = [nn.Parameter(facula.ones(4, 4)) for _ in range(count)]

@@ -5,7 +5,7 @@ import pytest
 
 import facula
 from facula.ops.kernels import compiled
-from facula.ops.kernels.cpu.optimizers import sgd_loop
+from facula.ops.kernels.cpu.optimizers import adam_loop
 from facula.optim.compiled import run_compiled
 
 CASES = [
@@ -49,11 +49,10 @@ def test_what_cannot_be_written_is_not():
 
 def test_unknown_updates_have_no_loop_and_few_numbers_none_of_their_own(monkeypatch):
     assert not run_compiled("_rprop", [np.ones(compiled.LEAST)], ())
-    monkeypatch.setattr(sgd_loop, "loaded", {})  # they are not worth the compiler, but use what is there
-    few = [np.float32([1, 2, 3]), np.float32([1, 1, 1])]
-    constants = 0.5, 0, 0, 0, False, False
-    assert not run_compiled("_sgd", few, constants)
-    many = [np.ones(compiled.LEAST, np.float32)] * 2
-    assert run_compiled("_sgd", [many[0].copy(), many[1]], constants)
-    assert run_compiled("_sgd", few, constants)
-    assert few[0].tolist() == [0.5, 1.5, 2.5]
+    monkeypatch.setattr(adam_loop, "loaded", {})  # they are not worth the compiler, but use what is there
+    few, constants = [np.full(3, n, np.float32) for n in (1, 2, 0, 0)], (0, 0, 0.5, 0, 1, 0, False)
+    assert not run_compiled("_adam", few, constants)
+    assert run_compiled("_adam", [np.zeros(compiled.LEAST, np.float32) for _ in range(4)], constants)
+    assert run_compiled("_adam", few, constants)
+    assert few[0].tolist() == [0.5] * 3
+    assert not run_compiled("_sgd", few[:2], (0.5, 0, 0, 0, False, False))  # two steps of NumPy

@@ -62,10 +62,10 @@ def run_compiled(name: str, flat: Sequence[Any], constants: Any) -> bool:
     found = _LOOPS.get((name, len(flat)))
     if found is None:
         return False
-    few = (
-        LEAST if flat[0].dtype in found[0].loaded else None
-    )  # NumPy takes ten steps: any number of numbers is worth the call
-    if not found[0].serves(*flat, work=few):
+    tenfold = (
+        len(flat) > 3 and flat[0].dtype in found[0].loaded
+    )  # NumPy takes ten steps: few numbers are worth the call
+    if not found[0].serves(*flat, work=LEAST if tenfold else None):
         return False
     p, _, *state = flat
     if not all(a.flags.writeable for a in (p, *state)):

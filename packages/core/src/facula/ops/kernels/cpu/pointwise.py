@@ -179,7 +179,7 @@ def elu_slope(g, x, alpha, scale, input_scale):
 
 _gelu, _estimate = (
     _values(lambda xp, x, kind=kind: gelu.forward(xp, x, approximate=kind), inside, least)
-    for kind, inside, least in (("none", gelu_of, 1 / 8), ("tanh", gelu_estimate, 1 / 4))
+    for kind, inside, least in (("none", gelu_of, 1), ("tanh", gelu_estimate, 1 / 4))
 )
 _gelu_slope, _estimate_slope = (
     _gradient(silu_op, lambda g, x, kind=kind: gelu_array(g, x, kind, np), ("g", "input"), inside)
