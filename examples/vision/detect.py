@@ -19,8 +19,8 @@ from PIL import Image, ImageDraw
 
 import facula
 from facula import Tensor, nn
+from facula.metrics import MeanAveragePrecision
 from facula.utils.data import DataLoader, Dataset
-from facula_lightning.metrics import MeanAveragePrecision
 from facula_vision.models.detection import FCOS, AnchorGenerator
 from facula_vision.models.detection.fcos import FCOSHead
 from facula_vision.ops import Conv2dNormActivation, FeaturePyramidNetwork

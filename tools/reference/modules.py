@@ -21,7 +21,7 @@ CORE = """
     facula.nn.attention.flex_attention facula.nn.grad facula.nn.parallel
     facula.autograd facula.autograd.functional facula.autograd.forward_ad facula.autograd.graph facula.func facula.distributions
     facula.optim facula.optim.lr_scheduler facula.optim.swa_utils
-    facula.utils.data facula.multiprocessing facula.hub facula.library
+    facula.utils.data facula.metrics facula.multiprocessing facula.hub facula.library
     facula.utils.dlpack facula.utils.checkpoint facula.utils.hooks facula.utils.flop_counter facula.utils.tensorboard
     facula.serialization facula.array_api
     facula.amp facula.amp.policy facula.cpu facula.cuda facula.distributed facula.onnx facula.profiler facula.quantization

@@ -10,12 +10,12 @@ import facula
 import facula_lightning
 
 SOURCE = pathlib.Path(facula_lightning.__file__).parent
-LINES = 6530
+LINES = 6000
 BENCHMARK = pathlib.Path(__file__).parents[3] / "benchmarks" / "trainer.py"
 
 
 def test_the_package_grows_no_further():
-    """All lines count, blank ones and docstrings too; 6,000 are wanted."""
+    """All lines count, blank ones and docstrings too."""
     lines = [line for path in SOURCE.rglob("*.py") for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(lines) < LINES
 

@@ -18,8 +18,8 @@ globals().update(_dtypes.ALIASES)
 
 _MODULES = """
     amp array_api autograd cpu cuda data devices distributed distributions fft func graph hub library linalg masked
-    multiprocessing nn onnx ops optim plugins profiler quantization random return_types serialization signal sparse
-    special testing utils version
+    metrics multiprocessing nn onnx ops optim plugins profiler quantization random return_types serialization signal
+    sparse special testing utils version
 """.split()
 
 # Where a public name that is no op lives: room -> names.

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import facula
 import facula_lightning as pl
+from facula.metrics import Metric
 from facula_lightning.batches import batch_size
 from facula_lightning.exceptions import MisconfigurationException
-from facula_lightning.metrics.metric import Metric
 
 _STAGES = ("train", "validation", "test")
 _PLACES = {f"on_{stage}_{moment}": "epoch" for stage in _STAGES for moment in ("start", "epoch_start", "epoch_end")}

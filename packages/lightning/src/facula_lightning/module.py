@@ -155,7 +155,7 @@ class LightningModule(HyperparametersMixin, DataHooks, Module):
         In a training step it is recorded at every step, elsewhere once an epoch, unless `on_step` and `on_epoch` say
         otherwise; with both, the names are `<name>_step` and `<name>_epoch`. Over an epoch values are reduced by
         `reduce_fx` (mean, sum, min or max); a mean weighs by `batch_size`, by default the batch's first dimension. `sync_dist` reduces over all processes too.
-        A metric of `facula_lightning.metrics` is computed over all that it saw in the epoch.
+        A metric of `facula.metrics` is computed over all that it saw in the epoch.
 
         Errors: ValueError for a value of several elements; MisconfigurationException where no epoch is running.
         """

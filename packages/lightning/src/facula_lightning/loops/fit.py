@@ -9,10 +9,10 @@ from typing import Any
 
 import facula_lightning as pl
 from facula import random
+from facula.metrics import Metric
 from facula_lightning.exceptions import MisconfigurationException
 from facula_lightning.loops import loaders
 from facula_lightning.loops.loaders import Batches, set_state, state_of
-from facula_lightning.metrics.metric import Metric
 
 _COUNTERS = ("epoch", "batch", "batches", "stepped", "global_step", "validated", "last")
 

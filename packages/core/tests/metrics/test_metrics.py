@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import facula
-import facula_lightning as lightning
-from facula_lightning import metrics
+from facula import metrics
 
 sklearn = pytest.importorskip("sklearn.metrics")
 RNG = np.random.default_rng(0)
@@ -238,6 +237,32 @@ def test_over_processes_as_over_everything(make, preds, target):
     assert first.compute() == before
 
 
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_process_without_a_batch(empty):
+    box = {"boxes": [[0.0, 0, 10, 10]], "labels": [1]}
+    for make, arguments in (
+        (metrics.MeanAveragePrecision, ([{**box, "scores": [0.9]}], [box])),
+        (metrics.AUROC, (CHANCE, SIDE)),
+        (metrics.BLEUScore, (["a b c d"], [["a b c d"]])),
+    ):
+        pair = [make(), make()]
+        pair[1 - empty].update(*arguments)
+        assert pair[0].compute_over(Gathers(pair[1])) == pair[1 - empty].compute()
+
+
+def test_a_state_that_was_taken_stays():
+    metric = metrics.BLEUScore(n_gram=1)
+    metric.update(["a b"], [["a c"]])
+    state = metric.state_dict()
+    metric.update(["a b"], [["a b"]])
+    assert (state["hits"].item(), state["grams"].item()) == (1, 2)
+    again = metrics.BLEUScore(n_gram=1)
+    again.load_state_dict(state)
+    again.update(["a b"], [["a b"]])
+    assert again.compute() == metric.compute() == 0.75
+    assert state["hits"].item() == 1
+
+
 def test_arguments_that_cannot_be():
     with pytest.raises(
         ValueError, match="Accuracy: expected task 'binary', or 'multiclass' with num_classes, or .*, got 'multi"
@@ -249,24 +274,3 @@ def test_arguments_that_cannot_be():
         metrics.Accuracy("binary")([1, 0], [1, 0, 1])
     with pytest.raises(NotImplementedError, match="Metric.update: expected a definition, got none"):
         metrics.Metric()()
-
-
-def test_logged_metrics_are_computed_over_the_epoch(line_class, make_trainer):
-    class Measures(line_class):
-        def __init__(self):
-            super().__init__()
-            self.error = metrics.MeanAbsoluteError()
-
-        def validation_step(self, batch, batch_idx):
-            self.error(self(batch[0]), batch[1])
-            self.log("error", self.error)
-
-    x = facula.randn(20, 4)
-    batches = [(x[:3], facula.zeros(3, 1)), (x[3:], facula.ones(17, 1))]
-    module = Measures()
-    found = make_trainer().validate(module, batches, verbose=False)
-    target = facula.cat([facula.zeros(3, 1), facula.ones(17, 1)])
-    with facula.no_grad():
-        assert found[0]["error"] == pytest.approx((module(x) - target).abs().mean().item(), rel=1e-5)
-    assert make_trainer().validate(module, batches, verbose=False) == found
-    assert isinstance(module.error, lightning.metrics.Metric)

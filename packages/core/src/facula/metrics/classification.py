@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from facula_lightning.exceptions import choice
-from facula_lightning.metrics.metric import Metric, array
+from facula.errors import value_error
+from facula.metrics.metric import Metric, array
 
 
 class ConfusionMatrix(Metric):
@@ -33,11 +33,11 @@ class ConfusionMatrix(Metric):
     ) -> None:
         classes = {"binary": 2, "multiclass": num_classes, "multilabel": num_labels}.get(task)
         if not classes:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: expected task 'binary', or 'multiclass' with num_classes, or 'multilabel' with "
                 f"num_labels, got {task!r} with num_classes={num_classes}, num_labels={num_labels}. Pass e.g. ('multiclass', num_classes=10)."
             )
-        choice(type(self).__name__, "average", average, "micro", "macro", "weighted", "none", None, error=ValueError)
+        _check_average(self, average, "micro", "macro", "weighted", "none", None)
         self.task, self.classes, self.threshold, self.top_k = task, classes, threshold, top_k
         self.average, self.ignore_index = average, ignore_index
         self.sums = {"matrix": np.zeros((classes, 2, 2) if task == "multilabel" else (classes, classes))}
@@ -51,7 +51,7 @@ class ConfusionMatrix(Metric):
         elif said.dtype.kind == "f":
             said = said > self.threshold
         if said.shape != truth.shape:
-            raise ValueError(
+            raise value_error(
                 f"{type(self).__name__}: expected predictions (N, C, ...) or (N, ...) for targets (N, ...), "
                 f"got {said.shape} and {truth.shape}. Make them fit."
             )
@@ -93,6 +93,14 @@ class _Rate(ConfusionMatrix):
         if self.average == "macro" and self.task == "multiclass":  # of the classes that there are
             return _averaged(rates[seen], (hit + missed)[seen], self.average)
         return _averaged(rates, hit + missed, self.average)
+
+
+def _check_average(metric: Metric, given: Any, *known: str | None) -> None:
+    if given not in known:
+        *most, last = map(repr, known)
+        raise value_error(
+            f"{type(metric).__name__}: expected average {', '.join(most)} or {last}, got {given!r}. Choose one."
+        )
 
 
 def _divided(a: Any, b: Any) -> Any:
@@ -169,7 +177,7 @@ class AUROC(Metric):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
-        choice(type(self).__name__, "average", average, "macro", "weighted", "micro", "none", None, error=ValueError)
+        _check_average(self, average, "macro", "weighted", "micro", "none", None)
         self.average, self.ignore_index = average, ignore_index
 
     def update(self, preds: Any, target: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facula_lightning.metrics.metric import Metric, array
+from facula.metrics.metric import Metric, array
 
 
 class _Mean(Metric):

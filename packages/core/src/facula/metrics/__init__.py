@@ -1,6 +1,13 @@
-"""Metrics that add up over batches and processes: update, compute, reset, or simply `self.log("acc", self.acc)`."""
+"""Metrics that add up over batches and processes: call with each batch, `compute` over all, `reset`.
 
-from facula_lightning.metrics.classification import (
+>>> accuracy = Accuracy("multiclass", num_classes=3)
+>>> for predictions, targets in [([0, 1], [0, 2]), ([2, 2], [2, 2])]:
+...     value_of_the_batch = accuracy(predictions, targets)
+>>> accuracy.compute()
+0.75
+"""
+
+from facula.metrics.classification import (
     AUROC,
     Accuracy,
     AveragePrecision,
@@ -10,9 +17,9 @@ from facula_lightning.metrics.classification import (
     Precision,
     Recall,
 )
-from facula_lightning.metrics.detection import MeanAveragePrecision
-from facula_lightning.metrics.metric import Metric
-from facula_lightning.metrics.sums import (
+from facula.metrics.detection import MeanAveragePrecision
+from facula.metrics.metric import Metric
+from facula.metrics.sums import (
     BLEUScore,
     MeanAbsoluteError,
     MeanSquaredError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula_lightning.metrics.metric import Metric, array
+from facula.metrics.metric import Metric, array
 
 _MOST = 100  # boxes of a picture and class
 

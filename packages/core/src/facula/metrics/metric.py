@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import facula
+from facula.ops import cat, tensor
+from facula.tensors.tensor import Tensor
 
 
 def array(value: Any) -> Any:
     """A tensor, list or number as a NumPy array."""
-    return value.detach().cpu().numpy() if isinstance(value, facula.Tensor) else np.asarray(value)
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 class Metric:
@@ -73,9 +74,9 @@ class Metric:
 
     def state_dict(self) -> dict[str, Any]:
         """The sums and lists as tensors."""
-        state = {name: facula.tensor(np.asarray(getattr(self, name), np.float64)) for name in self.sums}
+        state = {name: tensor(np.asarray(getattr(self, name), np.float64)) for name in self.sums}
         joined = {name: np.concatenate(found) if (found := getattr(self, name)) else np.zeros(0) for name in self.lists}
-        return {**state, **{name: facula.tensor(np.array(value)) for name, value in joined.items()}}
+        return {**state, **{name: tensor(np.array(value)) for name, value in joined.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
@@ -90,7 +91,7 @@ class Metric:
             return self.compute()
         own, states = self.state_dict(), strategy.gather(self.state_dict())
         merged = {name: sum(state[name] for state in states) for name in self.sums}
-        merged |= {name: facula.cat([state[name] for state in states]) for name in self.lists}
+        merged |= {name: cat([state[name] for state in states]) for name in self.lists}
         self.load_state_dict(merged)
         try:
             return self.compute()
