@@ -1,5 +1,6 @@
 """Metrics that add up over batches and processes: call with each batch, `compute` over all, `reset`.
 
+>>> from facula.metrics import Accuracy
 >>> accuracy = Accuracy("multiclass", num_classes=3)
 >>> for predictions, targets in [([0, 1], [0, 2]), ([2, 2], [2, 2])]:
 ...     value_of_the_batch = accuracy(predictions, targets)

@@ -17,6 +17,7 @@ class ConfusionMatrix(Metric):
     0, 1 or probabilities (logits are not), which `threshold` divides. Targets equal to `ignore_index` do not count. With
     `top_k` a class is right that is among the k of highest scores.
 
+    >>> from facula.metrics import ConfusionMatrix
     >>> ConfusionMatrix("multiclass", num_classes=2)([0, 1, 1], [0, 0, 1]).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
@@ -142,6 +143,7 @@ class JaccardIndex(_Rate):
 class Accuracy(Recall):
     """The part that is right: over all ("micro"), or the mean of each class's or label's part ("macro").
 
+    >>> from facula.metrics import Accuracy
     >>> Accuracy("multiclass", num_classes=3)([0, 1, 2, 2], [0, 1, 1, 2])
     0.75
     """
@@ -162,6 +164,7 @@ class AUROC(Metric):
     "macro", "weighted" by how often a class is there, "micro" over all labels at once, or "none". Targets equal to
     `ignore_index` do not count. The task is seen from the shapes; its name and sizes are accepted for programs that pass them.
 
+    >>> from facula.metrics import AUROC
     >>> AUROC()([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
     0.75
     """

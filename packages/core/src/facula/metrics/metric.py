@@ -20,6 +20,7 @@ class Metric:
 
     Calling a metric updates it and returns the value of that batch alone.
 
+    >>> from facula.metrics import Metric
     >>> class Mean(Metric):
     ...     sums = {"total": 0.0, "count": 0.0}
     ...     def update(self, values):

@@ -23,6 +23,7 @@ class _Mean(Metric):
 class MeanSquaredError(_Mean):
     """mean((y - target)^2), or its root with `squared=False`.
 
+    >>> from facula.metrics import MeanSquaredError
     >>> MeanSquaredError()([1.0, 2.0], [1.0, 4.0])
     2.0
     """
@@ -89,6 +90,7 @@ class Perplexity(_Mean):
 class WordErrorRate(_Mean):
     """Words to replace, insert or delete, over words that were said.
 
+    >>> from facula.metrics import WordErrorRate
     >>> WordErrorRate()(["a dog runs"], ["the dog runs fast"])
     0.5
     """
