@@ -122,10 +122,15 @@ def _any_requires_grad(*values: Any) -> bool:
 
 def in_place(function: Any, name: str) -> Callable[..., Tensor]:
     """`x.op_(...)` from `op`: the functional result, written back."""
-    saved = getattr(getattr(function, "op", function), "saved", ("input",))
-    first = getattr(getattr(function, "op", function), "inputs", ("input",))[:1]
+    record = getattr(function, "op", function)
+    saved = getattr(record, "saved", ("input",))
+    first = getattr(record, "inputs", ("input",))[:1]
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        plain = type(self) is Tensor and self.root is None and not (state.grad or state.interpreters or args or kwargs)
+        if plain and hasattr(record, "overwrite") and record.overwrite(self.array):  # a loop that needs no other memory
+            bump(self, name)
+            return self
         # What the gradient needs of the old value would be destroyed by the write: keep a copy.
         spoiled = state.grad and (not first or first[0] in saved) and _any_requires_grad(self, *args, *kwargs.values())
         if state.grad:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import facula
 from facula.autograd.op import ALL
 
 CASES = [
@@ -44,3 +45,23 @@ def test_no_gradient_flows_where_relu_is_shut(special):
     np.testing.assert_array_equal(relu.kernels["cpu"](np, special), relu.forward(np, special))
     g, out = np.float32([np.inf, np.nan, 1, 3]), np.float32([0, 0, 2, np.nan])
     np.testing.assert_array_equal(relu.array_rules["input"][0](g, out), [0, 0, 1, 3])
+
+
+def test_writes_in_place_need_no_other_memory_where_nothing_is_recorded():
+    pytest.importorskip("numba")
+    x = facula.linspace(-3, 3, 1 << 17).reshape(256, 512)
+    for name in ("relu_", "exp_", "sigmoid_", "tanh_"):
+        y, version = x.clone(), x._version
+        place = y.array.ctypes.data
+        want = getattr(x, name.removesuffix("_"))()
+        with facula.no_grad():
+            assert getattr(y, name)() is y
+        assert y.array.ctypes.data == place
+        assert y._version == version + 1
+        assert facula.equal(y, want)
+    with facula.no_grad():  # what takes settings is not written that way
+        assert facula.equal(facula.nn.functional.elu(x.clone(), inplace=True), facula.nn.functional.elu(x))
+    leaf = facula.ones(1 << 17, requires_grad=True)
+    made = leaf * -1
+    made.relu_().sum().backward()  # recorded: the slope is that of the old values
+    assert not leaf.grad.any()

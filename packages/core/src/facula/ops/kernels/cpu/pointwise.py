@@ -59,6 +59,16 @@ def _values(plain, inside, least=1):
         loop.share(out.size, 1, input.reshape(-1), out.reshape(-1), *(*numbers, 0.0, 0.0, 0.0)[:3])
         return out
 
+    def overwrite(array):
+        """Put the values where the numbers were, if the loop serves."""
+        few = array.size < least * compiled.LEAST
+        if few or not loop.serves(array, work=compiled.LEAST) or not array.flags.writeable:
+            return False
+        flat = array.reshape(-1)
+        loop.share(flat.size, 1, flat, flat, 0.0, 0.0, 0.0)
+        return True
+
+    forward.overwrite = overwrite
     return forward
 
 
@@ -83,7 +93,10 @@ def _gradient(record, plain, asks, inside, least=1):
 
 def _hang(record, inside, slope=None, least=1):
     """Let a record compute by loops over these functions of one number."""
-    record.kernel("cpu", _values(record.forward, inside, least))
+    forward = _values(record.forward, inside, least)
+    record.kernel("cpu", forward)
+    if not record.attrs:
+        record.overwrite = forward.overwrite
     if slope is not None:
         record.array_vjp(input=_gradient(record, *record.array_rules["input"], slope, least))
 
