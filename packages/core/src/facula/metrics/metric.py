@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facula.errors import not_implemented_error
 from facula.ops import cat, tensor
 from facula.tensors.tensor import Tensor
 
@@ -56,11 +57,15 @@ class Metric:
 
     def update(self, *args: Any) -> None:
         """Take one batch."""
-        raise NotImplementedError(f"{type(self).__name__}.update: expected a definition, got none. Define update(...).")
+        raise not_implemented_error(
+            f"{type(self).__name__}.update: expected a definition, got none. Define update(...)."
+        )
 
     def compute(self) -> Any:
         """The value over all batches."""
-        raise NotImplementedError(f"{type(self).__name__}.compute: expected a definition, got none. Define compute().")
+        raise not_implemented_error(
+            f"{type(self).__name__}.compute: expected a definition, got none. Define compute()."
+        )
 
     def __call__(self, *args: Any) -> Any:
         before = self.state_dict()

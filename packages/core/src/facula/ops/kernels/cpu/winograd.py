@@ -333,8 +333,8 @@ class _Rows:
         return _scratch(TILE + COLUMN * (4 * self.across + 2))
 
 
-def _scratch(size):
-    return workspace("winograd.scratch", places(), size)
+def _scratch(size, name="winograd.scratch"):
+    return workspace(name, places(), size)
 
 
 def _pieces(n, size):
@@ -355,28 +355,18 @@ def _weights(weight, turned):
     return tiles
 
 
-def _product(source, kernels, first, product, tiles):
-    """The 36 products of tiles with the kernels of some results."""
-    rows, count = source.shape[1], product.shape[2]
-    strides = (
-        source.strides[0],
-        0,
-        source.shape[2],
-        native.address(kernels) + 4 * first,
-        kernels.strides[0],
-        0,
-        kernels.shape[2],
-    )
-    flat = product.reshape(36 * rows, count)
+def _product(source, kernels, made, tiles):
+    """The 36 products of tiles with matrices."""
+    (_, rows, inner), count = source.shape, kernels.shape[2]
+    order = native.address(source), source.strides[0], 0, inner, native.address(kernels), kernels.strides[0], 0, count
     return product_pieces, (
-        gemm(product.dtype),
-        native.address(source),
-        *strides,
-        flat,
+        gemm(made.dtype),
+        *order,
+        made.reshape(36 * rows, count),
         _NONE,
         tiles,
         rows,
-        source.shape[2],
+        inner,
         STACK,
         0,
     )
@@ -385,35 +375,61 @@ def _product(source, kernels, first, product, tiles):
 def convolve(input, weight, bias, padding, outs, turned=False):
     """Windows of `input` times `weight`; `turned`: times the weight turned around, from its results to its inputs."""
     (images, channels, *size), count = input.shape, weight.shape[1 if turned else 0]
-    kernels, (top, _), (left, _) = _weights(weight, turned), *padding
     bias = np.zeros(count, np.float32) if bias is None else np.ascontiguousarray(bias)
-    out = np.empty((images, count, *outs), np.float32)
+    out, ((top, _), (left, _)) = np.empty((images, count, *outs), np.float32), padding
     plan = _Rows(images, *outs, channels, count, _FEW)
-    step = count if len(plan.parts) > 1 else max(128, -(-count // 4))  # of one part alone, several do some results each
-    blocks = ranges(count, 1, step)
-    heights = sorted({stop - start for start, stop in plan.parts})
-    sources, results = plan.tiles("input", places(), channels), plan.tiles("output", places(), blocks[0][1])
-    x, y, shape = input.reshape(-1), out.reshape(-1), (plan.down, plan.across, -1)
+    before, after = (channels, *size, top, left, plan.down, plan.across, -1), (count, *outs, plan.down, plan.across, -1)
+    with single_blas():
+        run = _by_results if len(plan.parts) == 1 else _by_parts
+        run(plan, input.reshape(-1), weight, turned, bias, out.reshape(-1), before, after)
+    return out
 
-    def form(source, result, scratch, block, height):
-        first, last = block
-        made = result.reshape(-1)[: 36 * plan.room * (last - first)].reshape(36, plan.room, last - first)
+
+def _by_parts(plan, x, weight, turned, bias, out, before, after):
+    """Each part of the tiles from its transform to its results, by matrices made once."""
+    kernels = _weights(weight, turned)
+    channels, count = kernels.shape[1:]
+    heights = sorted({stop - start for start, stop in plan.parts})
+    memory = zip(
+        plan.tiles("input", places(), channels), plan.tiles("output", places(), count), plan.scratch(), strict=True
+    )
+    forms = [
+        [
+            [
+                (input_tiles, (x, source, scratch, *before)),
+                _product(source, kernels, made, height * plan.across),
+                (output_tiles, (made, out, bias, scratch, 0, *after)),
+            ]
+            for height in heights
+        ]
+        for source, made, scratch in memory
+    ]
+    sequence.run(forms, [(heights.index(j - i), i, j, 0, 36, i, j) for i, j in plan.parts])
+
+
+def _by_results(plan, x, weight, turned, bias, out, before, after):
+    """Of few tiles 64 channels of the results at a time: their matrices are made where they are used, and never leave a cache."""
+    channels, count, (((_, rows),)) = before[0], after[0], plan.parts
+    (source,), flat = plan.tiles("input", 1, channels), weight.reshape(-1)
+    forms = [[[(input_tiles, (x, source, scratch, *before[:-1], 0))]] for scratch in plan.scratch()]
+    sequence.run(forms, [(0, i, j) for i, j in ranges(rows, 1, -(-rows // 4))])
+    blocks, steps = ranges(count, 1, LANES), (9 * count, 9) if turned else (9, 9 * channels)
+    memory = zip(
+        workspace("winograd.kernels", places(), 36, channels, LANES), plan.tiles("output", places(), LANES),
+        plan.scratch(), _scratch(TILE + 27 * LANES, "winograd.other"), strict=True,
+    )  # fmt: skip
+
+    def form(own, first, last):
+        kernels, made = (a.reshape(-1)[: a.size // LANES * (last - first)].reshape(*a.shape[:2], -1) for a in own[:2])
+        part = flat[first * steps[1] :]
         return [
-            (input_tiles, (x, source, scratch, channels, *size, top, left, *shape)),
-            _product(source, kernels, first, made, height * plan.across),
-            (output_tiles, (made, y, bias, scratch, first, count, *outs, *shape)),
+            (weight_tiles, (part, kernels, own[3], *steps, int(turned))),
+            _product(source, kernels, made, rows * plan.across),
+            (output_tiles, (made, out, bias, own[2], first, *after)),
         ]
 
-    memory = zip(sources, results, plan.scratch(), strict=True)
-    forms = [[form(*own, block, height) for block in blocks for height in heights] for own in memory]
-    items = [
-        (k * len(heights) + heights.index(stop - start), start, stop, 0, 36, start, stop)
-        for start, stop in plan.parts
-        for k in range(len(blocks))
-    ]
-    with single_blas():
-        sequence.run(forms, items)
-    return out
+    forms = [[form(own, *block) for block in blocks] for own in memory]
+    sequence.run(forms, [(k, 0, channels, 0, 36, 0, rows) for k in range(len(blocks))])
 
 
 def weight_slope(g, input, padding):
