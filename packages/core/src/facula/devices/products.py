@@ -21,8 +21,8 @@ ALONE = 1 << 13  # multiplications that BLAS does on one thread by itself, for a
 ALONE_BY_MATRIX = 1 << 18  # ... and for two matrices
 WORTH = 1 << 22  # multiplications that are worth waking another thread for ...
 WORTH_COMPILED = 1 << 19  # ... and that are worth handing over in compiled code
-WORTH_COMPILED_BY_VECTOR = 1 << 16  # multiplications by a vector that are worth handing over in compiled code
-WORTH_BY_VECTOR = 1 << 20  # the same by a vector: every number is read from memory for one of them
+WORTH_BY_VECTOR = 1 << 20  # the same two by a vector: every number is read from memory for one of them
+WORTH_COMPILED_BY_VECTOR = 1 << 16
 LEAST = 256  # rows or columns of a piece: each packs the whole other matrix again
 MOST = min(max(2, os.cpu_count() or 2), 16)  # pieces, whatever number of threads is set
 

@@ -140,3 +140,13 @@ def test_a_sequence_takes_each_item_through_its_steps_with_memory_of_its_own(cou
     )
     assert out[0].tolist() == [1] * 20 + [0] * 20
     assert out[1].tolist() == [1, 1, 0, 0] * 5 + [2] * 20
+
+
+def test_a_sequence_runs_where_an_object_cannot_be_loaded(monkeypatch):
+    monkeypatch.setattr(visit, "loaded", {})
+    monkeypatch.setattr(compiled, "_object", lambda *parts: native.pack(b"of another linker", "visit"))
+    seen = np.zeros(20, np.int64)
+    forms = [[[(visit, (seen, 10)), (visit, (seen, 10))]]] * sequence.places()
+    sequence.run(forms, [(0, i, i + 4, i, i + 2) for i in range(0, 20, 4)])
+    assert isinstance(visit.load(SINGLE), compiled.Dispatched)
+    assert seen.tolist() == [2, 2, 1, 1] * 5

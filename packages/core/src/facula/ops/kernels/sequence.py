@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from facula.config import get_num_threads
-from facula.ops.kernels import native
-from facula.ops.kernels.compiled import Kernel, int64, kernel
+from facula.ops.kernels.compiled import Dispatched, Kernel, int64, kernel
 from facula.ops.kernels.machine import perform, store, swap
 
 Step = tuple[Kernel, tuple[Any, ...]]  # a kernel and its arguments but for the range
@@ -41,7 +40,8 @@ def places() -> int:
 
 def run(forms: Sequence[Sequence[Sequence[Step]]], items: Sequence[Sequence[int]], dtype: Any = SINGLE) -> None:
     """Do every item (form, start, stop, start, stop, ...); `forms[place][form]` are the steps with the memory of that place."""
-    if not native.SUPPORTED:
+    loops = run_steps.load(SINGLE), *(loop.load(dtype) for loop, _ in forms[0][0])
+    if any(isinstance(loop, Dispatched) for loop in loops):
         _one_by_one(forms[0], items, dtype)
         return
     kept, table = [], np.empty((len(forms), len(forms[0]), len(forms[0][0]), 3), np.int64)
@@ -56,7 +56,7 @@ def run(forms: Sequence[Sequence[Sequence[Step]]], items: Sequence[Sequence[int]
 
 
 def _one_by_one(forms: Sequence[Sequence[Step]], items: Sequence[Sequence[int]], dtype: Any) -> None:
-    """The same where compiled code cannot call compiled code."""
+    """The same where machine code is numba's own, which compiled code cannot call by address."""
     for form, *ends in items:
         for (loop, arguments), start, stop in zip(forms[form], ends[::2], ends[1::2], strict=True):
             loop.load(dtype).prepare(arguments)(start, stop)
